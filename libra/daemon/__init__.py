@@ -1,0 +1,1 @@
+"""Plumbing of a daemon: signals, systemd, detaching."""

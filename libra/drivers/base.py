@@ -1,0 +1,58 @@
+"""The interface between the worker and a proxy. Third parties add drivers by the entry point `libra.drivers`."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import ClassVar
+
+from libra.model.loadbalancer import Desired, LoadBalancer
+from libra.model.statistics import LoadBalancerStatistics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyVersion:
+    """What DISCOVER tells of the proxy: its name ("HAProxy") and version ("2.6.12"), None where it is not found."""
+
+    name: str
+    version: str | None
+
+
+class LoadBalancerDriver(ABC):
+    """One proxy on one host.
+
+    `apply`, `forget` and `close` are called by one thread at a time; the others at any time, also beside them.
+    An entry point names a factory `create_driver(settings: Settings) -> LoadBalancerDriver`.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def apply(self, desired: Desired) -> None:
+        """Make the proxy be exactly this, and start it where it does not run.
+
+        Idempotent, and touches nothing when all is so already. Returns when it is live and verified; raises
+        `DriverError` with what ran before still running and installed.
+        """
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Drop counters and everything else that is kept of load balancers that are gone (after a DELETE)."""
+
+    @abstractmethod
+    def statistics(self, desired: Desired) -> tuple[LoadBalancerStatistics, ...]:
+        """One entry a desired load balancer; raises `ProxyNotRunning` unless the proxy answers right now."""
+
+    @abstractmethod
+    def access_log(self, loadbalancer: LoadBalancer) -> "AbstractContextManager[Iterator[bytes]]":
+        """The load balancer's log lines, oldest first, rotated files included, as blocks of whole lines.
+
+        Memory stays bounded whatever the size; what is appended after the call is left out. Raises `DriverError`.
+        """
+
+    @abstractmethod
+    def version(self) -> ProxyVersion:
+        """The proxy's version, asked once."""
+
+    def close(self) -> None:
+        """Give back what the driver itself holds. The proxy runs on."""

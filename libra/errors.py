@@ -1,0 +1,92 @@
+"""Every error that libra raises on purpose.
+
+    LibraError
+    ├── Invalid                 the message, the settings or the request is at fault
+    ├── NotFound
+    ├── Conflict                cannot be done in the present state
+    ├── Forbidden               a policy of this host says no
+    ├── JobError
+    │   ├── JobServerUnavailable
+    │   ├── JobDeadlinePassed
+    │   └── JobFailed           the worker gave the job back without a reply
+    ├── DriverError
+    │   ├── ConfigurationRejected   with HAProxy's own words
+    │   ├── ReloadFailed
+    │   ├── RuntimeRefused
+    │   └── ProxyNotRunning
+    ├── ObjectStoreError        with the store's status and words
+    └── StateError              what the worker keeps on disk cannot be read or written
+
+Texts start with "cannot ..." and hold the values, for they are what a person reads in `hpcs_error`.
+"""
+
+
+class LibraError(Exception):
+    """Something libra can explain in a sentence; the text is safe to show and holds no secret."""
+
+
+class Invalid(LibraError):
+    """What came in is not what the contract says."""
+
+
+class NotFound(LibraError):
+    """The named thing does not exist."""
+
+
+class Conflict(LibraError):
+    """The thing exists, but not in a state that allows this."""
+
+
+class Forbidden(LibraError):
+    """The settings of this host do not allow it."""
+
+
+class JobError(LibraError):
+    """A job could not be delivered or got no reply."""
+
+
+class JobServerUnavailable(JobError):
+    """No job server could be reached."""
+
+
+class JobDeadlinePassed(JobError):
+    """No reply came in time."""
+
+
+class JobFailed(JobError):
+    """The job server reports that the worker failed the job."""
+
+
+class DriverError(LibraError):
+    """The proxy on this host could not be made to do what the job says."""
+
+
+class ConfigurationRejected(DriverError):
+    """The proxy's own check refuses the configuration."""
+
+
+class ReloadFailed(DriverError):
+    """The proxy did not take over the new configuration."""
+
+
+class RuntimeRefused(DriverError):
+    """A command on the proxy's admin socket was refused."""
+
+
+class ProxyNotRunning(DriverError):
+    """The proxy's socket does not answer."""
+
+
+class ObjectStoreError(LibraError):
+    """The object store refused or did not answer.
+
+    `status` is the HTTP status where there was one.
+    """
+
+    def __init__(self, text: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class StateError(LibraError):
+    """The worker's own files cannot be read or written."""

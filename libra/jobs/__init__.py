@@ -1,0 +1,1 @@
+"""Job transport: to submit jobs and to take them."""

@@ -1,0 +1,1 @@
+"""The worker protocol: bytes to typed requests, and replies. No I/O. Contract: doc/reference/messages."""
