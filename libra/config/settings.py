@@ -81,7 +81,7 @@ class HAProxySettings(Section):
     log_file: Path = Path("/var/log/libra/haproxy.log")
     """The access log that ARCHIVE reads, with its rotated files beside it (.1, .2.gz, ...)."""
     log_target: str | None = None
-    """Where HAProxy sends its log. Default: "stdout" to log_file with `own`, else "/dev/log" and rsyslog writes log_file."""
+    """Where HAProxy sends its log. Default: with `own` to log_file, else to "/dev/log", from where rsyslog writes it."""
     user: str | None = None
     """User that HAProxy's worker process changes to, where it is started as root."""
     group: str | None = None

@@ -44,7 +44,7 @@ class LoadBalancerDriver(ABC):
         """One entry a desired load balancer; raises `ProxyNotRunning` unless the proxy answers right now."""
 
     @abstractmethod
-    def access_log(self, loadbalancer: LoadBalancer) -> "AbstractContextManager[Iterator[bytes]]":
+    def access_log(self, loadbalancer: LoadBalancer) -> AbstractContextManager[Iterator[bytes]]:
         """The load balancer's log lines, oldest first, rotated files included, as blocks of whole lines.
 
         Memory stays bounded whatever the size; what is appended after the call is left out. Raises `DriverError`.
@@ -54,5 +54,5 @@ class LoadBalancerDriver(ABC):
     def version(self) -> ProxyVersion:
         """The proxy's version, asked once."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most drivers hold nothing
         """Give back what the driver itself holds. The proxy runs on."""

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from libra.model.pool import Pool
+from libra.model.pool import Pool
 
 
 class Protocol(Enum):
@@ -31,7 +29,7 @@ class Listener:
 
     protocol: Protocol
     port: int
-    pool: "Pool"
+    pool: Pool
     bind_address: str | None = None
     connection_limit: int | None = None
     x_forwarded_for: bool = False

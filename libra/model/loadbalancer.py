@@ -1,10 +1,8 @@
 """The load balancer, and what one device shall run."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from libra.model.listener import Listener
+from libra.model.listener import Listener
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +11,7 @@ class LoadBalancer:
 
     id: str
     name: str | None = None
-    listeners: "tuple[Listener, ...]"
+    listeners: tuple[Listener, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,16 +55,16 @@ class LBaaSController:
         with self._changing:
             self._driver.apply(self._desired())
 
-    def handle(self, message: Mapping[str, Any]) -> JsonObject:
+    def handle(self, message: object) -> JsonObject:
         """The reply to one decoded message: the message itself plus `hpcs_response` and more. Never raises."""
-        original = message if isinstance(message, Mapping) else None
+        original = message if isinstance(message, Mapping) else {}
         try:
-            return build_pass(message, self._carry_out(parse_request(message), message))
+            return build_pass(original, self._carry_out(parse_request(message), original))
         except LibraError as error:
             log.warning("job failed", action="handle", error=str(error))
             return build_fail(original, str(error))
         except Exception:
-            log.exception("internal error", action="handle", message=masked(original or {}))
+            log.exception("internal error", action="handle", message=masked(original))
             return build_fail(original, "internal error; the worker's log has the details")
 
     def _carry_out(self, request: Request, message: Mapping[str, Any]) -> JsonObject:
