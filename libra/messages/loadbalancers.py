@@ -69,26 +69,28 @@ def _overlap(one: str | None, other: str | None) -> bool:
 
 def _parse_loadbalancer(fields: Fields) -> LoadBalancer:
     protocol = fields.choice("protocol", Protocol)
+    identity = fields.optional_text("id") or default_id(protocol)
     return LoadBalancer(
-        id=fields.optional_text("id") or default_id(protocol),
+        id=identity,
         name=fields.optional_text("name"),
-        listeners=(_parse_listener(fields, protocol),),
+        listeners=(_parse_listener(fields, protocol, identity),),
     )
 
 
-def _parse_listener(fields: Fields, protocol: Protocol) -> Listener:
+def _parse_listener(fields: Fields, protocol: Protocol, identity: str) -> Listener:
     default_port = DEFAULT_HTTP_PORT if protocol is Protocol.HTTP else None
     options = fields.optional_object("options")
     forwarded = fields.flag("x_forwarded_for", default=False)
     if forwarded and protocol is not Protocol.HTTP:
         raise fields.fault("x_forwarded_for", f"left out, for {protocol.value} has no headers")
     return Listener(
+        id=identity,
         protocol=protocol,
         bind_address=fields.address("bind_address", host_names=False)
         if fields.has("bind_address")
         else None,
         port=fields.integer("port", least=1, most=65535, default=default_port),
-        pool=_parse_pool(fields, protocol),
+        pool=_parse_pool(fields, protocol, identity),
         connection_limit=fields.optional_integer("connection_limit", least=1, most=MAX_CONNECTIONS),
         x_forwarded_for=forwarded,
         timeouts=_parse_timeouts(options) if options else Timeouts(),
@@ -110,8 +112,9 @@ def _parse_timeouts(options: Fields) -> Timeouts:
     )
 
 
-def _parse_pool(fields: Fields, protocol: Protocol) -> Pool:
+def _parse_pool(fields: Fields, protocol: Protocol, identity: str) -> Pool:
     return Pool(
+        id=identity,
         members=_parse_members(fields),
         algorithm=fields.choice("algorithm", Algorithm, default=Algorithm.ROUND_ROBIN),
         monitor=_parse_monitor(fields.object("monitor")) if fields.has("monitor") else None,

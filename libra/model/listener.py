@@ -25,8 +25,11 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """`bind_address` None means every address of the device; `connection_limit` None means no limit."""
+    """Where connections come in; `id` is unique on a device.
 
+    `bind_address` None means every address of the device; `connection_limit` None means no limit."""
+
+    id: str
     protocol: Protocol
     port: int
     pool: Pool

@@ -72,8 +72,12 @@ class SessionPersistence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Members, and how traffic is spread over them. Member ids are unique in the pool."""
+    """Members, and how traffic is spread over them.
 
+    `id` is unique on a device, member ids are unique in the pool.
+    """
+
+    id: str
     members: tuple[Member, ...]
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
     monitor: HealthMonitor | None = None
