@@ -94,7 +94,6 @@ def _defaults(options: Options) -> Iterator[str]:
     yield "    log global"
     yield "    option dontlognull"
     yield "    option redispatch"
-    yield "    option idle-close-on-response"  # what makes a reload cost idle clients nothing
     yield "    retries 3"
     for name, seconds in _TIMEOUTS:
         yield f"    timeout {name} {seconds}s"
@@ -115,6 +114,8 @@ def _frontend(frontend: Frontend) -> Iterator[str]:
         yield f"    maxconn {frontend.max_connections}"
     if frontend.timeout_client is not None:
         yield f"    timeout client {_time(frontend.timeout_client)}"
+    if frontend.mode is Mode.HTTP:
+        yield "    option idle-close-on-response"  # what makes a reload cost idle clients nothing
     if frontend.forward_for:
         yield "    option forwardfor"
     yield f"    default_backend {frontend.backend}"

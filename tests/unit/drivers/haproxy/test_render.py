@@ -1,0 +1,83 @@
+"""Rendering: stable, marked, and nothing of a message can break out of its word."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libra.drivers.haproxy.build import build
+from libra.drivers.haproxy.config import Options
+from libra.drivers.haproxy.render import MARK, digest_of, render, word
+from libra.errors import Invalid
+from libra.model.loadbalancer import Desired
+from tests.support.desired import build_desired, desireds
+
+OPTIONS = Options(
+    admin_socket="/run/libra/admin.sock",
+    log_target="stdout",
+    version=(2, 6),
+    hard_stop_after=timedelta(hours=1),
+)
+
+
+def text_of(desired: Desired) -> str:
+    return render(build(desired, OPTIONS))
+
+
+@given(desireds())
+def test_equal_states_give_equal_bytes(desired: Desired) -> None:
+    assert text_of(desired) == text_of(desired)
+
+
+@given(desireds(), desireds())
+def test_the_digest_tells_texts_apart(one: Desired, other: Desired) -> None:
+    same = text_of(one) == text_of(other)
+    assert (digest_of(text_of(one)) == digest_of(text_of(other))) == same
+
+
+@given(desireds())
+def test_a_text_carries_its_own_digest_until_it_is_changed(desired: Desired) -> None:
+    text = text_of(desired)
+    assert text.startswith(MARK)
+    assert digest_of(text) is not None
+    assert digest_of(text.replace("retries 3", "retries 4", 1)) is None
+    assert digest_of(text + "\n") is None
+
+
+def test_a_foreign_text_has_no_digest() -> None:
+    assert digest_of("global\n    description libra " + "0" * 32 + "\n") is None
+
+
+@given(desireds())
+def test_every_line_is_of_a_known_kind(desired: Desired) -> None:
+    sections = ("global", "defaults", "frontend ", "backend ", "#")
+    for line in text_of(desired).splitlines():
+        assert not line or line.startswith(sections) or line.startswith("    ")
+
+
+@given(desireds())
+def test_one_server_line_a_member(desired: Desired) -> None:
+    members = [m for lb in desired.loadbalancers for li in lb.listeners for m in li.pool.members]
+    lines = [li for li in text_of(desired).splitlines() if li.startswith("    server ")]
+    assert len(lines) == len(members)
+
+
+def test_suspended_frontends_do_not_listen() -> None:
+    assert "    disabled\n" in text_of(build_desired(80, suspended=True))
+    assert "    disabled\n" not in text_of(build_desired(80))
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\rb", "a\x00b", "a\x7fb", "a\u2028b", "a\x85b"])
+def test_control_characters_are_never_written(text: str) -> None:
+    with pytest.raises(Invalid):
+        word(text)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=30))
+def test_a_word_stays_one_word(text: str) -> None:
+    written = word(text)
+    bare = written.replace("'\\''", "") if written.startswith("'") else written
+    assert bare.count("'") in (0, 2)
+    if not written.startswith("'"):
+        assert not set(written) & set(" \t#\"'\\$")
