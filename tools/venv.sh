@@ -1,0 +1,34 @@
+# Sourced by tools/run and tools/test: makes .venv and installs the checkout into it.
+
+# ensure_venv EXTRAS: installs anew only when setup.cfg, the extras or the interpreter changed.
+ensure_venv() {
+    _extras=$1
+    _python=$(find_python) || exit 1
+    _wanted="$_extras $($_python -c 'import sys; print(sys.version)' | tr '\n' ' ') $(cksum <setup.cfg) $(pwd)"
+    if [ "$(cat .venv/installed 2>/dev/null || true)" = "$_wanted" ]; then
+        return 0
+    fi
+    echo "== installing into .venv (first time: about a minute)"
+    if ! $_python -m venv .venv; then
+        echo "cannot make .venv: on Debian and Ubuntu, apt-get install python3-venv" >&2
+        exit 1
+    fi
+    .venv/bin/pip install -q --disable-pip-version-check -e ".[$_extras]" 2>.venv/pip.log || {
+        cat .venv/pip.log >&2
+        exit 1
+    }
+    echo "$_wanted" >.venv/installed
+}
+
+# find_python: the first interpreter of 3.11 or newer.
+find_python() {
+    for _candidate in "${PYTHON:-}" python3 python3.13 python3.12 python3.11 /usr/bin/python3; do
+        [ -n "$_candidate" ] || continue
+        if "$_candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            echo "$_candidate"
+            return 0
+        fi
+    done
+    echo "cannot find Python 3.11 or newer: install it, or name it in PYTHON" >&2
+    return 1
+}
