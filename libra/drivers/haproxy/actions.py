@@ -1,0 +1,92 @@
+"""The steps from what runs to what should run: a closed set, each of them harmless when done twice."""
+
+from dataclasses import dataclass
+
+from libra.drivers.haproxy.config import Check, Server
+
+
+@dataclass(frozen=True, slots=True)
+class SetWeight:
+    """Weight of a running server; 0 drains it."""
+
+    backend: str
+    server: str
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetAddress:
+    """Where a running server is; `address` is an IP address."""
+
+    backend: str
+    server: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetReady:
+    """Take a server out of maintenance."""
+
+    backend: str
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetMaint:
+    """Put a server into maintenance: nothing new goes there, what it serves it ends."""
+
+    backend: str
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddServer:
+    """A new server, checked as its backend says, with or without the backend's cookie."""
+
+    backend: str
+    server: Server
+    check: Check | None
+    with_cookie: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveServer:
+    """A server that goes: maintenance at once, away as soon as it serves nothing any more."""
+
+    backend: str
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnableFrontend:
+    """Listen again."""
+
+    frontend: str
+
+
+@dataclass(frozen=True, slots=True)
+class DisableFrontend:
+    """Refuse new connections."""
+
+    frontend: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """Start a new process from the installed file; `reasons` are sentences for people."""
+
+    reasons: tuple[str, ...]
+
+
+RuntimeAction = (
+    SetWeight
+    | SetAddress
+    | SetReady
+    | SetMaint
+    | AddServer
+    | RemoveServer
+    | EnableFrontend
+    | DisableFrontend
+)
+Action = RuntimeAction | Reload

@@ -1,0 +1,193 @@
+"""From what runs to what should run: a pure decision.
+
+Whatever HAProxy cannot change at runtime becomes one `Reload` in place of all the other steps.
+"""
+
+import ipaddress
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from libra.drivers.haproxy.actions import (
+    Action,
+    AddServer,
+    DisableFrontend,
+    EnableFrontend,
+    Reload,
+    RemoveServer,
+    SetAddress,
+    SetMaint,
+    SetReady,
+    SetWeight,
+)
+from libra.drivers.haproxy.config import Backend, Configuration, Server
+from libra.drivers.haproxy.effects import Running, effective_weight, in_maintenance
+
+MOST_STEPS = 400  # beyond it one reload is quicker than its steps
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What the HAProxy in use can do at runtime, found out once."""
+
+    add_server: bool = True
+    add_server_with_cookie: bool = False
+    remove_server: bool = True
+
+
+def diff(running: Running, desired: Configuration, features: Features) -> tuple[Action, ...]:
+    """The steps from `running` to `desired`; empty where nothing differs."""
+    reasons = tuple(_reload_reasons(running, desired, features))
+    if reasons:
+        return (Reload(reasons),)
+    steps = [*_suspensions(running, desired)]
+    for now, wanted in zip(running.configuration.backends, desired.backends, strict=True):
+        steps.extend(_server_steps(now, wanted))
+    steps.extend(_resumptions(running, desired))
+    if len(steps) > MOST_STEPS:
+        return (Reload((f"{len(steps)} changes at once",)),)
+    return tuple(steps)
+
+
+# What needs a reload.
+
+
+def _reload_reasons(running: Running, desired: Configuration, features: Features) -> Iterator[str]:
+    now = running.configuration
+    if now.options != desired.options:
+        yield "the settings of this host changed"
+    if [f.name for f in now.frontends] != [f.name for f in desired.frontends]:
+        yield "listeners were added or removed"
+    elif [b.name for b in now.backends] != [b.name for b in desired.backends]:
+        yield "pools were added or removed"
+    else:
+        yield from _frontend_reasons(running, desired)
+        for one, other in zip(now.backends, desired.backends, strict=True):
+            yield from _backend_reasons(one, other, features)
+
+
+def _frontend_reasons(running: Running, desired: Configuration) -> Iterator[str]:
+    for one, other in zip(running.configuration.frontends, desired.frontends, strict=True):
+        if replace(one, disabled=other.disabled) != other:
+            yield f"the listener {one.name} changed"
+        elif one.name in running.shut and not other.disabled:
+            yield f"the listener {one.name} was started suspended"
+
+
+def _backend_reasons(now: Backend, wanted: Backend, features: Features) -> Iterator[str]:
+    if replace(now, servers=()) != replace(wanted, servers=()):
+        yield f"the pool {now.name} changed"
+        return
+    for one, other in _changes(now.servers, wanted.servers):
+        reason = _server_reason(one, other, wanted, features)
+        if reason:
+            yield f"{reason} in {now.name}"
+            return  # one is enough to tell
+
+
+def _server_reason(
+    now: Server | None, wanted: Server | None, backend: Backend, features: Features
+) -> str | None:
+    if now is None and wanted is not None:
+        return _addition_reason(wanted, backend, features)
+    if now is not None and wanted is None and not features.remove_server:
+        return f"this HAProxy cannot remove {now.name} at runtime"
+    if now is not None and wanted is not None:
+        return _change_reason(now, wanted)
+    return None
+
+
+def _addition_reason(server: Server, backend: Backend, features: Features) -> str | None:
+    if not features.add_server:
+        return f"this HAProxy cannot add {server.name} at runtime"
+    if backend.cookie is not None and not features.add_server_with_cookie:
+        return f"this HAProxy cannot add {server.name} with a cookie at runtime"
+    if not is_ip_address(server.address):
+        return f"the host name of {server.name} is resolved at a start only"
+    return None
+
+
+def _change_reason(now: Server, wanted: Server) -> str | None:
+    if now.backup != wanted.backup:
+        return f"{now.name} changed between backup and active"
+    moved = (now.address, now.port) != (wanted.address, wanted.port)
+    if moved and not (is_ip_address(now.address) and is_ip_address(wanted.address)):
+        return f"the host name of {now.name} is resolved at a start only"
+    return None
+
+
+def is_ip_address(text: str) -> bool:
+    """True for an IPv4 or IPv6 address, False for a host name."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+# What goes at runtime.
+
+
+def _suspensions(running: Running, desired: Configuration) -> Iterator[Action]:
+    for one, other in zip(running.configuration.frontends, desired.frontends, strict=True):
+        if other.disabled and not one.disabled:
+            yield DisableFrontend(one.name)
+
+
+def _resumptions(running: Running, desired: Configuration) -> Iterator[Action]:
+    for one, other in zip(running.configuration.frontends, desired.frontends, strict=True):
+        if one.disabled and not other.disabled:
+            yield EnableFrontend(one.name)
+
+
+def _server_steps(now: Backend, wanted: Backend) -> Iterator[Action]:
+    """Additions first and removals last, so that there is never less to serve with than before or after."""
+    removals: list[Action] = []
+    changes: list[Action] = []
+    for one, other in _changes(now.servers, wanted.servers):
+        if one is None and other is not None:
+            yield AddServer(now.name, other, wanted.check, with_cookie=wanted.cookie is not None)
+        elif one is not None and other is None:
+            removals.append(RemoveServer(now.name, one.name))
+        elif one is not None and other is not None:
+            changes.extend(_change_steps(now.name, one, other))
+    yield from changes
+    yield from removals
+
+
+def _change_steps(backend: str, now: Server, wanted: Server) -> Iterator[Action]:
+    if in_maintenance(wanted) and not in_maintenance(now):
+        yield SetMaint(backend, now.name)
+    if (now.address, now.port) != (wanted.address, wanted.port):
+        yield SetAddress(backend, now.name, wanted.address, wanted.port)
+    if effective_weight(now) != effective_weight(wanted):
+        yield SetWeight(backend, now.name, effective_weight(wanted))
+    if in_maintenance(now) and not in_maintenance(wanted):
+        yield SetReady(backend, now.name)
+
+
+def _changes(
+    now: Sequence[Server], wanted: Sequence[Server]
+) -> list[tuple[Server | None, Server | None]]:
+    """Pairs that differ, by name. What both begin and end with is passed over quickly: it is nearly all."""
+    start, end = _unequal_middle(now, wanted)
+    old = {server.name: server for server in now[start : len(now) - end]}
+    pairs: list[tuple[Server | None, Server | None]] = []
+    for server in wanted[start : len(wanted) - end]:
+        before = old.pop(server.name, None)
+        if before is not server and before != server:
+            pairs.append((before, server))
+    pairs.extend((server, None) for server in old.values())
+    return pairs
+
+
+def _unequal_middle(now: Sequence[Server], wanted: Sequence[Server]) -> tuple[int, int]:
+    shorter = min(len(now), len(wanted))
+    start = 0
+    while start < shorter and (now[start] is wanted[start] or now[start] == wanted[start]):
+        start += 1
+    end = 0
+    while end < shorter - start and (
+        now[-1 - end] is wanted[-1 - end] or now[-1 - end] == wanted[-1 - end]
+    ):
+        end += 1
+    return start, end
