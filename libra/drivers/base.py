@@ -21,7 +21,8 @@ class ProxyVersion:
 class LoadBalancerDriver(ABC):
     """One proxy on one host.
 
-    `apply`, `forget` and `close` are called by one thread at a time; the others at any time, also beside them.
+    `apply`, `ensure_running`, `forget` and `close` are called by one thread at a time; the others at any time, also
+    beside them.
     An entry point names a factory `create_driver(settings: Settings) -> LoadBalancerDriver`.
     """
 
@@ -33,6 +34,12 @@ class LoadBalancerDriver(ABC):
 
         Idempotent, and touches nothing when all is so already. Returns when it is live and verified; raises
         `DriverError` with what ran before still running and installed.
+        """
+
+    def ensure_running(self) -> None:  # noqa: B027 - a driver may have nothing to look after
+        """Start the proxy again where it ended by itself; called every few seconds, so cheap while all is well.
+
+        Changes nothing else. Raises `DriverError` where it cannot.
         """
 
     @abstractmethod

@@ -55,13 +55,17 @@ class LBaaSController:
         with self._changing:
             self._driver.apply(self._desired())
 
+    def ensure(self) -> None:
+        """Bring back a proxy that ended by itself; raises `DriverError`."""
+        with self._changing:
+            self._driver.ensure_running()
+
     def handle(self, message: object) -> JsonObject:
         """The reply to one decoded message: the message itself plus `hpcs_response` and more. Never raises."""
         original = message if isinstance(message, Mapping) else {}
         try:
             return build_pass(original, self._carry_out(parse_request(message), original))
         except LibraError as error:
-            log.warning("job failed", action="handle", error=str(error))
             return build_fail(original, str(error))
         except Exception:
             log.exception("internal error", action="handle", message=masked(original))

@@ -1,0 +1,44 @@
+"""Signals as events in a queue: a handler only puts, the main loop decides."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import Empty, SimpleQueue
+from types import FrameType
+
+HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class SignalQueue:
+    """What came in, in order.
+
+    A `SimpleQueue`, for its `put` may interrupt its own `get` in the same thread. An `Event` set by a handler can
+    deadlock: the main thread may hold the event's lock at that moment.
+    """
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[signal.Signals] = SimpleQueue()
+
+    @contextmanager
+    def installed(self) -> Iterator["SignalQueue"]:
+        """Catch SIGTERM, SIGINT and SIGHUP inside the block; main thread only."""
+        before = {number: signal.signal(number, self._handle) for number in HANDLED}
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def put(self, number: signal.Signals) -> None:
+        """As if the signal had come."""
+        self._queue.put(number)
+
+    def get(self, timeout_seconds: float) -> signal.Signals | None:
+        """The next signal, or None after the time."""
+        try:
+            return self._queue.get(timeout=timeout_seconds)
+        except Empty:
+            return None
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        self._queue.put(signal.Signals(number))

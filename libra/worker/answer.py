@@ -1,0 +1,105 @@
+"""One job from its bytes to its answer. Whatever happens, the job is answered and nothing is raised."""
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from libra.errors import Invalid
+from libra.jobs.base import TakenJob
+from libra.messages.codec import JsonObject, decode, encode
+from libra.messages.replies import ERROR, RESPONSE, build_fail, passed
+from libra.messages.requests import Action, parse_action
+
+log = structlog.get_logger(__name__)
+
+INTERNAL = "internal error; the worker's log has the details"
+
+
+class Controller(Protocol):
+    """What the daemon asks of an `LBaaSController`."""
+
+    def handle(self, message: object) -> JsonObject:
+        """The reply to a message."""
+
+    def restore(self) -> None:
+        """Bring the proxy to the saved state; raises `LibraError`."""
+
+    def ensure(self) -> None:
+        """Bring a proxy back that ended by itself; raises `LibraError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadJob:
+    """A job whose bytes were read: a message, or the reason why it is none."""
+
+    job: TakenJob
+    message: JsonObject | None
+    fault: str = ""
+    action: Action | None = None
+    taken: float = 0.0  # time.monotonic()
+
+
+def read_job(job: TakenJob) -> ReadJob:
+    """Decode the payload; the action is None where the message names none that is known."""
+    taken = time.monotonic()
+    try:
+        message = decode(job.payload)
+    except Invalid as error:
+        return ReadJob(job, None, fault=str(error), taken=taken)
+    try:
+        return ReadJob(job, message, action=parse_action(message), taken=taken)
+    except Invalid:
+        return ReadJob(job, message, taken=taken)  # the controller says what is wrong with it
+
+
+def carry_out(read: ReadJob, controller: Controller) -> None:
+    """Let the controller do what the message says, and answer."""
+    started = time.monotonic()
+    _answer(read, _handle(controller, read), started)
+
+
+def refuse(read: ReadJob, reason: str) -> None:
+    """Answer FAIL without carrying it out."""
+    _answer(read, build_fail(read.message, reason), time.monotonic())
+
+
+def _handle(controller: Controller, read: ReadJob) -> JsonObject:
+    if read.message is None:
+        return build_fail(None, read.fault)
+    try:
+        return controller.handle(read.message)
+    except Exception:
+        log.exception("internal error", action="handle")
+        return build_fail(read.message, INTERNAL)
+
+
+def _answer(read: ReadJob, reply: JsonObject, started: float) -> None:
+    data, reply = _encode(reply)
+    _log(read, reply, started)
+    read.job.complete(data)
+
+
+def _encode(reply: JsonObject) -> tuple[bytes, JsonObject]:
+    """A message may be nested deeper than its echo can be written: then the answer goes without the echo."""
+    try:
+        return encode(reply), reply
+    except Invalid as error:
+        bare = build_fail(None, str(error))
+        return encode(bare), bare
+
+
+def _log(read: ReadJob, reply: JsonObject, started: float) -> None:
+    """One event a job, never its message: that may hold a token."""
+    fields = {
+        "action": read.action.value if read.action else "unknown",
+        "handle": read.job.handle,
+        "outcome": reply[RESPONSE],
+        "milliseconds": round((time.monotonic() - started) * 1000, 1),
+        "waited_milliseconds": round((started - read.taken) * 1000, 1),
+    }
+    if passed(reply):
+        log.info("job answered", **fields)
+    else:
+        log.warning("job answered", error=reply.get(ERROR), **fields)

@@ -1,0 +1,74 @@
+"""Which lane a job takes."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from libra.jobs.base import TakenJob
+from libra.messages.requests import Action
+from libra.worker.answer import Controller, ReadJob, carry_out, read_job, refuse
+from libra.worker.lanes import Lane, LaneSize, Task
+
+FULL_LANE_SECONDS = 1.0
+ARCHIVES_WAITING = 16
+
+
+class Dispatcher:
+    """Three lanes, so that nothing long holds up something short.
+
+    `changes` runs one task at a time: jobs that change the proxy, in arrival order, and chores that touch it.
+    `quick` runs DISCOVER, STATS and whatever fails at once; `archives` runs ARCHIVE. `controller` may be replaced
+    by a task in `changes`; each job uses the one it finds when it starts.
+    """
+
+    def __init__(self, controller: Controller) -> None:
+        self.controller = controller
+        self.changes = Lane("changes", LaneSize(threads=1))
+        self._quick = Lane("quick", LaneSize(threads=2))
+        self._archives = Lane("archives", LaneSize(threads=2, most_tasks=ARCHIVES_WAITING))
+        self._lanes = (self.changes, self._quick, self._archives)
+
+    def accept(self, job: TakenJob, release: Callable[[], None]) -> None:
+        """Put a job into its lane; waits while that is full. After `finish` the job stays unanswered."""
+        read = read_job(job)
+        task = Task(lambda: self._run(read, release), weight=len(job.payload))
+        if read.action is Action.ARCHIVE:
+            self._put_archive(task, read, release)
+        else:
+            lane = self.changes if read.action and read.action.changes_proxy else self._quick
+            while not lane.finishing and not lane.put(task, FULL_LANE_SECONDS):
+                pass
+
+    def finish(self) -> None:
+        """Take nothing more; what waits is still run."""
+        for lane in self._lanes:
+            lane.finish()
+
+    def abandon(self) -> int:
+        """Drop what waits; the number of jobs that stay unanswered, those that still run included."""
+        return sum(lane.abandon() + lane.running for lane in self._lanes)
+
+    def unfinished(self) -> int:
+        """How many tasks run or wait."""
+        return sum(lane.waiting + lane.running for lane in self._lanes)
+
+    def hung(self, limit: timedelta) -> str:
+        """The name of a lane whose task has run for longer than that; an ARCHIVE may run for hours."""
+        for lane in (self.changes, self._quick):
+            if lane.longest_run() > limit:
+                return lane.name
+        return ""
+
+    def _put_archive(self, task: Task, read: ReadJob, release: Callable[[], None]) -> None:
+        """An ARCHIVE too many is refused: waiting for room could take hours, with an UPDATE behind it."""
+        if self._archives.put(task) or self._archives.finishing:
+            return
+        refuse(
+            read, f"cannot archive: {self._archives.waiting} other ARCHIVE jobs are waiting already"
+        )
+        release()
+
+    def _run(self, read: ReadJob, release: Callable[[], None]) -> None:
+        try:
+            carry_out(read, self.controller)
+        finally:
+            release()
