@@ -126,7 +126,7 @@ def _bind(frontend: Frontend) -> str:
         return f"*:{frontend.port}"
     if frontend.bind_address == "::":
         return f"[::]:{frontend.port} v4v6"
-    return f"{_host(frontend.bind_address)}:{frontend.port}"
+    return f"{host(frontend.bind_address)}:{frontend.port}"
 
 
 def _backend(backend: Backend) -> Iterator[str]:
@@ -174,7 +174,7 @@ def _check(check: Check) -> Iterator[str]:
 def server_words(server: Server, *, with_cookie: bool) -> str:
     """Name, address and parameters of a server line."""
     weight = 0 if server.state is ServerState.DRAIN else server.weight
-    text = f"{server.name} {_host(server.address)}:{server.port} weight {weight}"
+    text = f"{server.name} {host(server.address)}:{server.port} weight {weight}"
     if with_cookie:
         text += f" cookie {server.name}"
     if server.backup:
@@ -184,11 +184,17 @@ def server_words(server: Server, *, with_cookie: bool) -> str:
     return text
 
 
-def _host(address: str) -> str:
+def host(address: str) -> str:
+    """An address as it stands before a port."""
     return f"[{address}]" if ":" in address else address
 
 
 def _time(value: timedelta) -> str:
     """HAProxy's time: whole seconds where that is exact, else milliseconds."""
-    milliseconds = round(value.total_seconds() * 1000)
-    return f"{milliseconds // 1000}s" if milliseconds % 1000 == 0 else f"{milliseconds}ms"
+    exact = milliseconds(value)
+    return f"{exact // 1000}s" if exact % 1000 == 0 else f"{exact}ms"
+
+
+def milliseconds(value: timedelta) -> int:
+    """HAProxy counts time in whole milliseconds."""
+    return round(value.total_seconds() * 1000)
