@@ -4,40 +4,54 @@ Error texts quote what came in with `quoted`, so nothing that a sender wrote rea
 full length.
 """
 
-import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator
 from enum import Enum
 from typing import TypeVar
 
 from libra.errors import Invalid
+from libra.messages.addresses import is_group, is_wildcard, parse_host_name, parse_ip_address
 
 MAX_TEXT = 255  # characters of any free text
+MAX_ID = 128
 LARGEST_INTEGER = 10**18
-_HOST_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
-_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
-_TRUE = ("true", "yes", "on", "1")
-_FALSE = ("false", "no", "off", "0")
+_SHOWN_CHARACTERS = 60
+_LONGEST_NAME = 64  # no field of the protocol has a longer one
+_DOT_SEGMENTS = frozenset((".", ".."))
+# As JSON writes a whole number, and in ASCII: int() would take " 80", "8_0" and other scripts' digits as well.
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
+# C0, DEL, C1, line and paragraph separators, bidirectional overrides, lone surrogates.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_FLAGS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(
+    ("false", "no", "off", "0"), False
+)
+_KINDS = {dict: "an object", list: "a list", str: "a text", int: "a number", float: "a number"}
 
 E = TypeVar("E", bound=Enum)
 
 
 def quoted(value: object) -> str:
-    """The value for an error text: printable ASCII, 60 characters at most."""
-    if isinstance(value, dict | list):
-        return "an object" if isinstance(value, dict) else "a list"
-    if isinstance(value, int) and abs(value) >= LARGEST_INTEGER:
-        return "a very large number"  # Python refuses to print one of thousands of digits
-    text = ascii(value[:60] + "..." if isinstance(value, str) and len(value) > 60 else value)
-    return text if len(text) <= 160 else text[:160] + "..."
+    """The value for an error text: printable ASCII, never longer than a line or two."""
+    if isinstance(value, str):
+        shown = ascii(value[:_SHOWN_CHARACTERS])
+        return shown if len(value) <= _SHOWN_CHARACTERS else f"{shown}... ({len(value)} characters)"
+    if isinstance(value, int) and not isinstance(value, bool):
+        # Python refuses to print one of thousands of digits
+        return str(value) if abs(value) < LARGEST_INTEGER else "a very large number"
+    if isinstance(value, float):
+        return float.__repr__(value)
+    return _kind(value)
+
+
+def fold(name: str) -> str:
+    """Lower case of the 26 letters only: other scripts' look-alikes (Kelvin sign, dotless i) stay what they are."""
+    return name.lower() if name.isascii() else name
 
 
 def has_control_characters(text: str) -> bool:
-    """True for anything that could end a line or hide in one: C0, DEL, C1, line separators, surrogates."""
-    return any(
-        c < " " or "\x7f" <= c <= "\x9f" or c in "\u2028\u2029" or "\ud800" <= c <= "\udfff"
-        for c in text
-    )
+    """True for anything that could end a line or hide in one."""
+    return _CONTROL.search(text) is not None
 
 
 class Fields:
@@ -45,22 +59,23 @@ class Fields:
 
     `path` says where it stands in the message ("loadbalancers[0].nodes[3]", empty at the top). Every reader
     raises `Invalid` with that path; readers without `default` require the field. A JSON null counts as absent.
+    A field that is read must not be given twice in different spellings; one that nobody reads may be anything.
     """
 
+    __slots__ = ("_path", "_twice", "_values")
+
     def __init__(self, value: object, path: str = "") -> None:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             raise Invalid(
-                f"cannot read {path or 'the message'}: must be a JSON object, got {_kind(value)}"
+                f"cannot read {path or 'the message'}: it must be a JSON object, got {_kind(value)}"
             )
         self._path = path
-        self._values: dict[str, object] = {}
-        for name, item in value.items():
-            folded = str(name).lower()
-            if folded in self._values and self._values[folded] != item:
-                raise Invalid(
-                    f"cannot read {self.where(folded)}: it is given twice with different values"
-                )
-            self._values[folded] = item
+        self._values: dict[str, object] = {
+            fold(name): item
+            for name, item in value.items()
+            if isinstance(name, str) and len(name) <= _LONGEST_NAME
+        }
+        self._twice = _given_twice(value) if len(self._values) != len(value) else ()
 
     def where(self, name: str) -> str:
         """The full path of a field, for error texts."""
@@ -68,23 +83,29 @@ class Fields:
 
     def has(self, name: str) -> bool:
         """True where the field is there and not null."""
-        return self._values.get(name) is not None
+        return self._get(name) is not None
 
     def raw(self, name: str) -> object:
         """The field as it came; raises `Invalid` where it is missing."""
-        value = self._values.get(name)
+        value = self._get(name)
         if value is None:
             raise Invalid(f"cannot read {self.where(name)}: it is required")
         return value
 
+    def _get(self, name: str) -> object:
+        if self._twice and name in self._twice:
+            raise Invalid(
+                f"cannot read {self.where(name)}: it is given twice, in different spellings"
+            )
+        return self._values.get(name)
+
     def fault(self, name: str, must: str) -> Invalid:
         """The error for a field that is there but wrong."""
-        return Invalid(
-            f"cannot read {self.where(name)}: must be {must}, got {quoted(self._values.get(name))}"
-        )
+        got = quoted(self._values.get(name))
+        return Invalid(f"cannot read {self.where(name)}: it must be {must}, got {got}")
 
-    def text(self, name: str, *, longest: int = MAX_TEXT) -> str:
-        """A string without control characters; numbers are taken as their digits. Surrounding space is cut."""
+    def exact_text(self, name: str, *, longest: int = MAX_TEXT) -> str:
+        """A string without control characters, as it came; whole numbers are taken as their digits."""
         value = self.raw(name)
         if isinstance(value, int) and not isinstance(value, bool):
             value = str(value) if abs(value) < LARGEST_INTEGER else None
@@ -92,29 +113,41 @@ class Fields:
             raise self.fault(name, "a text")
         if len(value) > longest:
             raise self.fault(name, f"at most {longest} characters long")
-        if has_control_characters(value):
+        if _CONTROL.search(value):
             raise self.fault(name, "free of control characters")
-        if not value.strip():
-            raise self.fault(name, "not empty")
-        return value.strip()
+        return value
+
+    def text(self, name: str, *, longest: int = MAX_TEXT) -> str:
+        """As `exact_text`, not empty; surrounding space is cut."""
+        value = self.exact_text(name, longest=longest).strip()
+        if not value:
+            raise self.fault(name, "a text that is not empty")
+        return value
 
     def optional_text(self, name: str, *, longest: int = MAX_TEXT) -> str | None:
         """As `text`; None where the field is missing or an empty string."""
-        return None if self._values.get(name) in (None, "") else self.text(name, longest=longest)
+        return None if self._get(name) in (None, "") else self.text(name, longest=longest)
+
+    def identifier(self, name: str = "id") -> str | None:
+        """A sender's own id ("15", also as a number); None where it is missing or an empty string.
+
+        It becomes a part of object names, where "." and ".." between slashes would lead elsewhere.
+        """
+        value = self.optional_text(name, longest=MAX_ID)
+        if value and ("." in value and not _DOT_SEGMENTS.isdisjoint(value.split("/"))):
+            raise self.fault(name, "an id without the path segments . and ..")
+        return value
 
     def integer(self, name: str, *, least: int, most: int, default: int | None = None) -> int:
-        """A whole number, also written as a string ("80")."""
-        if default is not None and not self.has(name):
+        """A whole number, also written as a string ("80") or with a zero fraction (80.0)."""
+        value = self._get(name)
+        if value is None and default is not None:
             return default
-        value = self.raw(name)
-        must = f"a whole number from {least} to {most}"
-        if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
-            value = int(value)
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise self.fault(name, must)
-        return value
+        number = _whole_number(value)
+        if number is not None and least <= number <= most:
+            return number
+        self.raw(name)
+        raise self.fault(name, f"a whole number from {least} to {most}")
 
     def optional_integer(self, name: str, *, least: int, most: int) -> int | None:
         """As `integer`; None where the field is missing."""
@@ -122,91 +155,106 @@ class Fields:
 
     def flag(self, name: str, *, default: bool) -> bool:
         """A boolean, also written as a string or as 0 and 1."""
-        if not self.has(name):
+        value = self._get(name)
+        if value is None:
             return default
-        value = self.raw(name)
-        word = (
-            str(int(value))
-            if value in (0, 1)
-            else value.strip().lower()
-            if isinstance(value, str)
-            else ""
-        )
-        if word in _TRUE or word in _FALSE:
-            return word in _TRUE
-        raise self.fault(name, "true or false")
+        if isinstance(value, bool):
+            return value
+        word = str(value) if value in (0, 1) else value
+        answer = _FLAGS.get(fold(word)) if isinstance(word, str) else None
+        if answer is None:
+            raise self.fault(name, "true or false")
+        return answer
 
     def choice(self, name: str, kind: type[E], *, default: E | None = None) -> E:
         """One word of a closed set, in any case."""
-        if default is not None and not self.has(name):
+        value = self._get(name)
+        if value is None and default is not None:
             return default
-        value = self.raw(name)
-        if isinstance(value, str):
-            word = value.strip().upper()
-            for member in kind:
-                if member.value == word:
-                    return member
+        if isinstance(value, str) and value.isascii():
+            try:
+                return kind(value.upper())
+            except ValueError:
+                pass
+        self.raw(name)
         words = ", ".join(str(member.value) for member in kind)
         raise self.fault(name, f"one of {words}")
 
-    def object(self, name: str) -> "Fields":
+    def nested(self, name: str) -> "Fields":
         """A nested object."""
         return Fields(self.raw(name), self.where(name))
 
-    def optional_object(self, name: str) -> "Fields | None":
+    def optional_nested(self, name: str) -> "Fields | None":
         """A nested object; None where the field is missing."""
-        return self.object(name) if self.has(name) else None
+        return self.nested(name) if self.has(name) else None
+
+    def count(self, name: str) -> int:
+        """How many items a list holds."""
+        return len(self._list(name))
 
     def objects(self, name: str) -> "Iterator[Fields]":
         """The objects of a list, one by one."""
+        where = self.where(name)
+        return (Fields(item, f"{where}[{index}]") for index, item in enumerate(self._list(name)))
+
+    def _list(self, name: str) -> list[object]:
         value = self.raw(name)
         if not isinstance(value, list):
             raise self.fault(name, "a list")
-        return (Fields(item, f"{self.where(name)}[{index}]") for index, item in enumerate(value))
+        return value
 
-    def address(self, name: str, *, host_names: bool = True) -> str:
-        """An IPv4 or IPv6 address in its canonical form, or a host name in lower case."""
-        text = self.text(name)
-        literal = text[1:-1] if text.startswith("[") and text.endswith("]") else text
-        parsed = parse_ip_address(literal)
-        if parsed is not None:
-            return parsed
-        if host_names and is_host_name(text):
-            return text.lower().removesuffix(".")
-        raise self.fault(
-            name, "an IPv4 or IPv6 address" + (" or a host name" if host_names else "")
+    def address(self, name: str) -> str:
+        """The address of one host: IPv4 or IPv6 in its canonical form, or a host name in lower case."""
+        value = self.raw(name)
+        address = _parse_literal(value) or (
+            parse_host_name(value) if isinstance(value, str) else None
         )
+        if address is None:
+            raise self.fault(
+                name, "an IPv4 or IPv6 address or a host name, without spaces, port or zone"
+            )
+        if is_wildcard(address) or is_group(address):
+            raise self.fault(name, "the address of one host")
+        return address
+
+    def listening_address(self, name: str) -> str:
+        """An IPv4 or IPv6 address to listen on, in its canonical form; "0.0.0.0" and "::" mean every one."""
+        address = _parse_literal(self.raw(name))
+        if address is None or is_group(address):
+            raise self.fault(
+                name, "an IPv4 or IPv6 address of this device, without spaces, port or zone"
+            )
+        return address
 
 
-def parse_ip_address(text: str) -> str | None:
-    """The canonical form of an IP address without a zone; None where it is none."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
+def _whole_number(value: object) -> int | None:
+    if isinstance(value, int):
+        return None if isinstance(value, bool) else value
+    if isinstance(value, str):
+        return int(value) if _INTEGER.fullmatch(value) else None
+    return int(value) if isinstance(value, float) and value.is_integer() else None
+
+
+def _parse_literal(value: object) -> str | None:
+    """An IP address, IPv6 also in the brackets that URLs need."""
+    if not isinstance(value, str):
         return None
-    if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
-        return None
-    return str(address)
+    in_brackets = value.startswith("[") and value.endswith("]") and ":" in value
+    return parse_ip_address(value[1:-1] if in_brackets else value)
 
 
-def is_host_name(text: str) -> bool:
-    """RFC 1123 labels (underscores too, as resolvers take them); never all digits, which is a mistyped address."""
-    name = text.lower().removesuffix(".")
-    labels = name.split(".")
-    return (
-        len(name) <= 253
-        and all(_HOST_LABEL.fullmatch(label) for label in labels)
-        and not labels[-1].isdigit()
-    )
+def _given_twice(value: dict[object, object]) -> frozenset[str]:
+    """The names that are the same once case is folded."""
+    counts = Counter(fold(name) for name in value if isinstance(name, str))
+    return frozenset(name for name, count in counts.items() if count > 1)
 
 
 def _kind(value: object) -> str:
     if value is None:
         return "null"
-    return {
-        bool: "a boolean",
-        int: "a number",
-        float: "a number",
-        str: "a text",
-        list: "a list",
-    }.get(type(value), type(value).__name__)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    for kind, words in _KINDS.items():
+        if isinstance(value, kind):
+            return words
+    return f"something of the Python type {type(value).__name__[:_SHOWN_CHARACTERS]!a}"

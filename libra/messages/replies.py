@@ -1,8 +1,9 @@
 """Replies: the original message, untouched, plus the fields of the answer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from libra.messages.codec import JsonObject
+from libra.messages.fields import fold
 
 PASS = "PASS"  # noqa: S105
 FAIL = "FAIL"
@@ -10,18 +11,20 @@ RESPONSE = "hpcs_response"
 ERROR = "hpcs_error"
 MASK = "***"
 _SECRETS = ("hpcs_object_store_token",)
+_SHORTEST_SECRET = 6  # a shorter one hides nothing, and masking it would garble every sentence
 
 
 def build_pass(
     message: Mapping[str, object], fields: Mapping[str, object] | None = None
 ) -> JsonObject:
     """The reply to a message that was carried out."""
-    return {**_echo(message), **(fields or {}), RESPONSE: PASS}
+    added = fields or {}
+    return {**_echo(message, added), **added, RESPONSE: PASS}
 
 
 def build_fail(message: Mapping[str, object] | None, error: str) -> JsonObject:
     """The reply to a message that was not; None where it could not even be read."""
-    return {**_echo(message or {}), RESPONSE: FAIL, ERROR: error}
+    return {**_echo(message or {}, ()), RESPONSE: FAIL, ERROR: error}
 
 
 def passed(reply: Mapping[str, object]) -> bool:
@@ -31,13 +34,30 @@ def passed(reply: Mapping[str, object]) -> bool:
 
 def masked(message: Mapping[str, object]) -> JsonObject:
     """The message for a log: secrets at its top level replaced."""
-    return {
-        name: MASK if str(name).lower() in _SECRETS else value for name, value in message.items()
-    }
+    return {name: MASK if _is_secret(name) else value for name, value in message.items()}
 
 
-def _echo(message: Mapping[str, object]) -> JsonObject:
-    """Without the two answer fields, so that a reply sent back in cannot look like another's answer."""
-    return {
-        name: value for name, value in message.items() if str(name).lower() not in (RESPONSE, ERROR)
-    }
+def masked_text(text: str, message: Mapping[str, object]) -> str:
+    """A text about a message, for a log or a reply: the message's secrets in it replaced."""
+    for name, value in message.items():
+        if _is_secret(name) and isinstance(value, str) and len(value.strip()) >= _SHORTEST_SECRET:
+            text = text.replace(value.strip(), MASK)
+    return text
+
+
+def _is_secret(name: object) -> bool:
+    """Wider than what the protocol reads: a misspelt look-alike is a secret still."""
+    return isinstance(name, str) and name.strip().casefold() in _SECRETS
+
+
+def _echo(message: Mapping[str, object], added: Iterable[str]) -> JsonObject:
+    """Without the fields that the answer brings, however they are spelt.
+
+    A reply sent back in cannot look like another's answer so, and no reader that folds case finds a field twice.
+    """
+    answers = {RESPONSE, ERROR, *added}
+    return {name: value for name, value in message.items() if _folded(name) not in answers}
+
+
+def _folded(name: object) -> str | None:
+    return fold(name) if isinstance(name, str) else None

@@ -3,12 +3,13 @@
 Contract: the seed document "Worker Messages" (protocol version 1.0).
 """
 
+import re
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import assert_never
 
 from libra.errors import Invalid
-from libra.messages.fields import Fields
+from libra.messages.fields import Fields, fold
 from libra.messages.loadbalancers import default_id, parse_loadbalancers
 from libra.model.listener import Protocol
 from libra.model.loadbalancer import LoadBalancer
@@ -16,6 +17,10 @@ from libra.model.loadbalancer import LoadBalancer
 PROTOCOL_VERSION = "1.0"  # what DISCOVER answers; "2.0" is reserved
 MAX_URL = 2048
 MAX_TOKEN = 16384
+MAX_CONTAINER_BYTES = 256
+_STORE_TYPE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+_URL = re.compile(r"https?://[\x21-\x7e]+", re.ASCII | re.IGNORECASE)
+_TOKEN = re.compile(rf"[\x21-\x7e]{{1,{MAX_TOKEN}}}")  # what an HTTP header can carry
 
 
 class Action(Enum):
@@ -117,31 +122,68 @@ def parse_request(message: object) -> Request:
 
 
 def _parse_archive(fields: Fields) -> Archive:
+    return Archive(
+        store_type=_parse_store_type(fields),
+        basepath=_parse_basepath(fields),
+        endpoint=_parse_endpoint(fields),
+        token=_parse_token(fields),
+        targets=_parse_targets(fields),
+    )
+
+
+def _parse_store_type(fields: Fields) -> str:
+    name = fold(fields.text("hpcs_object_store_type"))
+    if not _STORE_TYPE.fullmatch(name):
+        raise fields.fault("hpcs_object_store_type", 'the name of an object store, like "swift"')
+    return name
+
+
+def _parse_basepath(fields: Fields) -> str:
+    """A container's name as Swift takes it; dots would lead out of the account."""
+    name = fields.text("hpcs_object_store_basepath", longest=MAX_CONTAINER_BYTES)
+    if "/" in name or name in (".", "..") or len(name.encode()) > MAX_CONTAINER_BYTES:
+        raise fields.fault(
+            "hpcs_object_store_basepath",
+            f"a container's name: at most {MAX_CONTAINER_BYTES} bytes, no slash, not . or ..",
+        )
+    return name
+
+
+def _parse_endpoint(fields: Fields) -> str:
+    """The store itself judges the rest of the URL. User and password in one are refused without an echo."""
+    url = fields.text("hpcs_object_store_endpoint", longest=MAX_URL)
+    if "@" in url:
+        raise Invalid(
+            f"cannot read {fields.where('hpcs_object_store_endpoint')}: it must not hold a user or an @"
+        )
+    if not _URL.fullmatch(url):
+        raise fields.fault(
+            "hpcs_object_store_endpoint", 'a URL like "https://example.com/v1/account"'
+        )
+    return url
+
+
+def _parse_token(fields: Fields) -> str:
+    """Read apart from `text`, whose error would quote the value."""
+    value = fields.raw("hpcs_object_store_token")
+    if not isinstance(value, str) or not _TOKEN.fullmatch(value.strip(" ")):
+        raise Invalid(
+            f"cannot read {fields.where('hpcs_object_store_token')}: it must be a text of 1 to {MAX_TOKEN} "
+            "printable ASCII characters without spaces"
+        )
+    return value.strip(" ")
+
+
+def _parse_targets(fields: Fields) -> tuple[ArchiveTarget, ...]:
+    count = fields.count("loadbalancers")
+    if not 1 <= count <= len(Protocol):
+        raise Invalid(
+            f"cannot read loadbalancers: it must be one or two load balancers, got {count}"
+        )
     targets = tuple(
-        ArchiveTarget(protocol=item.choice("protocol", Protocol), id=item.optional_text("id"))
+        ArchiveTarget(protocol=item.choice("protocol", Protocol), id=item.identifier())
         for item in fields.objects("loadbalancers")
     )
-    if not 1 <= len(targets) <= 2:
-        raise Invalid(
-            f"cannot read loadbalancers: must be one or two load balancers, got {len(targets)}"
-        )
-    archive = Archive(
-        store_type=fields.text("hpcs_object_store_type").lower(),
-        basepath=fields.text("hpcs_object_store_basepath"),
-        endpoint=fields.text("hpcs_object_store_endpoint", longest=MAX_URL),
-        token=_token(fields),
-        targets=targets,
-    )
-    if len({(target.id or default_id(target.protocol)) for target in targets}) != len(targets):
+    if len({target.id or default_id(target.protocol) for target in targets}) != count:
         raise Invalid("cannot read loadbalancers: the same load balancer is named twice")
-    return archive
-
-
-def _token(fields: Fields) -> str:
-    """Read apart from `text`, whose error would quote the value."""
-    try:
-        return fields.text("hpcs_object_store_token", longest=MAX_TOKEN)
-    except Invalid:
-        raise Invalid(
-            "cannot read hpcs_object_store_token: must be a text without control characters"
-        ) from None
+    return targets

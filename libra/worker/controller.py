@@ -1,16 +1,17 @@
 """LBaaSController: carries out the messages of the worker protocol on one device."""
 
 import threading
-from collections.abc import Mapping
-from typing import Any, assert_never
+import traceback
+from dataclasses import replace
+from typing import assert_never
 
 import structlog
 
 from libra import __version__
 from libra.drivers.base import LoadBalancerDriver
-from libra.errors import Conflict, DriverError, LibraError, StateError
+from libra.errors import Conflict, DriverError, Invalid, LibraError, StateError
 from libra.messages.codec import JsonObject
-from libra.messages.replies import build_fail, build_pass, masked
+from libra.messages.replies import build_fail, build_pass, masked_text
 from libra.messages.requests import (
     PROTOCOL_VERSION,
     Archive,
@@ -26,9 +27,13 @@ from libra.messages.requests import (
 from libra.model.loadbalancer import Desired
 from libra.worker.archive import Archiver
 from libra.worker.report import render_statistics
-from libra.worker.state import MemoryState, SavedState, StateStore
+from libra.worker.state import DesiredState, MemoryState, StateStore
 
 log = structlog.get_logger(__name__)
+
+INTERNAL = "internal error; the worker's log has the details"
+WARNING = "hpcs_warning"
+MAX_ERROR = 8000  # characters; a proxy may have a word on each of thousands of nodes
 
 
 class LBaaSController:
@@ -46,35 +51,50 @@ class LBaaSController:
         archiver: Archiver | None = None,
     ) -> None:
         self._driver = driver
-        self._state = state or MemoryState()
+        self._state = DesiredState(state or MemoryState())
         self._archiver = archiver or Archiver(stores={})
         self._changing = threading.Lock()
 
     def restore(self) -> None:
-        """Bring the proxy to the saved state, as at start-up; raises `LibraError`."""
+        """Bring the proxy to the saved state, as at start-up; raises `LibraError`.
+
+        Where that cannot be read, the proxy is left alone. A DELETE that was cut short is ended here.
+        """
         with self._changing:
-            self._driver.apply(self._desired())
+            desired = self._state.current()
+            self._driver.apply(desired)
+            if desired.is_empty:
+                self._driver.forget()
 
     def ensure(self) -> None:
-        """Bring back a proxy that ended by itself; raises `DriverError`."""
+        """Bring back a proxy that has ended or was changed behind our back; raises `LibraError`."""
         with self._changing:
-            self._driver.ensure_running()
+            self._driver.apply(self._state.current())
 
     def handle(self, message: object) -> JsonObject:
         """The reply to one decoded message: the message itself plus `hpcs_response` and more. Never raises."""
-        original = message if isinstance(message, Mapping) else {}
         try:
-            return build_pass(original, self._carry_out(parse_request(message), original))
-        except LibraError as error:
-            return build_fail(original, str(error))
-        except Exception:
-            log.exception("internal error", action="handle", message=masked(original))
-            return build_fail(original, "internal error; the worker's log has the details")
+            return self._reply(_plain(message), message)
+        except Exception:  # noqa: BLE001 - an object that is no JSON may do anything when it is looked at
+            return build_fail(None, INTERNAL)
 
-    def _carry_out(self, request: Request, message: Mapping[str, Any]) -> JsonObject:
+    def _reply(self, original: JsonObject, message: object) -> JsonObject:
+        try:
+            return build_pass(original, self._carry_out(_parse(original, message)))
+        except LibraError as error:
+            text = masked_text(_bounded(error), original)
+            log.debug("message refused", action="handle", error=text)
+            return build_fail(original, text)
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not end the worker
+            # Not log.exception: some formatters print local variables, and there is the token.
+            text = masked_text("".join(traceback.format_exception(error)), original)
+            log.error("internal error", action="handle", traceback=text)
+            return build_fail(original, INTERNAL)
+
+    def _carry_out(self, request: Request) -> JsonObject:
         match request:
             case Update():
-                return self._update(request, message)
+                return self._update(request)
             case Suspend():
                 return self._switch(suspended=True)
             case Enable():
@@ -89,46 +109,60 @@ class LBaaSController:
                 return self._archive(request)
         assert_never(request)
 
-    def _update(self, request: Update, message: Mapping[str, Any]) -> JsonObject:
+    def _update(self, request: Update) -> JsonObject:
         with self._changing:
-            before = self._state.load()
+            before = self._before()
             suspended = before is not None and before.suspended
-            self._make_so(
-                Desired(loadbalancers=request.loadbalancers, suspended=suspended),
-                SavedState(update=dict(message), suspended=suspended),
-            )
+            self._make_so(before, Desired(loadbalancers=request.loadbalancers, suspended=suspended))
         return {}
 
     def _switch(self, *, suspended: bool) -> JsonObject:
-        verb = "suspend" if suspended else "enable"
         with self._changing:
-            saved = self._state.load()
-            if saved is None:
-                raise Conflict(f"cannot {verb}: no load balancer is configured on this device")
-            after = SavedState(update=saved.update, suspended=suspended)
-            self._make_so(after.desired(), after)
+            before = self._configured("suspend" if suspended else "enable")
+            self._make_so(before, replace(before, suspended=suspended))
         return {}
 
     def _delete(self) -> JsonObject:
         with self._changing:
-            self._make_so(Desired(), None)
+            self._make_so(self._before(), Desired())
             self._driver.forget()
         return {}
 
-    def _make_so(self, desired: Desired, state: SavedState | None) -> None:
-        """Apply, then save; where saving fails, go back, so that a FAIL leaves everything as it was."""
-        self._driver.apply(desired)
+    def _before(self) -> Desired | None:
+        """The state that is to be replaced; None where it cannot be read, which must not keep it from that."""
         try:
-            self._state.save(state)
-        except StateError:
-            self._go_back()
+            return self._state.current()
+        except StateError as error:
+            log.warning("replacing a saved state", action="update", error=str(error))
+            return None
+
+    def _configured(self, verb: str) -> Desired:
+        desired = self._state.current()
+        if desired.is_empty:
+            raise Conflict(f"cannot {verb}: no load balancer is configured on this device")
+        return desired
+
+    def _make_so(self, before: Desired | None, after: Desired) -> None:
+        """Apply, then save, so that what is saved was acknowledged. A FAIL leaves everything as it was."""
+        try:
+            self._driver.apply(after)
+            self._state.replace(after)
+        except DriverError:
+            raise  # the driver has gone back itself
+        except Exception:
+            self._go_back(before)
             raise
 
-    def _go_back(self) -> None:
+    def _go_back(self, before: Desired | None) -> None:
+        if before is None:
+            log.error("cannot go back: the state before is not known", action="roll back")
+            return
         try:
-            self._driver.apply(self._desired())
-        except (DriverError, StateError):
-            log.exception("cannot go back to the saved state", action="roll back")
+            self._driver.apply(before)
+            # Where only the directory could not be synced, the new file stands there already.
+            self._state.replace(before)
+        except LibraError as error:
+            log.error("cannot go back", action="roll back", error=str(error))
 
     def _discover(self) -> JsonObject:
         proxy = self._driver.version()
@@ -141,12 +175,32 @@ class LBaaSController:
         }
 
     def _stats(self) -> JsonObject:
-        statistics = self._driver.statistics(self._desired())
-        return {"loadbalancers": [render_statistics(item) for item in statistics]}
+        """A saved state that cannot be read is no reason to call a serving proxy dead: the reply warns of it."""
+        warning: JsonObject = {}
+        try:
+            desired = self._state.current()
+        except StateError as error:
+            desired, warning = Desired(), {WARNING: str(error)}
+        statistics = self._driver.statistics(desired)
+        return {"loadbalancers": [render_statistics(item) for item in statistics], **warning}
 
     def _archive(self, request: Archive) -> JsonObject:
-        return self._archiver.archive(request, self._desired(), self._driver)
+        return self._archiver.archive(request, self._configured("archive"), self._driver)
 
-    def _desired(self) -> Desired:
-        saved = self._state.load()
-        return saved.desired() if saved else Desired()
+
+def _plain(message: object) -> JsonObject:
+    """What can be echoed: a copy of its own, for the caller keeps the message."""
+    if not isinstance(message, dict):
+        return {}
+    return {name: value for name, value in message.items() if type(name) is str}
+
+
+def _parse(original: JsonObject, message: object) -> Request:
+    if isinstance(message, dict) and len(original) != len(message):
+        raise Invalid("cannot read the message: every name in it must be a text")
+    return parse_request(original if isinstance(message, dict) else message)
+
+
+def _bounded(error: LibraError) -> str:
+    text = str(error) or f"cannot carry out the message: {type(error).__name__}"
+    return text if len(text) <= MAX_ERROR else f"{text[:MAX_ERROR]}... ({len(text)} characters)"

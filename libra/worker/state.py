@@ -1,41 +1,29 @@
-"""The worker's last desired state on disk: what it restores after a reboot, without any job."""
+"""The worker's last desired state: on disk for the next start, in memory to act on."""
 
 import json
-from dataclasses import dataclass
+import os
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from libra.durable import remove_file, replace_file
 from libra.errors import Invalid, StateError
-from libra.messages.codec import JsonObject
 from libra.messages.requests import Update, parse_request
+from libra.messages.updates import build_update
 from libra.model.loadbalancer import Desired
 
 FORMAT = 1
-
-
-@dataclass(frozen=True, slots=True)
-class SavedState:
-    """The UPDATE message as it came (the one form that every later release can read), and SUSPEND's mark."""
-
-    update: JsonObject
-    suspended: bool = False
-
-    def desired(self) -> Desired:
-        """The state in words; raises `Invalid` where this release no longer takes the message."""
-        request = parse_request(self.update)
-        if not isinstance(request, Update):
-            raise Invalid("cannot read the saved state: it holds no UPDATE message")
-        return Desired(loadbalancers=request.loadbalancers, suspended=self.suspended)
+_HINT = "; an UPDATE replaces it, a DELETE removes it"
 
 
 class StateStore(Protocol):
-    """Keeps one `SavedState`, or none."""
+    """Keeps one desired state; the empty one where nothing was saved."""
 
-    def load(self) -> SavedState | None:
+    def load(self) -> Desired:
         """What was saved last; raises `StateError`."""
 
-    def save(self, state: SavedState | None) -> None:
+    def save(self, desired: Desired) -> None:
         """Durable when it returns; raises `StateError` with the old state in place."""
 
 
@@ -43,55 +31,114 @@ class MemoryState:
     """For tests, and for a controller used as a library."""
 
     def __init__(self) -> None:
-        self._state: SavedState | None = None
+        self._desired = Desired()
 
-    def load(self) -> SavedState | None:
+    def load(self) -> Desired:
         """What was saved last."""
-        return self._state
+        return self._desired
 
-    def save(self, state: SavedState | None) -> None:
+    def save(self, desired: Desired) -> None:
         """Keep it until the process ends."""
-        self._state = state
+        self._desired = desired
 
 
 class FileState:
-    """One JSON file: {"format": 1, "suspended": false, "update": {...}}."""
+    """One JSON file: {"format": 1, "suspended": false, "update": {an UPDATE message}}.
+
+    The message is the one form that every later release reads. A file that cannot be understood is never lost:
+    the next save keeps it beside, as NAME.unreadable.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._unreadable = False
 
-    def load(self) -> SavedState | None:
-        """None where there is no file."""
+    def load(self) -> Desired:
+        """The empty state where there is no file."""
         try:
             data = self._path.read_bytes()
         except FileNotFoundError:
-            return None
+            return Desired()
         except OSError as error:
             raise StateError(
-                f"cannot read the saved state {self._path}: {error.strerror}"
+                f"cannot read the saved state {self._path}: {_words(error)}"
             ) from error
-        return self._parse(data)
-
-    def _parse(self, data: bytes) -> SavedState:
         try:
-            value = json.loads(data)
-            if value["format"] != FORMAT:
-                raise StateError(
-                    f"cannot read the saved state {self._path}: its format {value['format']!r} is not {FORMAT}"
-                )
-            return SavedState(update=dict(value["update"]), suspended=bool(value["suspended"]))
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise StateError(f"cannot read the saved state {self._path}: {error}") from error
+            return _parse_state(data)
+        except Invalid as error:
+            self._unreadable = True
+            raise StateError(f"cannot use the saved state {self._path}: {error}{_HINT}") from error
 
-    def save(self, state: SavedState | None) -> None:
-        """Write beside, sync, rename; None removes the file."""
+    def save(self, desired: Desired) -> None:
+        """Write beside, sync, rename; the empty state removes the file."""
         try:
-            if state is None:
+            self._keep_unreadable()
+            if desired.is_empty:
                 remove_file(self._path)
-                return
-            value = {"format": FORMAT, "suspended": state.suspended, "update": state.update}
-            replace_file(self._path, json.dumps(value).encode("ascii"), mode=0o600)
+            else:
+                replace_file(self._path, _render_state(desired), mode=0o600)
         except OSError as error:
-            raise StateError(f"cannot save the state to {self._path}: {error.strerror}") from error
-        except (RecursionError, ValueError, TypeError) as error:
-            raise StateError(f"cannot save the state to {self._path}: {error}") from error
+            raise StateError(f"cannot save the state to {self._path}: {_words(error)}") from error
+        self._unreadable = False
+
+    def _keep_unreadable(self) -> None:
+        """A link, so that at no moment there is no file: that would be read as "nothing is configured"."""
+        if self._unreadable:
+            beside = self._path.with_name(f"{self._path.name}.unreadable")
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+                os.link(self._path, beside)
+
+
+class DesiredState:
+    """The desired state in memory, always equal to its store: read at first use, written through.
+
+    Safe for several threads. `current` never waits for more than the store.
+    """
+
+    def __init__(self, store: StateStore) -> None:
+        self._store = store
+        self._known: Desired | None = None
+        self._lock = threading.Lock()
+
+    def current(self) -> Desired:
+        """Raises `StateError` as long as the store cannot be read."""
+        known = self._known
+        if known is None:
+            with self._lock:
+                known = self._known = self._known or self._store.load()
+        return known
+
+    def replace(self, desired: Desired) -> None:
+        """Raises `StateError`, and is what it was then."""
+        with self._lock:
+            self._store.save(desired)
+            self._known = desired
+
+
+def _render_state(desired: Desired) -> bytes:
+    update = build_update(desired.loadbalancers)
+    value = {"format": FORMAT, "suspended": desired.suspended, "update": update}
+    return json.dumps(value, separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def _parse_state(data: bytes) -> Desired:
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise Invalid(f"it is not JSON ({error})") from error
+    if not isinstance(value, dict) or "format" not in value:
+        raise Invalid("it was not written by libra")
+    if value["format"] != FORMAT:
+        raise Invalid(f"its format is not {FORMAT}, it was written by another release")
+    suspended = value.get("suspended")
+    if not isinstance(suspended, bool):
+        raise Invalid("its mark 'suspended' must be true or false")
+    request = parse_request(value.get("update"))
+    if not isinstance(request, Update):
+        raise Invalid("it holds no UPDATE message")
+    return Desired(loadbalancers=request.loadbalancers, suspended=suspended)
+
+
+def _words(error: OSError) -> str:
+    return error.strerror or str(error)

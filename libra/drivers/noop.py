@@ -1,0 +1,133 @@
+"""A driver without a proxy: keeps the desired state in memory and reports from it.
+
+For trying out the fleet side without HAProxy, and the twin of every other driver in tests: what it does not do,
+no caller may expect.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
+
+from libra import __version__
+from libra.drivers.base import LoadBalancerDriver, ProxyVersion
+from libra.errors import ProxyNotRunning
+from libra.model.loadbalancer import Desired, LoadBalancer
+from libra.model.pool import Condition, Member, Pool
+from libra.model.statistics import (
+    LoadBalancerStatistics,
+    MemberStatistics,
+    MemberStatus,
+    OperatingStatus,
+)
+
+if TYPE_CHECKING:
+    from libra.config.settings import Settings
+
+_STATUS = {
+    Condition.ENABLED: MemberStatus.NO_CHECK,
+    Condition.DRAINING: MemberStatus.DRAIN,
+    Condition.DISABLED: MemberStatus.MAINT,
+}
+
+
+def create_driver(_settings: "Settings") -> LoadBalancerDriver:
+    """The entry point; nothing is to be set."""
+    return NoopDriver()
+
+
+class NoopDriver(LoadBalancerDriver):
+    """Believes whatever it is told.
+
+    `desired` is what was applied last, `applied` how many changes that took. `running` may be set to False, as if
+    the proxy had died: the next `apply` starts it again.
+    """
+
+    name = "noop"
+
+    def __init__(self) -> None:
+        self.running = False
+        self.desired = Desired()
+        self.applied = 0
+        self._lock = threading.Lock()
+        self._counters: dict[tuple[str, str], Counter[str]] = {}
+        self._lines: dict[str, list[bytes]] = {}
+
+    def apply(self, desired: Desired) -> None:
+        """Keep it; an equal one changes nothing."""
+        self.running = True
+        if desired != self.desired:
+            self.desired = desired
+            self.applied += 1
+
+    def forget(self) -> None:
+        """Drop the counters and log lines of load balancers that are gone."""
+        ids = {lb.id for lb in self.desired.loadbalancers}
+        with self._lock:
+            self._counters = {key: value for key, value in self._counters.items() if key[0] in ids}
+            self._lines = {key: value for key, value in self._lines.items() if key in ids}
+
+    def statistics(self, desired: Desired) -> tuple[LoadBalancerStatistics, ...]:
+        """What `count` was told, beside the states that the messages ask for."""
+        if not self.running:
+            raise ProxyNotRunning("cannot read statistics: the noop proxy is not running")
+        return tuple(self._loadbalancer(lb, desired.suspended) for lb in desired.loadbalancers)
+
+    def access_log(self, loadbalancer: LoadBalancer) -> AbstractContextManager[Iterator[bytes]]:
+        """What `log` was told, one block a line."""
+        with self._lock:
+            lines = tuple(self._lines.get(loadbalancer.id, ()))
+        return nullcontext(iter(lines))
+
+    def version(self) -> ProxyVersion:
+        """The name "noop" and libra's own release."""
+        return ProxyVersion(name="noop", version=__version__)
+
+    def count(self, loadbalancer_id: str, member_id: str, counts: Mapping[str, int]) -> None:
+        """As if traffic had come: adds to `total_sessions`, `bytes_in`, `bytes_out` and `errors` of a member."""
+        with self._lock:
+            self._counters.setdefault((loadbalancer_id, member_id), Counter()).update(counts)
+
+    def log(self, loadbalancer_id: str, lines: Iterable[bytes]) -> None:
+        """As if requests had been logged; each line ends with its newline."""
+        with self._lock:
+            self._lines.setdefault(loadbalancer_id, []).extend(lines)
+
+    def _loadbalancer(self, loadbalancer: LoadBalancer, suspended: bool) -> LoadBalancerStatistics:
+        pools = [listener.pool for listener in loadbalancer.listeners]
+        members = tuple(self._member(loadbalancer.id, m) for pool in pools for m in pool.members)
+        return LoadBalancerStatistics(
+            id=loadbalancer.id,
+            name=loadbalancer.name,
+            protocol=loadbalancer.listeners[0].protocol.value,
+            status=OperatingStatus.SUSPENDED if suspended else _status(pools),
+            bytes_in=sum(member.bytes_in for member in members),
+            bytes_out=sum(member.bytes_out for member in members),
+            current_sessions=0,
+            total_sessions=sum(member.total_sessions for member in members),
+            errors=sum(member.errors for member in members),
+            members=members,
+        )
+
+    def _member(self, loadbalancer_id: str, member: Member) -> MemberStatistics:
+        with self._lock:
+            counts = Counter(self._counters.get((loadbalancer_id, member.id), Counter()))
+        return MemberStatistics(
+            id=member.id,
+            address=member.address,
+            port=member.port,
+            status=_STATUS[member.condition],
+            last_check=None,
+            current_sessions=0,
+            total_sessions=counts["total_sessions"],
+            bytes_in=counts["bytes_in"],
+            bytes_out=counts["bytes_out"],
+            errors=counts["errors"],
+        )
+
+
+def _status(pools: Iterable[Pool]) -> OperatingStatus:
+    """Without checks a member that may take traffic counts as one that does."""
+    enabled = any(m.condition is Condition.ENABLED for pool in pools for m in pool.members)
+    return OperatingStatus.ONLINE if enabled else OperatingStatus.ERROR

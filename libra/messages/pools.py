@@ -1,0 +1,174 @@
+"""Reads the pool of a load balancer in an UPDATE message: nodes, monitor, session persistence."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+from libra.errors import Invalid
+from libra.messages.fields import Fields, quoted
+from libra.model.listener import Protocol
+from libra.model.pool import (
+    Algorithm,
+    Condition,
+    HealthMonitor,
+    Member,
+    MonitorType,
+    PersistenceType,
+    Pool,
+    SessionPersistence,
+)
+
+MAX_NODES = 20_000
+MAX_WEIGHT = 256
+MAX_MONITOR_SECONDS = 3600
+MAX_CODES = 100
+# What RFC 3986 lets stand in a path and a query, without the single quote.
+_PATH = re.compile(r"/[A-Za-z0-9._~!$&()*+,;=:@%/?-]*")
+_COOKIE_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_CODES = re.compile(r" *([1-5][0-9]{2})(?:-([1-5][0-9]{2}))? *")
+
+
+def parse_pool(fields: Fields, protocol: Protocol, identity: str) -> Pool:
+    """The pool that a load balancer's own fields describe."""
+    return Pool(
+        id=identity,
+        members=_parse_members(fields),
+        algorithm=fields.choice("algorithm", Algorithm, default=Algorithm.ROUND_ROBIN),
+        monitor=_parse_monitor(fields.nested("monitor")) if fields.has("monitor") else None,
+        persistence=_parse_persistence(fields, protocol),
+    )
+
+
+def _parse_members(fields: Fields) -> tuple[Member, ...]:
+    count = fields.count("nodes")
+    if not 1 <= count <= MAX_NODES:
+        raise Invalid(
+            f"cannot read {fields.where('nodes')}: it must hold 1 to {MAX_NODES} nodes, got {count}"
+        )
+    members = tuple(_parse_member(item) for item in fields.objects("nodes"))
+    _refuse_twins(fields.where("nodes"), members)
+    return members
+
+
+def _parse_member(fields: Fields) -> Member:
+    address = fields.address("address")
+    port = fields.integer("port", least=1, most=65535)
+    host = f"[{address}]" if ":" in address else address
+    return Member(
+        id=fields.identifier() or f"{host}:{port}",
+        address=address,
+        port=port,
+        weight=fields.integer("weight", least=0, most=MAX_WEIGHT, default=1),
+        condition=fields.choice("condition", Condition, default=Condition.ENABLED),
+        backup=fields.flag("backup", default=False),
+    )
+
+
+def _refuse_twins(where: str, members: tuple[Member, ...]) -> None:
+    by_target: dict[tuple[str, int], int] = {}
+    by_id: dict[str, int] = {}
+    for index, member in enumerate(members):
+        first = by_target.setdefault((member.address, member.port), index)
+        if first != index:
+            raise Invalid(
+                f"cannot read {where}[{index}]: it is the same address and port as {where}[{first}], "
+                f"{quoted(member.address)} port {member.port}"
+            )
+        first = by_id.setdefault(member.id, index)
+        if first != index:
+            raise Invalid(
+                f"cannot read {where}[{index}].id: {where}[{first}] has the same id {quoted(member.id)}"
+            )
+
+
+def _parse_monitor(fields: Fields) -> HealthMonitor:
+    """The path and the codes of an HTTP check are extraneous, and so ignored, where only the connection is checked."""
+    kind = fields.choice("type", MonitorType)
+    delay = fields.integer("delay", least=1, most=MAX_MONITOR_SECONDS, default=30)
+    timeout = fields.integer("timeout", least=1, most=MAX_MONITOR_SECONDS, default=min(delay, 10))
+    attempts = fields.integer("attempts", least=1, most=100, default=2)
+    monitor = HealthMonitor(
+        type=kind,
+        delay=timedelta(seconds=delay),
+        timeout=timedelta(seconds=timeout),
+        attempts=attempts,
+    )
+    if kind is not MonitorType.HTTP:
+        return monitor
+    codes = _parse_codes(fields) if fields.has("expected_codes") else monitor.expected_codes
+    return replace(monitor, path=_parse_path(fields), expected_codes=codes)
+
+
+def _parse_path(fields: Fields) -> str:
+    if not fields.has("path"):
+        return "/"
+    path = fields.exact_text("path", longest=1024)
+    if not _PATH.fullmatch(path):
+        raise fields.fault(
+            "path", "a path that starts with / and holds only what may stand in a URL"
+        )
+    return path
+
+
+def _parse_codes(fields: Fields) -> tuple[tuple[int, int], ...]:
+    """200, "200", "200,302", "200-204", or a list of these, as sorted ranges that do not touch."""
+    raw = fields.raw("expected_codes")
+    parts = raw if isinstance(raw, list) else [raw]
+    texts = [text for part in parts[: MAX_CODES + 1] for text in _split(part)]
+    if not 1 <= len(texts) <= MAX_CODES:
+        raise fields.fault("expected_codes", f"1 to {MAX_CODES} status codes")
+    ranges = [_parse_range(text) for text in texts]
+    if None in ranges:
+        raise fields.fault("expected_codes", "status codes like 200, 200-204 or 200,302")
+    return _merge([item for item in ranges if item is not None])
+
+
+def _split(part: object) -> list[str]:
+    """An empty text, which is no code, for what is neither a text nor a whole number."""
+    if isinstance(part, int) and not isinstance(part, bool):
+        return [quoted(part)]
+    return part.split(",", MAX_CODES) if isinstance(part, str) else [""]
+
+
+def _parse_range(text: str) -> tuple[int, int] | None:
+    match = _CODES.fullmatch(text)
+    if match is None:
+        return None
+    first, last = int(match[1]), int(match[2] or match[1])
+    return (first, last) if first <= last else None
+
+
+def _merge(ranges: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return tuple(merged)
+
+
+def _parse_persistence(fields: Fields, protocol: Protocol) -> SessionPersistence | None:
+    """Its type alone as a text ("SOURCE_IP"), or an object with `type` and `cookie_name`."""
+    if not fields.has("session_persistence"):
+        return None
+    raw = fields.raw("session_persistence")
+    where = fields.where("session_persistence")
+    persistence = Fields({"type": raw} if isinstance(raw, str) else raw, where)
+    kind = persistence.choice("type", PersistenceType)
+    if kind is PersistenceType.SOURCE_IP:
+        return SessionPersistence(type=kind)
+    if protocol is not Protocol.HTTP:
+        raise persistence.fault("type", f"SOURCE_IP, for {protocol.value} has no cookies")
+    return SessionPersistence(type=kind, cookie_name=_parse_cookie_name(persistence))
+
+
+def _parse_cookie_name(fields: Fields) -> str | None:
+    if not fields.has("cookie_name"):
+        return None
+    name = fields.exact_text("cookie_name")
+    if not _COOKIE_NAME.fullmatch(name):
+        raise fields.fault(
+            "cookie_name", "a cookie name of 1 to 64 letters, digits, '.', '_' and '-'"
+        )
+    return name
