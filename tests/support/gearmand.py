@@ -1,0 +1,103 @@
+"""A real gearmand on a free port, which can be killed, frozen and started again."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+from tests.support.ports import LOOPBACK, accepts, free_port
+
+START_SECONDS = 10.0
+STOP_SECONDS = 5.0
+
+
+def find_gearmand() -> str:
+    """Path of the program; skips the test where it is missing, but fails where CI is set."""
+    path = shutil.which("gearmand", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if path is None:
+        reason = "gearmand is not installed (Debian: gearman-job-server)"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return path
+
+
+class Gearmand:
+    """One gearmand process. `with Gearmand() as server: ... server.port`."""
+
+    host = LOOPBACK
+
+    def __init__(self, *arguments: str, port: int | None = None) -> None:
+        self._program = find_gearmand()
+        self._arguments = arguments
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = port or free_port()
+        self.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start it (again) on the same port, and return once it accepts connections."""
+        user = ("--user", "root") if os.geteuid() == 0 else ()
+        self._process = subprocess.Popen(
+            [
+                *(self._program, "--listen", LOOPBACK, "--port", str(self.port)),
+                *("--log-file", "none", "--pid-file", "/dev/null", *user, *self._arguments),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + START_SECONDS
+        while not accepts(self.port):
+            assert self._process.poll() is None, "gearmand ended at once"
+            assert time.monotonic() < deadline, "gearmand does not listen"
+            time.sleep(0.005)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def freeze(self) -> None:
+        """It answers nothing any more, but its connections stay, and the kernel accepts new ones."""
+        self.send(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It goes on."""
+        self.send(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """A crash: kill -9. What it had in memory is lost."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it; frozen or dead already is fine."""
+        if self._process is not None:
+            self.thaw()
+            self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        process.send_signal(number)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(STOP_SECONDS)
