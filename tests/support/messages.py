@@ -14,8 +14,10 @@ JsonObject = dict[str, Any]
 
 # Texts that are the sender's own, where the case of a value is part of it.
 _OWN_TEXTS = frozenset(
-    ("name", "id", "path", "cookie_name")
-    + ("hpcs_object_store_basepath", "hpcs_object_store_endpoint", "hpcs_object_store_token")
+    (
+        *("name", "id", "path", "cookie_name"),
+        *("hpcs_object_store_basepath", "hpcs_object_store_endpoint", "hpcs_object_store_token"),
+    )
 )
 
 

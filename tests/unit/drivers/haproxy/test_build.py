@@ -64,10 +64,10 @@ def lines_of(**fields: object) -> list[str]:
             ],
         ),
         (
-            {"monitor": {"type": "HTTP", "path": "/ok?a=1#b", "expected_codes": "200-204,302"}},
+            {"monitor": {"type": "HTTP", "path": "/ok?a=1$b", "expected_codes": "200-204,302"}},
             [
                 "option httpchk",
-                "http-check send meth GET uri '/ok?a=1#b'",
+                "http-check send meth GET uri '/ok?a=1$b'",
                 "http-check expect status 200-204,302",
             ],
         ),
