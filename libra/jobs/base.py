@@ -13,7 +13,7 @@ class Priority(Enum):
 
 
 class TakenJob(Protocol):
-    """A job that this worker holds. Exactly one of `complete` and `fail` ends it; neither raises.
+    """A job that this worker holds. The first `complete` or `fail` ends it, from any thread; neither raises.
 
     A job whose connection is lost is given out again by the server: it may run twice.
     """
@@ -34,19 +34,25 @@ class TakenJob(Protocol):
 
 
 class JobSource(Protocol):
-    """Takes the jobs of one function from every configured server. Opened by its constructor."""
+    """Takes the jobs of one function from every configured server. Opened by its constructor.
+
+    Any number of jobs may be held at once, also from one server; some more are fetched ahead.
+    """
 
     def take(self, timeout: float) -> TakenJob | None:
-        """The next job, or None after `timeout` seconds or once closed."""
+        """The next job, or None after `timeout` seconds, or at once when drained or closed."""
 
     def connected(self) -> int:
         """How many servers it is registered at right now."""
 
     def drain(self) -> None:
-        """Take no more: unregister, so that the servers keep waiting jobs; held jobs can still be answered."""
+        """Take no more, and make no new connections; held jobs can still be answered. Returns at once.
+
+        Waiting jobs stay at the servers. Those fetched ahead but not taken go back there, with `close` at the latest.
+        """
 
     def close(self) -> None:
-        """Let go of every connection; idempotent."""
+        """Let go of every connection, within seconds; held jobs are given out again. Idempotent."""
 
 
 class JobClient(Protocol):
@@ -57,7 +63,9 @@ class JobClient(Protocol):
     ) -> bytes:
         """The reply to one job.
 
-        Raises `JobServerUnavailable`, `JobDeadlinePassed` after `timeout` seconds whatever hangs, or `JobFailed`.
+        Raises `JobServerUnavailable` (no server took it, or it was lost with its server), `JobDeadlinePassed` after
+        `timeout` seconds whatever hangs, or `JobFailed`. A job that is given up does not run later; one that runs
+        already is left alone. Where a server is lost at the wrong moment a job can run twice.
         """
 
     def close(self) -> None:

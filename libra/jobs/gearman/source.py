@@ -1,0 +1,56 @@
+"""Takes jobs from every job server."""
+
+from collections.abc import Sequence
+
+from libra.config.settings import JobServerSettings
+from libra.jobs.base import TakenJob
+from libra.jobs.gearman.deadline import Deadline
+from libra.jobs.gearman.packets import quiet_gear
+from libra.jobs.gearman.registration import Registration
+from libra.jobs.gearman.session import Desk
+from libra.jobs.gearman.shelf import Shelf
+
+CLOSE_SECONDS = 3.0
+TAKEN_AHEAD = 32
+
+
+class GearmanJobSource:
+    """A `JobSource` on Gearman servers: one thread a server, one queue for all of them.
+
+    `ahead`: how many jobs are fetched at most before `take` asks for them; they count as running at the server.
+    Lost servers are tried again every two seconds or sooner, each for itself.
+    """
+
+    def __init__(
+        self, servers: Sequence[JobServerSettings], function: str, *, ahead: int = TAKEN_AHEAD
+    ) -> None:
+        quiet_gear()
+        self._desk = Desk(function.encode(), Shelf(ahead))
+        self._registrations = [Registration(server, self._desk) for server in servers]
+
+    def take(self, timeout: float) -> TakenJob | None:
+        """The next job, or None after `timeout` seconds, or once drained or closed."""
+        return self._desk.shelf.take(timeout)
+
+    def connected(self) -> int:
+        """How many servers have answered since this function was registered there."""
+        return sum(registration.registered for registration in self._registrations)
+
+    def drain(self) -> None:
+        """Fetch and give out no more. Jobs that were fetched but not taken go back to the server with `close`."""
+        self._desk.draining.set()
+        self._desk.shelf.close()
+        self._leave()
+
+    def close(self) -> None:
+        """Let the last answers arrive, then close every connection: unanswered jobs are given out again."""
+        self._desk.stopping.set()
+        self._desk.shelf.close()
+        self._leave()
+        deadline = Deadline(CLOSE_SECONDS)
+        for registration in self._registrations:
+            registration.join(deadline)
+
+    def _leave(self) -> None:
+        for registration in self._registrations:
+            registration.leave()
