@@ -1,9 +1,13 @@
 """Finds drivers and object stores by entry point, so that other packages can bring their own."""
 
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, TypeVar
 
 from libra.errors import Invalid
+
+T = TypeVar("T")
 
 
 def names(group: str) -> list[str]:
@@ -17,3 +21,30 @@ def load(group: str, name: str) -> Any:
         return point.load()
     known = ", ".join(names(group)) or "none"
     raise Invalid(f"cannot load '{name}' from {group}: installed are {known}")
+
+
+class Plugins(Mapping[str, T]):
+    """Everything installed under a group, by name; each is loaded and built when it is first asked for.
+
+    `build` makes the object from what the entry point names. Safe for several threads.
+    """
+
+    def __init__(self, group: str, build: Callable[[Any], T]) -> None:
+        self._group = group
+        self._build = build
+        self._built: dict[str, T] = {}
+        self._lock = threading.Lock()
+
+    def __getitem__(self, name: str) -> T:
+        with self._lock:
+            if name not in self._built:
+                if name not in names(self._group):
+                    raise KeyError(name)
+                self._built[name] = self._build(load(self._group, name))
+            return self._built[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(names(self._group))
+
+    def __len__(self) -> int:
+        return len(names(self._group))

@@ -102,4 +102,4 @@ def _log(read: ReadJob, reply: JsonObject, started: float) -> None:
     if passed(reply):
         log.info("job answered", **fields)
     else:
-        log.warning("job answered", error=reply.get(ERROR), **fields)
+        log.warning("job answered", **fields, error=reply.get(ERROR))

@@ -178,7 +178,8 @@ class WorkerDaemon:
         try:
             self._adopt(self._renew())
         except LibraError as error:
-            log.error("cannot use the new settings", action="reload", error=str(error))
+            for fault in str(error).splitlines():
+                log.error("cannot use the new settings", action="reload", error=fault)
             self._refusal = REFUSAL
 
     def _adopt(self, renewal: Renewal) -> None:

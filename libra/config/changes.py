@@ -1,0 +1,48 @@
+"""What settings that were read again change in a running daemon."""
+
+from dataclasses import dataclass
+
+from libra.config.settings import Section, Settings
+
+# What the running worker has built on: its identity, its lock, and where it finds the running proxy again.
+FIXED = {
+    "worker": ("name", "driver", "state_dir", "pid_file"),
+    "haproxy": ("supervisor", "config_file", "admin_socket", "master_socket"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """`settings` are the new ones, with the old value wherever a key `needs_restart`."""
+
+    settings: Settings
+    sections: frozenset[str]
+    needs_restart: tuple[str, ...]
+
+
+def diff_settings(old: Settings, new: Settings) -> Changes:
+    """The sections that are different, and the keys that wait for a restart."""
+    usable = new.model_copy(
+        update={
+            section: _keep(getattr(old, section), getattr(new, section), keys)
+            for section, keys in FIXED.items()
+        }
+    )
+    return Changes(
+        settings=usable,
+        sections=frozenset(name for name in Settings.model_fields if _differs(old, usable, name)),
+        needs_restart=tuple(
+            f"{section}.{key}"
+            for section, keys in FIXED.items()
+            for key in keys
+            if _differs(getattr(old, section), getattr(new, section), key)
+        ),
+    )
+
+
+def _keep(old: Section, new: Section, keys: tuple[str, ...]) -> Section:
+    return new.model_copy(update={key: getattr(old, key) for key in keys})
+
+
+def _differs(one: Section, other: Section, name: str) -> bool:
+    return bool(getattr(one, name) != getattr(other, name))
