@@ -16,7 +16,7 @@ from libra.drivers.haproxy.effects import Running, effective_weight, in_maintena
 FORCED_MAINTENANCE = (
     0x01  # srv_admin_state's SRV_ADMF_FMAINT; CMAINT stays set in a server made ready again
 )
-_UNKNOWN = "-"
+UNKNOWN = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def parse_servers_state(text: str) -> list[ObservedServer]:
         ObservedServer(
             row[backend],
             row[name],
-            row[address] if row[fqdn] == _UNKNOWN else row[fqdn],
+            row[address] if row[fqdn] == UNKNOWN else row[fqdn],
             int(row[port]),
             int(row[weight]),
             bool(int(row[admin]) & FORCED_MAINTENANCE),
