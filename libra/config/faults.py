@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -20,8 +20,20 @@ _SECRET_VALUE = re.compile(
 )
 
 
-def describe(error: Mapping[str, Any], source: str, origins: Mapping[tuple[str, ...], str]) -> str:
-    """One of pydantic's errors as a line: "FILE: worker.drain_seconds: must be ..., got ..."."""
+def describe_all(
+    errors: Iterable[Mapping[str, Any]], source: str, origins: Mapping[tuple[str, ...], str]
+) -> list[str]:
+    """Pydantic's errors as lines: "FILE: worker.drain_seconds: must be ..., got ..."."""
+    return [_describe(error, source, origins) for error in errors if not _is_consequence(error)]
+
+
+def _is_consequence(error: Mapping[str, Any]) -> bool:
+    """A list whose items are refused counts as too short as well, which says nothing new."""
+    return error["type"] == "too_short" and bool(error["input"])
+
+
+def _describe(error: Mapping[str, Any], source: str, origins: Mapping[tuple[str, ...], str]) -> str:
+    """What a variable set is told with the variable's name."""
     location: Location = error["loc"]
     for length in range(len(location), 0, -1):
         variable = origins.get(tuple(str(part) for part in location[:length]))

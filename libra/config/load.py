@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from libra.config.document import Document, parse_document
 from libra.config.environment import Overlay, read_environment
-from libra.config.faults import describe
+from libra.config.faults import describe_all
 from libra.config.settings import Settings
 from libra.config.words import section_of
 from libra.errors import Invalid
@@ -101,11 +101,10 @@ def _validate(
     tree: dict[str, object], source: str, overlay: Overlay, faults: list[str]
 ) -> Settings | None:
     try:
-        return Settings.model_validate(tree)
+        # The host's name is checked as worker.name is, so the section must be there to be named in the fault.
+        return Settings.model_validate({"worker": {}, **tree})
     except ValidationError as error:
-        faults.extend(
-            describe(item, source, overlay.origins) for item in error.errors(include_url=False)
-        )
+        faults.extend(describe_all(error.errors(include_url=False), source, overlay.origins))
         return None
 
 

@@ -57,12 +57,14 @@ class JobServerSettings(Section):
         return self
 
 
+def _host_name() -> str:
+    return socket.gethostname()
+
+
 class WorkerSettings(Section):
     """The worker daemon of this host."""
 
-    name: FunctionName = Field(
-        default_factory=socket.gethostname, validate_default=True, examples=["web1"]
-    )
+    name: FunctionName = Field(default_factory=_host_name, validate_default=True, examples=["web1"])
     """The Gearman function it registers, and so the device's name. Default: the host's name."""
     driver: PluginName = "haproxy"
     """What drives the proxy: haproxy, noop, or one that another package brings."""
