@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from types import TracebackType
 from typing import Self
@@ -36,6 +37,7 @@ class Gearmand:
         self._program = find_gearmand()
         self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
+        self._directory = tempfile.TemporaryDirectory(prefix="lb")
         self.port = port or free_port()
         self.start()
 
@@ -49,14 +51,17 @@ class Gearmand:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+        self._directory.cleanup()
 
     def start(self) -> None:
         """Start it (again) on the same port, and return once it accepts connections."""
+        # It deletes its pid file when it ends, whatever that is: never name a device here.
+        pid_file = f"{self._directory.name}/pid"
         user = ("--user", "root") if os.geteuid() == 0 else ()
         self._process = subprocess.Popen(
             [
                 *(self._program, "--listen", LOOPBACK, "--port", str(self.port)),
-                *("--log-file", "none", "--pid-file", "/dev/null", *user, *self._arguments),
+                *("--log-file", "none", "--pid-file", pid_file, *user, *self._arguments),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
