@@ -104,9 +104,7 @@ Whole = Annotated[int, BeforeValidator(_refuse_flag)]
 Seconds = Annotated[float, BeforeValidator(_refuse_flag)]
 Port = Annotated[Whole, Field(ge=1, le=65535)]
 Host = Annotated[str, AfterValidator(_parse_host), Takes("a host name, or an IPv4 or IPv6 address")]
-AbsolutePath = Annotated[
-    Path, AfterValidator(_absolute), Takes("an absolute path (one that starts with /)")
-]
+AbsolutePath = Annotated[Path, AfterValidator(_absolute), Takes("an absolute path")]
 SocketPath = Annotated[
     Path,
     AfterValidator(_short_socket),

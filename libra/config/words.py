@@ -25,6 +25,12 @@ def item_requirement(field: FieldInfo) -> str:
     return _describe(item_type(field), [])
 
 
+def has_choices(field: FieldInfo) -> bool:
+    """True for a number or a closed set of words, whose requirement tells more than its help."""
+    annotation, _ = _unwrap(field.annotation, [])
+    return annotation in _NUMBERS or (isinstance(annotation, type) and issubclass(annotation, Enum))
+
+
 def is_list(field: FieldInfo) -> bool:
     """True for a field that holds a list."""
     return get_origin(field.annotation) is tuple
