@@ -1,0 +1,49 @@
+"""Runs the parts of tools/bench and prints their tables.
+
+Machines are shared and noisy: every figure is a median, and what counts is the ratio to the bare thing measured
+in the same run.
+"""
+
+import argparse
+import importlib
+import platform
+import sys
+import time
+
+from rich.console import Console
+
+PARTS = {
+    "jobs": "round trip of a job over gearmand, beside a bare echo through gear",
+    "daemon": "start-up to READY and memory of libra-worker",
+    "update": "UPDATE by size, beside the bare check and reload of the same file",
+    "archive": "ARCHIVE of a big log into a real Swift, beside shell and loop",
+}
+
+
+def main() -> int:
+    """Exit status 0 when every chosen part ran."""
+    listing = "\n".join(f"  {name:8} {text}" for name, text in PARTS.items())
+    parser = argparse.ArgumentParser(
+        prog="tools/bench",
+        description=__doc__,
+        epilog=f"parts:\n{listing}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help="default: all")
+    parser.add_argument("--quick", action="store_true", help="small counts, to see that it runs")
+    options = parser.parse_args()
+    unknown = sorted(set(options.parts) - set(PARTS))
+    if unknown:
+        parser.error(f"there is no part {', '.join(unknown)}; parts are {', '.join(PARTS)}")
+    console = Console()
+    console.print(f"[dim]{platform.platform()}, Python {platform.python_version()}[/]")
+    for name in options.parts or PARTS:
+        started = time.monotonic()
+        console.rule(f"[bold]{name}[/]: {PARTS[name]}")
+        importlib.import_module(f"tools.bench_parts.{name}").run(console, quick=options.quick)
+        console.print(f"[dim]{name} took {time.monotonic() - started:.0f} s[/]\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
