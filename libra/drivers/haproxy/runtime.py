@@ -43,6 +43,11 @@ class AdminSocket:
         self._path = path
         self._timeout = timeout
 
+    @property
+    def path(self) -> Path:
+        """Where it listens."""
+        return self._path
+
     def ask(self, command: str) -> str:
         """The whole answer to one command, without its last line's end; raises `ProxyNotRunning`, `RuntimeRefused`."""
         answer = Answer(command, self._exchange(f"{checked(command)}\n").strip("\n"))

@@ -1,0 +1,28 @@
+"""A row of `show stat`, as far as libra reports it. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from libra.drivers.haproxy.counters import NOTHING, Counters, RowName
+
+FRONTEND = "FRONTEND"
+BACKEND = "BACKEND"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A frontend, a backend or a server, right now.
+
+    `weight` is what the balancing uses (0: nothing new). `check` is the last check's result, as L4OK or L7STS/500.
+    Of the counters, `errors` are a frontend's faulty requests; for backends and servers failed connections and faulty
+    responses.
+    """
+
+    status: str
+    weight: int = 0
+    check: str | None = None
+    current_sessions: int = 0
+    counters: Counters = NOTHING
+
+
+Table = Mapping[RowName, Row]
