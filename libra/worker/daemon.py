@@ -168,7 +168,7 @@ class WorkerDaemon:
 
     def _describe(self) -> str:
         registered = f"registered at {self._intake.connected()} of {self._servers} job servers"
-        return f"{registered}; {self._keeper.trouble or 'the proxy is as saved'}{self._refusal}"
+        return f"{registered}; {self._keeper.state}{self._refusal}"
 
     def _reload(self) -> None:
         log.info("reading the settings again", action="reload")

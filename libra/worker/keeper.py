@@ -17,8 +17,8 @@ log = structlog.get_logger(__name__)
 class ProxyKeeper:
     """Restores the proxy at the start, and looks after it from then on, always in the lane of changes.
 
-    `trouble` is the sentence to show while that fails, and empty while all is well. A saved state that cannot be
-    read leaves the proxy alone: the controller fails before it touches anything.
+    `state` is a sentence for people; `settled` says whether the last restore has ended, one way or the other. A saved
+    state that cannot be read leaves the proxy alone: the controller fails before it touches anything.
     """
 
     def __init__(self, dispatcher: Dispatcher, every: timedelta) -> None:
@@ -27,8 +27,15 @@ class ProxyKeeper:
         self._next = 0.0
         self._queued = False
         self._restored = False
+        self._trouble = ""
         self.settled = False
-        self.trouble = ""
+
+    @property
+    def state(self) -> str:
+        """How the proxy does, as far as is known."""
+        if not self.settled:
+            return "restoring the proxy"
+        return self._trouble or "the proxy is as saved"
 
     def tick(self) -> None:
         """Queue the next check when it is due; a full lane of changes comes first."""
@@ -64,11 +71,11 @@ class ProxyKeeper:
 
     def _report(self, trouble: str) -> None:
         """An event when it changes, not one every few seconds."""
-        if trouble and trouble != self.trouble:
+        if trouble and trouble != self._trouble:
             log.error("the proxy is not as saved", action="restore", error=trouble)
-        if self.trouble and not trouble:
+        if self._trouble and not trouble:
             log.info("the proxy is as saved again", action="restore")
-        self.trouble = trouble
+        self._trouble = trouble
 
     def _adopt(self, controller: Controller, settled: Callable[[bool], None]) -> None:
         try:
