@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from libra.config.settings import HAProxySettings, Settings, Supervisor, WorkerSettings
+from libra.drivers.haproxy.driver import HAProxyDriver, create_driver
 from libra.drivers.haproxy.master import MasterSocket
 from libra.drivers.haproxy.runtime import AdminSocket
 from libra.errors import ProxyNotRunning
@@ -133,3 +135,50 @@ class StartedHAProxy:
         """The process that serves."""
         lines = self.admin.ask("show info").splitlines()
         return int(next(line for line in lines if line.startswith("Pid:")).split()[1])
+
+
+class DrivenHAProxy:
+    """A HAProxy that libra drives with `own`, in directories of the test."""
+
+    def __init__(self, binary: Path, directory: Path, sockets: Path, **settings: object) -> None:
+        self.directory = directory
+        fields: dict[str, object] = {
+            "supervisor": Supervisor.OWN,
+            "binary": binary,
+            "config_file": directory / "haproxy.cfg",
+            "admin_socket": sockets / "a",
+            "master_socket": sockets / "m",
+            "log_file": directory / "access.log",
+            "hard_stop_after_seconds": 10,
+        }
+        self.settings = Settings(
+            worker=WorkerSettings(state_dir=directory),
+            haproxy=HAProxySettings.model_validate(fields | settings),
+        )
+        self.config_file = self.settings.haproxy.config_file
+        self.admin = AdminSocket(self.settings.haproxy.admin_socket)
+        self.master = MasterSocket(self.settings.haproxy.master_socket)
+        self.driver = self.new_driver()
+
+    def new_driver(self) -> HAProxyDriver:
+        """What a restarted worker has."""
+        return create_driver(self.settings)
+
+    def pid(self) -> int:
+        """The process that serves."""
+        lines = self.admin.ask("show info").splitlines()
+        return int(next(line for line in lines if line.startswith("Pid:")).split()[1])
+
+    def text(self) -> str:
+        """The installed configuration."""
+        return self.config_file.read_text()
+
+
+@pytest.fixture
+def haproxy(
+    haproxy_binary: Path, tmp_path: Path, socket_directory: Path
+) -> Iterator[DrivenHAProxy]:
+    """Not started yet; ended after the test."""
+    driven = DrivenHAProxy(haproxy_binary, tmp_path, socket_directory)
+    yield driven
+    driven.driver.close()

@@ -1,0 +1,137 @@
+"""HAProxy's configuration file on disk: checked before it is installed, and what was good is kept.
+
+Beside `haproxy.cfg` stand `.candidate` (being checked), `.rejected` (the last one that HAProxy's check refused),
+`.last-good` (the last one seen running) and `.adopted` (somebody else's, moved away by `haproxy.adopt`).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from libra.drivers.haproxy.alerts import explain
+from libra.drivers.haproxy.binary import Binary
+from libra.drivers.haproxy.render import MARK, digest_of
+from libra.durable import remove_file, replace_file, sync_directory
+from libra.errors import ConfigurationRejected, DriverError
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A file's text, None where there is none. `digest` None means that it is not as libra wrote it."""
+
+    text: str | None = None
+    digest: str | None = None
+
+
+class ConfigurationFile:
+    """The file that HAProxy starts from. Every method raises `DriverError`; one thread at a time."""
+
+    def __init__(self, path: Path, *, adopt: bool = False) -> None:
+        self.path = path
+        self._adopt = adopt
+        self._candidate = _beside(path, "candidate")
+        self._rejected = _beside(path, "rejected")
+        self._last_good = _beside(path, "last-good")
+        self._adopted = _beside(path, "adopted")
+
+    def load(self) -> Installed:
+        """What is installed."""
+        return self._load(self.path)
+
+    def load_last_good(self) -> Installed:
+        """What ran last; nothing, where somebody changed it."""
+        found = self._load(self._last_good)
+        return found if found.digest else Installed()
+
+    def ensure_ours(self, installed: Installed) -> None:
+        """Refuse a file that somebody else wrote or changed, unless the settings say to adopt it."""
+        if installed.text is None or installed.digest is not None or self._adopt:
+            return
+        what = (
+            "was changed by hand" if installed.text.startswith(MARK) else "was not written by libra"
+        )
+        raise DriverError(
+            f"cannot replace {self.path}: it {what}; move it away, or set haproxy.adopt to let libra do so"
+        )
+
+    def install(self, text: str, binary: Binary) -> None:
+        """Put the text in place once HAProxy's own check has passed it; raises `ConfigurationRejected`."""
+        self.ensure_ours(self.load())
+        with self._writing():
+            self.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+            replace_file(self._candidate, text.encode())
+        self._check(text, binary)
+        with self._writing():
+            self._keep_adopted()
+            self._candidate.replace(self.path)
+            sync_directory(self.path.parent)
+
+    def mark_good(self) -> None:
+        """The installed text was seen running: it is what to go back to."""
+        with self._writing():
+            if not _same(self.path, self._last_good):
+                _link(self.path, self._last_good)
+
+    def put_back(self, *, keep_untried: bool) -> Installed:
+        """Install again what ran last, which is returned; without such a text, take away what does not run.
+
+        `keep_untried`: or leave that, for whoever starts HAProxy cannot do so without any file.
+        """
+        last_good = self.load_last_good()
+        with self._writing():
+            if last_good.text is not None:
+                _link(self._last_good, self.path)
+                sync_directory(self.path.parent)
+            elif not keep_untried:
+                remove_file(self.path)
+        return last_good
+
+    def _check(self, text: str, binary: Binary) -> None:
+        outcome = binary.run("-c", "-f", str(self._candidate))
+        if outcome.status == 0:
+            return
+        with suppress(OSError):  # a full disk must not hide why it was refused
+            self._candidate.replace(self._rejected)
+        words = explain(outcome.output, text) or f"its check ended with status {outcome.status}"
+        raise ConfigurationRejected(f"cannot use the configuration (see {self._rejected}): {words}")
+
+    def _keep_adopted(self) -> None:
+        installed = self.load()
+        if installed.text is not None and installed.digest is None:
+            _link(self.path, self._adopted)
+
+    def _load(self, path: Path) -> Installed:
+        try:
+            text = path.read_text(errors="replace")
+        except FileNotFoundError:
+            return Installed()
+        except OSError as error:
+            raise DriverError(f"cannot read {path}: {error.strerror}") from error
+        return Installed(text, digest_of(text))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise DriverError(f"cannot write {self.path}: {error.strerror}") from error
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(f"{path.name}.{suffix}")
+
+
+def _link(source: Path, target: Path) -> None:
+    """Another name for the same file, in one step; needs no room for its data, as on a full disk."""
+    beside = _beside(target, "new")
+    beside.unlink(missing_ok=True)
+    beside.hardlink_to(source)
+    beside.replace(target)
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except FileNotFoundError:
+        return False

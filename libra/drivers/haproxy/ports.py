@@ -1,0 +1,137 @@
+"""Ports to listen on: whether they can be had, before HAProxy tries.
+
+HAProxy binds with SO_REUSEPORT, so where another program of the same user does so too both start without a word and
+share the connections.
+"""
+
+import errno
+import ipaddress
+import re
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from libra.drivers.haproxy.waiting import Deadline, wait_for
+from libra.errors import DriverError
+
+_ANY = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+_BIND = re.compile(r"\s+bind\s+(?:ipv[46]@)?(\S*?):([0-9]+)(?:\s|$)(.*)")
+_SECTION = re.compile(r"[a-z]")
+_LISTENING = "0A"  # the state in /proc/net/tcp
+_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+_SETTLING = timedelta(
+    seconds=1
+)  # an old process lets its ports go moments after the new one serves
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Bind:
+    """An address and a port; `both` where an IPv6 one takes IPv4, too."""
+
+    host: str
+    port: int
+    both: bool = False
+
+    def __str__(self) -> str:
+        where = "every address" if self.host in _ANY else self.host
+        return f"{where} port {self.port}"
+
+
+def parse_binds(text: str) -> frozenset[Bind]:
+    """What a configuration of libra's listens on; disabled sections do not."""
+    binds: set[Bind] = set()
+    section: set[Bind] = set()
+    for line in text.splitlines():
+        if _SECTION.match(line):
+            section = set()
+        elif line.strip() == "disabled":
+            binds -= section
+        elif match := _BIND.match(line):
+            bind = Bind(_host(match[1]), int(match[2]), both="v4v6" in match[3].split())
+            section.add(bind)
+            binds.add(bind)
+    return frozenset(binds)
+
+
+def _host(text: str) -> str:
+    return text.strip("[]").replace("*", "") or "0.0.0.0"  # noqa: S104 - as HAProxy reads it
+
+
+def ensure_free(wanted: Iterable[Bind], held: Iterable[Bind]) -> None:
+    """Raises `DriverError` for the first that cannot be had; what `held` overlaps is HAProxy's own already."""
+    ours = frozenset(held)
+    for bind in sorted(wanted):
+        if any(_overlap(bind, other) for other in ours):
+            continue
+        why = _why_taken(bind)
+        if why:
+            raise DriverError(f"cannot listen on {bind}: {why}")
+
+
+def _overlap(one: Bind, other: Bind) -> bool:
+    same_host = one.host == other.host or one.host in _ANY or other.host in _ANY
+    return one.port == other.port and same_host
+
+
+def _why_taken(bind: Bind) -> str | None:
+    deadline = Deadline(_SETTLING)
+    free = wait_for(lambda: True if _probe(bind) != errno.EADDRINUSE else None, deadline)
+    return _explain(bind, errno.EADDRINUSE if free is None else _probe(bind))
+
+
+def _explain(bind: Bind, fault: int) -> str | None:
+    if fault == errno.EACCES and _is_listening(bind):
+        fault = errno.EADDRINUSE
+    return _WHY.get(fault)
+
+
+# EACCES alone is no fault here: HAProxy may have been started with more rights than the worker has.
+_WHY = {
+    errno.EADDRINUSE: "another program has it",
+    errno.EADDRNOTAVAIL: "this host has no such address",
+    errno.EAFNOSUPPORT: "this host has no such kind of address",
+}
+
+
+def _probe(bind: Bind) -> int:
+    """The error of binding without SO_REUSEPORT, 0 where it works. Nothing listens, so no client is caught."""
+    family = socket.AF_INET6 if ":" in bind.host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            # else connections that a former process closed a minute ago would count
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(not bind.both))
+            probe.bind((bind.host, bind.port))
+    except OSError as error:
+        return error.errno or 0
+    return 0
+
+
+def _is_listening(bind: Bind) -> bool:
+    """Whether anybody listens there, from the kernel's tables, which everybody may read."""
+    listening = {entry for table in _TABLES for entry in _load_listening(table)}
+    return any(_overlap(bind, other) for other in listening)
+
+
+def _load_listening(table: Path) -> set[Bind]:
+    try:
+        return parse_listening(table.read_text())
+    except OSError:
+        return set()
+
+
+def parse_listening(table: str) -> set[Bind]:
+    """The listening sockets of /proc/net/tcp or tcp6."""
+    rows = [line.split() for line in table.splitlines()[1:]]
+    return {_parse_local(row[1]) for row in rows if row[3] == _LISTENING}
+
+
+def _parse_local(text: str) -> Bind:
+    """As "0100007F:1F90": words in the machine's byte order, and the port."""
+    address, port = text.split(":")
+    packed = bytes.fromhex(address)
+    words = [packed[i : i + 4][::-1] for i in range(0, len(packed), 4)]
+    return Bind(str(ipaddress.ip_address(b"".join(words))), int(port, 16))

@@ -1,0 +1,69 @@
+"""One reload: through the master, so that listeners are handed over, and watched until it is proved."""
+
+from datetime import timedelta
+
+from libra.drivers.haproxy.master import MasterSocket, Processes
+from libra.drivers.haproxy.running import ServingProcess, observe_process
+from libra.drivers.haproxy.runtime import AdminSocket
+from libra.drivers.haproxy.supervisors import Supervisor
+from libra.drivers.haproxy.waiting import Deadline, wait_for
+from libra.errors import ProxyNotRunning, ReloadFailed
+
+FAILED = "failed"
+
+
+class Reloader:
+    """Makes the running HAProxy load its file."""
+
+    def __init__(
+        self,
+        admin: AdminSocket,
+        master: MasterSocket,
+        supervisor: Supervisor,
+        timeout: timedelta,
+    ) -> None:
+        self._admin = admin
+        self._master = master
+        self._supervisor = supervisor
+        self._timeout = timeout
+
+    def reload(self, digest: str) -> ServingProcess:
+        """The new process, once it serves the text with this digest.
+
+        Raises `ReloadFailed` with HAProxy's own words; then the old process serves on. Raises `ProxyNotRunning`.
+        """
+        deadline = Deadline(self._timeout)
+        old = observe_process(self._admin)
+        before = self._master.show_processes()
+        mark = self._supervisor.mark()
+        answer = self._master.reload(self._timeout)
+        if answer.succeeded is False:
+            raise self._failed(mark, answer.log)
+        outcome = wait_for(lambda: self._look(old, before, digest), deadline)
+        if outcome is None:
+            seconds = self._timeout.total_seconds()
+            raise self._failed(mark, answer.log, f"no new process serves it within {seconds:g} s")
+        if not isinstance(outcome, ServingProcess):
+            raise self._failed(mark, answer.log)
+        return outcome
+
+    def _look(
+        self, old: ServingProcess | None, before: Processes, digest: str
+    ) -> ServingProcess | str | None:
+        now = observe_process(self._admin)
+        if now and now.runs(digest) and (old is None or now.pid != old.pid):
+            return now
+        return FAILED if self._has_failed(before) else None
+
+    def _has_failed(self, before: Processes) -> bool:
+        """Counted by the master, which restarts itself at a reload and refuses to answer meanwhile."""
+        try:
+            now = self._master.show_processes_now()
+        except ProxyNotRunning:
+            return self._supervisor.has_ended(before.master.pid)
+        same_master = now.master.pid == before.master.pid
+        return same_master and now.master.reloads > before.master.reloads and now.failed_reloads > 0
+
+    def _failed(self, mark: int, log: str, otherwise: str = "") -> ReloadFailed:
+        words = self._supervisor.explain(mark, log) or otherwise or "HAProxy does not say why"
+        return ReloadFailed(f"cannot reload HAProxy: {words}")

@@ -1,0 +1,89 @@
+"""What runs and what is installed, looked at once and decided on once."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from libra.drivers.haproxy.install import ConfigurationFile, Installed
+from libra.drivers.haproxy.ports import Bind, parse_binds
+from libra.drivers.haproxy.render import description_of
+from libra.drivers.haproxy.runtime import AdminSocket
+from libra.errors import DriverError, ProxyNotRunning
+from libra.messages.fields import quoted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingProcess:
+    """The process behind the admin socket; `description` tells which text it was started from."""
+
+    pid: int
+    version: str
+    description: str
+
+    def runs(self, digest: str | None) -> bool:
+        """Whether it was started from the text with this digest."""
+        return digest is not None and self.description == description_of(digest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """One look: the process (None where none answers), the file, and the text that last ran."""
+
+    serving: ServingProcess | None
+    installed: Installed
+    last_good: Installed
+
+    def held_binds(self) -> frozenset[Bind] | None:
+        """What HAProxy listens on already; None where it runs a text that is not at hand."""
+        if self.serving is None:
+            return frozenset()
+        for known in (self.installed, self.last_good):
+            if known.text is not None and self.serving.runs(known.digest):
+                return parse_binds(known.text)
+        return None
+
+
+class Step(Enum):
+    """What makes the proxy run the wanted text."""
+
+    NOTHING = "nothing"
+    INSTALL = "install"  # it runs, only its file is not in place
+    RELOAD = "reload"
+    START = "start"
+
+
+def plan_step(observed: Observed, wanted: str) -> Step:
+    """The one decision whether HAProxy is reloaded; `wanted` is the digest of the text to run."""
+    if observed.serving is None:
+        return Step.START
+    if not observed.serving.runs(wanted):
+        return Step.RELOAD
+    return Step.NOTHING if observed.installed.digest == wanted else Step.INSTALL
+
+
+def observe(admin: AdminSocket, file: ConfigurationFile) -> Observed:
+    """Raises `DriverError`."""
+    return Observed(
+        serving=observe_process(admin), installed=file.load(), last_good=file.load_last_good()
+    )
+
+
+def observe_process(admin: AdminSocket) -> ServingProcess | None:
+    """The process that answers on the admin socket, None where none does."""
+    try:
+        answer = admin.ask("show info")
+    except ProxyNotRunning:
+        return None
+    return parse_process(answer)
+
+
+def parse_process(text: str) -> ServingProcess:
+    """The answer to `show info`: lines "Name: value"; raises `DriverError`."""
+    values = dict(line.partition(": ")[::2] for line in text.splitlines())
+    try:
+        return ServingProcess(
+            pid=int(values["Pid"]),
+            version=values["Version"],
+            description=values.get("description", ""),
+        )
+    except (KeyError, ValueError) as error:
+        raise DriverError(f"cannot read HAProxy's process information: {quoted(text)}") from error
