@@ -52,6 +52,7 @@ def test_json_is_an_object_a_line(tmp_path: Path) -> None:
     (line,) = written(tmp_path / "log")
     event = json.loads(line)
     assert event.pop("timestamp")
+    assert event.pop("logger") == "libra.test"
     assert event == {"level": "warning", "event": "odd", "action": "x", "path": "/tmp"}
 
 
