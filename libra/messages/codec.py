@@ -44,7 +44,7 @@ def encode(message: JsonObject) -> bytes:
 def is_deeper(value: object, depth: int) -> bool:
     """True where containers are nested more than `depth` deep. Ends for circular and for shared ones, too."""
     level: list[Any] = [value]
-    for _ in range(depth + 1):
+    for _ in range(depth):
         found: list[Any] = []
         for parent in level:
             children = parent.values() if isinstance(parent, dict) else parent

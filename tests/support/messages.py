@@ -7,7 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from libra import __version__
+from libra.errors import Invalid
+from libra.messages.requests import Update, parse_request
+from libra.model.loadbalancer import LoadBalancer
 
 DIRECTORY = Path(__file__).parent.parent / "data" / "messages"
 JsonObject = dict[str, Any]
@@ -87,3 +92,17 @@ def many_nodes(count: int) -> list[JsonObject]:
         }
         for number in range(1, count + 1)
     ]
+
+
+def parse_update(message: JsonObject) -> tuple[LoadBalancer, ...]:
+    """The load balancers of an UPDATE message."""
+    request = parse_request(message)
+    assert isinstance(request, Update)
+    return request.loadbalancers
+
+
+def fault_of(message: object) -> str:
+    """The sentence with which a message is refused."""
+    with pytest.raises(Invalid) as caught:
+        parse_request(message)
+    return str(caught.value)
