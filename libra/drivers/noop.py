@@ -14,7 +14,7 @@ from libra import __version__
 from libra.drivers.base import LoadBalancerDriver, ProxyVersion
 from libra.errors import ProxyNotRunning
 from libra.model.loadbalancer import Desired, LoadBalancer
-from libra.model.pool import Condition, Member, Pool
+from libra.model.pool import Condition, Member
 from libra.model.statistics import (
     LoadBalancerStatistics,
     MemberStatistics,
@@ -24,12 +24,6 @@ from libra.model.statistics import (
 
 if TYPE_CHECKING:
     from libra.config.settings import Settings
-
-_STATUS = {
-    Condition.ENABLED: MemberStatus.NO_CHECK,
-    Condition.DRAINING: MemberStatus.DRAIN,
-    Condition.DISABLED: MemberStatus.MAINT,
-}
 
 
 def create_driver(_settings: "Settings") -> LoadBalancerDriver:
@@ -60,6 +54,10 @@ class NoopDriver(LoadBalancerDriver):
         if desired != self.desired:
             self.desired = desired
             self.applied += 1
+
+    def ensure_running(self) -> None:
+        """Start it again, with what was applied last."""
+        self.running = True
 
     def forget(self) -> None:
         """Drop the counters and log lines of load balancers that are gone."""
@@ -97,11 +95,13 @@ class NoopDriver(LoadBalancerDriver):
     def _loadbalancer(self, loadbalancer: LoadBalancer, suspended: bool) -> LoadBalancerStatistics:
         pools = [listener.pool for listener in loadbalancer.listeners]
         members = tuple(self._member(loadbalancer.id, m) for pool in pools for m in pool.members)
+        serving = any(member.status is MemberStatus.NO_CHECK for member in members)
+        status = OperatingStatus.ONLINE if serving else OperatingStatus.ERROR
         return LoadBalancerStatistics(
             id=loadbalancer.id,
             name=loadbalancer.name,
             protocol=loadbalancer.listeners[0].protocol.value,
-            status=OperatingStatus.SUSPENDED if suspended else _status(pools),
+            status=OperatingStatus.SUSPENDED if suspended else status,
             bytes_in=sum(member.bytes_in for member in members),
             bytes_out=sum(member.bytes_out for member in members),
             current_sessions=0,
@@ -117,7 +117,7 @@ class NoopDriver(LoadBalancerDriver):
             id=member.id,
             address=member.address,
             port=member.port,
-            status=_STATUS[member.condition],
+            status=_status(member),
             last_check=None,
             current_sessions=0,
             total_sessions=counts["total_sessions"],
@@ -127,7 +127,9 @@ class NoopDriver(LoadBalancerDriver):
         )
 
 
-def _status(pools: Iterable[Pool]) -> OperatingStatus:
-    """Without checks a member that may take traffic counts as one that does."""
-    enabled = any(m.condition is Condition.ENABLED for pool in pools for m in pool.members)
-    return OperatingStatus.ONLINE if enabled else OperatingStatus.ERROR
+def _status(member: Member) -> MemberStatus:
+    """As a proxy without checks sees it; weight 0 is draining, whoever set it."""
+    if member.condition is Condition.DISABLED:
+        return MemberStatus.MAINT
+    drains = member.condition is Condition.DRAINING or member.weight == 0
+    return MemberStatus.DRAIN if drains else MemberStatus.NO_CHECK

@@ -18,7 +18,6 @@ MAX_ID = 128
 LARGEST_INTEGER = 10**18
 _SHOWN_CHARACTERS = 60
 _LONGEST_NAME = 64  # no field of the protocol has a longer one
-_DOT_SEGMENTS = frozenset((".", ".."))
 # As JSON writes a whole number, and in ASCII: int() would take " 80", "8_0" and other scripts' digits as well.
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 # C0, DEL, C1, line and paragraph separators, bidirectional overrides, lone surrogates.
@@ -129,14 +128,8 @@ class Fields:
         return None if self._get(name) in (None, "") else self.text(name, longest=longest)
 
     def identifier(self, name: str = "id") -> str | None:
-        """A sender's own id ("15", also as a number); None where it is missing or an empty string.
-
-        It becomes a part of object names, where "." and ".." between slashes would lead elsewhere.
-        """
-        value = self.optional_text(name, longest=MAX_ID)
-        if value and ("." in value and not _DOT_SEGMENTS.isdisjoint(value.split("/"))):
-            raise self.fault(name, "an id without the path segments . and ..")
-        return value
+        """A sender's own id ("15", also as a number); None where it is missing or an empty string."""
+        return self.optional_text(name, longest=MAX_ID)
 
     def integer(self, name: str, *, least: int, most: int, default: int | None = None) -> int:
         """A whole number, also written as a string ("80") or with a zero fraction (80.0)."""

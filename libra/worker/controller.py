@@ -67,9 +67,9 @@ class LBaaSController:
                 self._driver.forget()
 
     def ensure(self) -> None:
-        """Bring back a proxy that has ended or was changed behind our back; raises `LibraError`."""
+        """Bring back a proxy that ended by itself; raises `DriverError`."""
         with self._changing:
-            self._driver.apply(self._state.current())
+            self._driver.ensure_running()
 
     def handle(self, message: object) -> JsonObject:
         """The reply to one decoded message: the message itself plus `hpcs_response` and more. Never raises."""

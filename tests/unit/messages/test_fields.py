@@ -213,12 +213,12 @@ def test_an_empty_optional_text_is_a_missing_one() -> None:
     assert Fields({"t": "x"}).optional_text("t") == "x"
 
 
-@pytest.mark.parametrize("value", ["15", 15, " 15 ", "a/b", "lb #1", "..a", "a.b", "ü" * 128])
+@pytest.mark.parametrize("value", ["15", 15, " 15 ", "a/../b", "lb #1", "..", "ü" * 128])
 def test_ids(value: object) -> None:
     assert Fields({"id": value}).identifier() == str(value).strip()
 
 
-@pytest.mark.parametrize("value", [".", "..", "../x", "a/../b", "a/.", "x" * 129, "a\nb", 1.5])
+@pytest.mark.parametrize("value", ["x" * 129, "a\nb", 1.5, True, ["15"], "  "])
 def test_what_is_no_id(value: object) -> None:
     assert fault(lambda: Fields({"id": value}).identifier()).startswith("cannot read id: ")
 
