@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -106,3 +107,27 @@ class Gearmand:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(STOP_SECONDS)
+
+
+def find_gearman() -> str:
+    """Path of the command line client; skips the test where it is missing, but fails where CI is set."""
+    path = shutil.which("gearman")
+    if path is None:
+        reason = "gearman is not installed (Debian: gearman-tools)"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return path
+
+
+def read_admin(port: int, command: str) -> dict[bytes, list[bytes]]:
+    """The table that `status` answers: by function its jobs, those running, and its workers."""
+    with socket.create_connection((LOOPBACK, port), timeout=10) as sock:
+        sock.sendall(command.encode() + b"\n")
+        answer = b""
+        while not answer.endswith(b".\n"):
+            piece = sock.recv(65536)
+            assert piece, "the job server closed the connection"
+            answer += piece
+    rows = [line.split(b"\t") for line in answer.splitlines()[:-1]]
+    return {row[0]: row[1:] for row in rows}

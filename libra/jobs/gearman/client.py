@@ -117,6 +117,7 @@ class _Entrance:
         return self._exchange(self._open(deadline), job, deadline)
 
     def _exchange(self, wire: Wire, job: Job, deadline: Deadline) -> bytes:
+        wire.limit = deadline
         exchange = Exchange(wire, job, deadline)
         try:
             exchange.submit(self._patience)
@@ -138,6 +139,7 @@ class _Entrance:
 
     def _open(self, deadline: Deadline) -> Wire:
         wire = Wire(self._server, stall_seconds=self._patience)
+        wire.limit = deadline
         with self._lock:
             if self._closed:
                 raise NotAccepted("the client is closed")

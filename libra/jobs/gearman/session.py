@@ -85,6 +85,7 @@ class Session:
         self._registered = registered
         self._lock = threading.Lock()
         self._held: set[bytes] = set()
+        self._answering = 0
         self._phase = _Phase.IDLE
         self._ask_again = Deadline(ASK_AGAIN_SECONDS)
         self._unregistered = False
@@ -111,6 +112,7 @@ class Session:
             if job.binary_handle not in self._held:
                 return
             self._held.discard(job.binary_handle)
+            self._answering += 1
         try:
             self._wire.send(kind, job.binary_handle, *data)
         except WireError as error:
@@ -121,8 +123,11 @@ class Session:
                 server=self._wire.name,
             )
             self._wire.abort()
-        if self._desk.draining.is_set():
-            self._bell.ring()
+        finally:
+            with self._lock:
+                self._answering -= 1
+            if self._desk.draining.is_set():
+                self._bell.ring()
 
     def _read(self) -> None:
         while not self._desk.stopping.is_set():
@@ -179,7 +184,7 @@ class Session:
         not_given_out = self._desk.shelf.remove(self._is_mine)
         with self._lock:
             self._held.difference_update(job.binary_handle for job in not_given_out)
-            free = not self._held
+            free = not self._held and not self._answering
         if free:
             self._unregistered = True
             self._wire.send(constants.CANT_DO, self._desk.function)

@@ -10,7 +10,7 @@ from libra.jobs.gearman.registration import Registration
 from libra.jobs.gearman.session import Desk
 from libra.jobs.gearman.shelf import Shelf
 
-CLOSE_SECONDS = 3.0
+CLOSE_SECONDS = 2.0
 TAKEN_AHEAD = 32
 
 

@@ -49,6 +49,9 @@ class Wire(Framed):
         )
         self.name = name_server(server)
         self._stall_seconds = stall_seconds
+        self._aborted = False
+        self.limit: Deadline | None = None
+        """Until when whatever is being sent must be out."""
         # An SSL object must not read and write at the same time, and here two threads do.
         self._tls_lock = threading.Lock()
 
@@ -63,6 +66,9 @@ class Wire(Framed):
         sock.setblocking(False)
         self.conn = sock
         self.connected = True
+        if self._aborted:  # while it was being connected
+            self.close()
+            raise WireError("it was closed")
 
     def send(self, kind: int, *arguments: bytes) -> None:
         """Send one request, wholly."""
@@ -72,16 +78,18 @@ class Wire(Framed):
         """Send these bytes once each; gear starts again from the first after a partial send."""
         rest = memoryview(data)
         with self.send_lock:
-            stalled = Deadline(self._stall_seconds)
             while rest:
                 sent = self._send_piece(rest)
-                if sent:
-                    rest = rest[sent:]
-                    stalled = Deadline(self._stall_seconds)
-                elif not self._wait(select.POLLOUT, stalled):
+                rest = rest[sent:]
+                if not sent and not self._wait(select.POLLOUT, self._stall_deadline()):
                     # Half a packet is out: nothing sensible can follow it.
                     self.abort()
-                    raise WireError(f"it takes no data for {self._stall_seconds:g} s")
+                    raise WireError("it takes no more data")
+
+    def _stall_deadline(self) -> Deadline:
+        return (
+            self.limit.within(self._stall_seconds) if self.limit else Deadline(self._stall_seconds)
+        )
 
     def receive(self, deadline: Deadline) -> Packet | None:
         """The next packet, or None once the deadline has passed."""
@@ -110,6 +118,7 @@ class Wire(Framed):
 
     def abort(self) -> None:
         """Wake whoever waits on it, with a failure. The socket itself is closed by its owner with `close`."""
+        self._aborted = True
         self._shut_down(socket.SHUT_RDWR)
 
     def close(self, linger_seconds: float = 0.0) -> None:
