@@ -1,11 +1,9 @@
-"""Runtime actions as commands of HAProxy's admin socket, and which answers mean that they were carried out.
+"""Runtime actions as commands of HAProxy's admin socket.
 
 Every word of a command comes from the typed configuration, whose names are encoded and whose addresses are parsed.
 Source: HAProxy management guide, "Unix Socket commands".
 """
 
-import re
-from dataclasses import dataclass
 from typing import assert_never
 
 from libra.drivers.haproxy.actions import (
@@ -23,41 +21,28 @@ from libra.drivers.haproxy.config import Check
 from libra.drivers.haproxy.effects import effective_weight, in_maintenance
 from libra.drivers.haproxy.render import host, milliseconds
 
-_SILENCE = re.compile(r"")
-_ALREADY = re.compile(r"(.* already .*)?")
-_MOVED = re.compile(r"(IP changed|no need to change|port changed|nothing changed).*", re.DOTALL)
-_ADDED = re.compile(r"New server registered\..*", re.DOTALL)
 
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One line for the socket; `accepted` matches the whole stripped answer of one that was carried out."""
-
-    text: str
-    accepted: re.Pattern[str]
-
-
-def render_commands(action: RuntimeAction) -> tuple[Command, ...]:
+def render_commands(action: RuntimeAction) -> tuple[str, ...]:
     """The commands of one action, in order; each may be repeated without harm, but for an addition."""
     match action:
         case SetWeight(backend, server, weight):
-            return (Command(f"set server {backend}/{server} weight {weight}", _SILENCE),)
+            return (f"set server {backend}/{server} weight {weight}",)
         case SetAddress(backend, server, address, port):
-            return (Command(f"set server {backend}/{server} addr {address} port {port}", _MOVED),)
+            return (f"set server {backend}/{server} addr {address} port {port}",)
         case SetReady(backend, server):
-            return (Command(f"set server {backend}/{server} state ready", _SILENCE),)
+            return (f"set server {backend}/{server} state ready",)
         case SetMaint(backend, server) | RemoveServer(backend, server):
-            return (Command(f"set server {backend}/{server} state maint", _SILENCE),)
+            return (f"set server {backend}/{server} state maint",)
         case AddServer():
             return _addition(action)
         case EnableFrontend(frontend):
-            return (Command(f"enable frontend {frontend}", _ALREADY),)
+            return (f"enable frontend {frontend}",)
         case DisableFrontend(frontend):
-            return (Command(f"disable frontend {frontend}", _ALREADY),)
+            return (f"disable frontend {frontend}",)
     assert_never(action)
 
 
-def _addition(action: AddServer) -> tuple[Command, ...]:
+def _addition(action: AddServer) -> tuple[str, ...]:
     """A new server starts in maintenance, and with its check switched off."""
     server = action.server
     name = f"{action.backend}/{server.name}"
@@ -69,11 +54,11 @@ def _addition(action: AddServer) -> tuple[Command, ...]:
         words.append("backup")
     if action.check is not None:
         words.append(_check_words(action.check))
-    commands = [Command(" ".join(words), _ADDED)]
+    commands = [" ".join(words)]
     if action.check is not None:
-        commands.append(Command(f"enable health {name}", _SILENCE))
+        commands.append(f"enable health {name}")
     if not in_maintenance(server):
-        commands.append(Command(f"enable server {name}", _SILENCE))
+        commands.append(f"enable server {name}")
     return tuple(commands)
 
 
@@ -86,6 +71,11 @@ def _check_words(check: Check) -> str:
 def deletion(backend: str, server: str) -> str:
     """Takes a server in maintenance away; refused as long as it has connections."""
     return f"del server {backend}/{server}"
+
+
+def session_end(backend: str, server: str) -> str:
+    """Cuts what a server still serves."""
+    return f"shutdown sessions server {backend}/{server}"
 
 
 def is_deleted(answer: str) -> bool:

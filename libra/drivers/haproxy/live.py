@@ -1,0 +1,105 @@
+"""What the serving process runs, remembered between changes, and changed without a reload.
+
+To ask HAProxy for thousands of servers takes longer than a change of one, so what is known is kept as long as the same
+process serves and no change of it went wrong. `forget` makes the next look a real one.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from libra.drivers.haproxy.actions import RemoveServer, RuntimeAction
+from libra.drivers.haproxy.commands import render_commands
+from libra.drivers.haproxy.config import Backend, Configuration, Server
+from libra.drivers.haproxy.effects import Running, after_reload
+from libra.drivers.haproxy.leaving import LeavingServers, ServerKey
+from libra.drivers.haproxy.observe import overlay, parse_servers_state, parse_stat
+from libra.drivers.haproxy.runtime import AdminSocket
+
+SERVERS = "show servers state"
+FRONTENDS_AND_SERVERS = "show stat -1 5 -1"
+
+
+class LiveConfiguration:
+    """One thread at a time."""
+
+    def __init__(self, admin: AdminSocket, leaving: LeavingServers) -> None:
+        self._admin = admin
+        self._leaving = leaving
+        self._pid: int | None = None
+        self._running: Running | None = None
+
+    def look(self, pid: int, structure: Configuration) -> Running:
+        """What that process runs, which was started from a file of this structure.
+
+        Raises `DriverError`, and `ValueError` where HAProxy's answer cannot be read.
+        """
+        if self._running is None or self._pid != pid:
+            servers = parse_servers_state(self._admin.ask(SERVERS))
+            rows = parse_stat(self._admin.ask(FRONTENDS_AND_SERVERS))
+            self._pid, self._running = pid, overlay(structure, servers, rows)
+        return _with_leaving(self._running, self._leaving.servers())
+
+    def change(
+        self, pid: int, running: Running, actions: Sequence[RuntimeAction], desired: Configuration
+    ) -> None:
+        """Carry out the steps that lead from `running` to `desired`.
+
+        Raises `RuntimeRefused` or `ProxyNotRunning`, when some of them may have been done.
+        """
+        self.forget()
+        leaving = self._leaving.servers()
+        for backend, server in _wanted_again(desired, leaving):
+            self._leaving.keep(backend, server)
+        todo = [action for action in actions if _removed(action) not in leaving]
+        self._admin.order([line for action in todo for line in render_commands(action)])
+        for backend, server in _removals(todo, running):
+            self._leaving.add(backend, server)
+        self._pid, self._running = pid, Running(desired, running.shut)
+
+    def loaded(self, pid: int, desired: Configuration) -> None:
+        """A process was just started from the file."""
+        self._leaving.clear()
+        self._pid, self._running = pid, after_reload(desired)
+
+    def forget(self) -> None:
+        """Look for real the next time."""
+        self._pid = self._running = None
+
+
+def _with_leaving(running: Running, leaving: dict[ServerKey, Server]) -> Running:
+    """HAProxy still has them, so an UPDATE that wants one back must find it."""
+    if not leaving:
+        return running
+    backends = tuple(_backend_with(item, leaving) for item in running.configuration.backends)
+    return replace(running, configuration=replace(running.configuration, backends=backends))
+
+
+def _backend_with(backend: Backend, leaving: dict[ServerKey, Server]) -> Backend:
+    present = {server.name for server in backend.servers}
+    extra = tuple(
+        server
+        for (name, _), server in leaving.items()
+        if name == backend.name and server.name not in present
+    )
+    return replace(backend, servers=(*backend.servers, *extra)) if extra else backend
+
+
+def _wanted_again(desired: Configuration, leaving: dict[ServerKey, Server]) -> Iterator[ServerKey]:
+    if leaving:
+        wanted = {(b.name, server.name) for b in desired.backends for server in b.servers}
+        yield from (key for key in leaving if key in wanted)
+
+
+def _removed(action: RuntimeAction) -> ServerKey | None:
+    return (action.backend, action.server) if isinstance(action, RemoveServer) else None
+
+
+def _removals(actions: Sequence[RuntimeAction], running: Running) -> Iterator[tuple[str, Server]]:
+    gone = {key for key in map(_removed, actions) if key is not None}
+    if gone:
+        for backend in running.configuration.backends:
+            yield from (
+                (backend.name, server)
+                for server in backend.servers
+                if (backend.name, server.name) in gone
+            )
