@@ -56,6 +56,9 @@ def _open(path: Path, directory_mode: int) -> int:
     """Never through a symbolic link: the directory may be writable by others."""
     try:
         path.parent.mkdir(mode=directory_mode, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StateError(f"cannot make the directory {path.parent}: {error.strerror}") from error
+    try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise StateError(f"cannot write {path}: {error.strerror}") from error

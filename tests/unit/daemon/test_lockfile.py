@@ -44,5 +44,5 @@ def test_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:
 
 def test_a_file_where_the_directory_should_be(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("")
-    with pytest.raises(StateError, match=r"^cannot write .*/state/lock: "):
+    with pytest.raises(StateError, match=r"^cannot make the directory .*/state: "):
         LockFile(tmp_path / "state" / "lock")
