@@ -1,0 +1,115 @@
+"""OpenStack Swift, by python-swiftclient, with the storage URL and the token of the message."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from libra.config.settings import ObjectStoreSettings, SwiftSettings
+from libra.errors import Invalid, ObjectStoreError
+from libra.objectstores.base import Account, ObjectStore, StoredObject
+from libra.objectstores.endpoints import Endpoint, EndpointPolicy
+from libra.objectstores.manifests import WIDTH
+from libra.objectstores.retries import Deadline, RetryPolicy
+from libra.objectstores.segments import BufferPool
+
+if TYPE_CHECKING:
+    from libra.objectstores.swift_session import SwiftSession
+    from libra.objectstores.swift_upload import Upload
+
+log = structlog.get_logger(__name__)
+
+# After a failure: long enough for a hundred segments, short enough for somebody who waits for the answer.
+CLEANING = RetryPolicy(
+    attempts=2, first_delay=timedelta(seconds=0.2), network_timeout=timedelta(seconds=5)
+)
+CLEANING_TIME = timedelta(seconds=60)
+
+
+def create_store(settings: ObjectStoreSettings) -> ObjectStore:
+    """The store behind `hpcs_object_store_type: swift`; raises `Invalid` for settings that cannot be used."""
+    swift = settings.swift
+    retries = RetryPolicy(
+        attempts=swift.attempts, network_timeout=timedelta(seconds=swift.timeout_seconds)
+    )
+    return SwiftStore(swift, retries=retries)
+
+
+class SwiftStore(ObjectStore):
+    """Uploads in segments of one buffer; all uploads of the process share the buffers of one pool."""
+
+    def __init__(
+        self,
+        settings: SwiftSettings,
+        *,
+        retries: RetryPolicy,
+        pool: BufferPool | None = None,
+        manifest_width: int = WIDTH,
+    ) -> None:
+        self._settings = settings
+        self._policy = EndpointPolicy(settings.allowed_endpoints)
+        self._retries = retries
+        self._pool = pool or BufferPool()
+        self._manifest_width = manifest_width
+
+    def check(self, account: Account) -> None:
+        """Raises `Invalid` for an endpoint or a token that cannot be sent, `Forbidden` by allowed_endpoints."""
+        self._admit(account)
+
+    def put(
+        self, account: Account, container: str, name: str, blocks: Iterator[bytes]
+    ) -> StoredObject:
+        """Store one object, whole or not at all; where it fails, segments already sent are removed again."""
+        from libra.objectstores.swift_upload import Upload
+
+        endpoint = self._admit(account)
+        deadline = Deadline(timedelta(seconds=self._settings.total_timeout_seconds))
+        upload = Upload(container, name, self._pool, manifest_width=self._manifest_width)
+        session = self._open(endpoint, account, self._retries, deadline)
+        try:
+            upload.run(session, blocks, deadline)
+        except ObjectStoreError as error:
+            left = self._remove_rest(upload, endpoint, account)
+            raise ObjectStoreError(f"{error}{left}", error.status) from None
+        except Exception:
+            self._remove_rest(upload, endpoint, account)
+            raise
+        finally:
+            session.close()
+        path = f"{container}/{name}"
+        log.info("stored", action="store", path=path, size=upload.size, segments=upload.segments)
+        return StoredObject(path=path, size=upload.size)
+
+    def _admit(self, account: Account) -> Endpoint:
+        endpoint = self._policy.admit(account.endpoint)
+        if not account.token or not all("!" <= c <= "~" for c in account.token):
+            raise Invalid("cannot use hpcs_object_store_token: must be printable ASCII, no spaces")
+        return endpoint
+
+    def _open(
+        self, endpoint: Endpoint, account: Account, retries: RetryPolicy, deadline: Deadline
+    ) -> "SwiftSession":
+        from libra.objectstores.swift_session import SwiftSession, Target
+
+        target = Target(url=str(endpoint), token=account.token, ca_file=self._settings.ca_file)
+        return SwiftSession(target, retries, deadline)
+
+    def _remove_rest(self, upload: "Upload", endpoint: Endpoint, account: Account) -> str:
+        """Best effort; gives words about what is left."""
+        from libra.objectstores.swift_cleaning import remove_objects
+
+        rest = list(upload.rest())
+        if not rest:
+            return ""
+        deadline = Deadline(CLEANING_TIME)
+        session = self._open(endpoint, account, CLEANING, deadline)
+        try:
+            left = remove_objects(session, rest, deadline)
+        finally:
+            session.close()
+        if not left:
+            return ""
+        container, name = rest[-1]
+        log.warning("objects are left", action="store", count=left, container=container, name=name)
+        return f"; {left} objects of it may be left, such as {container}/{name}"

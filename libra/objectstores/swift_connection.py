@@ -1,0 +1,134 @@
+"""python-swiftclient, tamed: no redirects, nothing from the environment, no token in a log, and a way to stop it.
+
+Imported when the first upload starts, for swiftclient and what it needs cost 7 MB and 70 ms.
+"""
+
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import requests
+import requests.adapters
+import swiftclient.client
+import urllib3
+from swiftclient.requests_compat import SwiftClientRequestsSession
+
+MOST_ANSWER_BYTES = 64 * 1024  # of an answer's body; Swift's are far shorter
+SEND_BYTES = 256 * 1024
+_QUIET = ("swiftclient", "urllib3", "requests")
+
+
+def silence_loggers() -> None:
+    """Swiftclient logs headers with the token's first 16 characters, and whole bodies: keep only warnings."""
+    swiftclient.client.logger_settings["reveal_sensitive_prefix"] = 0
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class SwiftConnection(swiftclient.client.HTTPConnection):
+    """One connection to a storage URL, kept open between requests. Used by one thread; `abort` by any."""
+
+    def __init__(self, url: str, ca_file: Path | None) -> None:
+        super().__init__(url, cacert=str(ca_file) if ca_file else find_ca_bundle())
+        self._sockets: list[socket.socket] = []
+        self._aborted = False
+        self.requests_args["allow_redirects"] = False
+        self.request_session = _Session(_Adapter(self._remember))
+
+    def limit(self, seconds: float) -> None:
+        """How long one network operation may take from now on."""
+        self.requests_args["timeout"] = seconds
+
+    def getresponse(self) -> requests.Response:
+        """As swiftclient's, with a bounded body."""
+        response = super().getresponse()
+        unlimited: Callable[[int], bytes] = response.read  # type: ignore[attr-defined]
+
+        def read() -> bytes:
+            body = unlimited(MOST_ANSWER_BYTES)
+            if body and unlimited(1):
+                response.close()
+            return body
+
+        response.read = read  # type: ignore[attr-defined]
+        return response
+
+    def abort(self) -> None:
+        """End whatever another thread waits for on this connection, now and later."""
+        self._aborted = True
+        for one in self._sockets:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close everything; a later request connects anew."""
+        super().close()
+        self._forget()
+
+    def _remember(self, one: socket.socket) -> None:
+        self._forget()
+        self._sockets.append(one.dup())  # TLS takes the socket itself over
+        if self._aborted:
+            self.abort()
+
+    def _forget(self) -> None:
+        while self._sockets:
+            self._sockets.pop().close()
+
+
+class _Session(SwiftClientRequestsSession):
+    """Goes where it is told and nowhere else, whatever the server or the environment say."""
+
+    def __init__(self, adapter: requests.adapters.HTTPAdapter) -> None:
+        super().__init__()
+        self.headers = None  # type: ignore[assignment]  # as swiftclient has it: none of requests' own
+        self.trust_env = False  # proxies, ~/.netrc, CA bundles
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """A redirect would carry the token to wherever the server says; and its body is read without a bound."""
+
+
+class _Adapter(requests.adapters.HTTPAdapter):
+    """Tells of each socket as soon as it is connected, and sends in larger pieces than 16 KiB."""
+
+    def __init__(self, remember: Callable[[socket.socket], None]) -> None:
+        self._remember = remember
+        super().__init__(pool_connections=1, pool_maxsize=1)
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options, blocksize=SEND_BYTES)
+        self.poolmanager.pool_classes_by_scheme = _build_pools(self._remember)
+
+
+def _build_pools(remember: Callable[[socket.socket], None]) -> dict[str, type]:
+    class Connection(urllib3.connection.HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            one = super()._new_conn()
+            remember(one)
+            return one
+
+    class SecureConnection(urllib3.connection.HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            one = super()._new_conn()
+            remember(one)
+            return one
+
+    class Pool(urllib3.HTTPConnectionPool):
+        ConnectionCls = Connection
+
+    class SecurePool(urllib3.HTTPSConnectionPool):
+        ConnectionCls = SecureConnection
+
+    return {"http": Pool, "https": SecurePool}
+
+
+def find_ca_bundle() -> str | None:
+    """The system's authorities; None, for those that requests brings, where there are none."""
+    paths = ssl.get_default_verify_paths()
+    return paths.cafile or paths.capath

@@ -1,0 +1,5 @@
+class ClientException(Exception):
+    http_status: int | None
+    http_reason: str
+    http_response_content: bytes | str
+    http_response_headers: dict[str, str] | None
