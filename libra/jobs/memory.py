@@ -70,6 +70,11 @@ class MemoryJobServer:
         """Whether it is not stopped."""
         return self._up
 
+    def count(self, function: str) -> int:
+        """How many jobs of a function wait or are held."""
+        with self._changed:
+            return sum(job.function == function for job in self._jobs)
+
     def add(self, function: str, payload: bytes, priority: Priority) -> _Job:
         """Let a job wait."""
         with self._changed:

@@ -1,6 +1,7 @@
 """The three kinds of job server under one roof, with everything that was opened on them closed at the end."""
 
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -10,7 +11,7 @@ from libra.jobs.base import JobClient, JobSource, TakenJob
 from libra.jobs.embedded import EmbeddedJobServer
 from libra.jobs.gearman import GearmanJobClient, GearmanJobSource
 from libra.jobs.memory import MemoryJobServer
-from tests.support.gearmand import Gearmand
+from tests.support.gearmand import Gearmand, read_admin
 from tests.support.ports import LOOPBACK, wait_until
 
 REGISTER_SECONDS = 10.0
@@ -23,6 +24,9 @@ class JobLab(Protocol):
 
     def source(self, function: str) -> JobSource:
         """A source that is registered already."""
+
+    def waiting(self, function: str) -> int:
+        """How many jobs of a function wait or run."""
 
     def stop(self) -> None: ...
 
@@ -43,6 +47,11 @@ def await_registered(source: JobSource, servers: int = 1) -> None:
     )
 
 
+def count_jobs(port: int, function: str) -> int:
+    """How many jobs of a function wait or run at a server."""
+    return int(read_admin(port, "status").get(function.encode(), [b"0"])[0])
+
+
 class MemoryLab:
     """The in-memory twin."""
 
@@ -52,6 +61,7 @@ class MemoryLab:
         self.start = self._server.start
         self.client = self._server.client
         self.source = self._server.source
+        self.waiting = self._server.count
 
 
 class GearmanLab:
@@ -60,6 +70,7 @@ class GearmanLab:
     def __init__(self, server: Gearmand | EmbeddedJobServer, closing: contextlib.ExitStack) -> None:
         self._closing = closing
         self._port = server.port
+        self.waiting = functools.partial(count_jobs, server.port)
         self.stop = server.stop
         self.start = server.start
 

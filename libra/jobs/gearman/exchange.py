@@ -16,7 +16,8 @@ SUBMIT = {
     Priority.NORMAL: constants.SUBMIT_JOB,
     Priority.LOW: constants.SUBMIT_JOB_LOW,
 }
-ASK_STATUS_SECONDS = 0.25
+ASK_STATUS_SECONDS = 0.5
+"""How long before the deadline the server is asked whether a worker has the job."""
 SLOWEST_BYTES_PER_SECOND = 1024 * 1024
 
 
@@ -65,7 +66,7 @@ class Exchange:
 
     def reply(self) -> bytes:
         """The worker's reply. Raises `JobFailed`, `JobDeadlinePassed`, `JobServerUnavailable`."""
-        asking = Deadline(self._deadline.left() - min(ASK_STATUS_SECONDS, self._job.timeout / 10))
+        asking = Deadline(self._deadline.left() - min(ASK_STATUS_SECONDS, self._job.timeout / 3))
         try:
             reply = self._await_end(asking)
             if reply is None:
@@ -135,8 +136,8 @@ class Exchange:
 
     def _explain_deadline(self) -> str:
         state = {
-            True: "a worker has begun with it and may still finish it",
-            False: "no worker has begun with it, and now none will",
+            True: "a worker had begun with it, and may still finish it",
+            False: "no worker had begun with it",
             None: "the job server does not answer any more",
         }[self._running]
         return f"{self._subject()} within {self._job.timeout:g} s: {state}"
