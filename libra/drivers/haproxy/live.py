@@ -48,8 +48,8 @@ class LiveConfiguration:
         """
         self.forget()
         leaving = self._leaving.servers()
-        for backend, server in _wanted_again(desired, leaving):
-            self._leaving.keep(backend, server)
+        for key in _wanted_again(desired, leaving):
+            self._leaving.keep(*key)
         todo = [action for action in actions if _removed(action) not in leaving]
         self._admin.order([line for action in todo for line in render_commands(action)])
         for backend, server in _removals(todo, running):
