@@ -26,6 +26,7 @@ _SECTION_WORDS = frozenset(
     )
 )
 _KEYWORD = re.compile(r"[a-z][a-z0-9._-]*")
+_FUNCTION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _SOCKET_PATH = re.compile(r"/[A-Za-z0-9._/@+=~-]+")
 
 E = TypeVar("E", bound=Enum)
@@ -52,8 +53,8 @@ def _matches(pattern: str) -> AfterValidator:
     return _check(lambda value: compiled.fullmatch(value) is not None)
 
 
-def _parse_host(value: str) -> str:
-    """An address in its canonical form ("[::1]" loses its brackets), or a name in lower case."""
+def parse_host(value: str) -> str:
+    """An address in its canonical form ("[::1]" loses its brackets), or a name in lower case; raises ValueError."""
     literal = value[1:-1] if value.startswith("[") and value.endswith("]") else value
     host = parse_ip_address(literal) or parse_host_name(value)
     if host is None:
@@ -89,6 +90,11 @@ def stays_in_section(line: str) -> bool:
     )
 
 
+def is_function_name(name: str) -> bool:
+    """True for what a worker may be called."""
+    return _FUNCTION_NAME.fullmatch(name) is not None
+
+
 def _refuse_flag(value: object) -> object:
     """`true` is no 1."""
     if isinstance(value, bool):
@@ -103,7 +109,7 @@ def _fold(value: object) -> object:
 Whole = Annotated[int, BeforeValidator(_refuse_flag)]
 Seconds = Annotated[float, BeforeValidator(_refuse_flag)]
 Port = Annotated[Whole, Field(ge=1, le=65535)]
-Host = Annotated[str, AfterValidator(_parse_host), Takes("a host name, or an IPv4 or IPv6 address")]
+Host = Annotated[str, AfterValidator(parse_host), Takes("a host name, or an IPv4 or IPv6 address")]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute), Takes("an absolute path")]
 SocketPath = Annotated[
     Path,
@@ -114,7 +120,7 @@ SocketPath = Annotated[
 ]
 FunctionName = Annotated[
     str,
-    _matches(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"),
+    _check(is_function_name),
     Takes("a name of up to 128 letters, digits and . _ - that starts with a letter or digit"),
 ]
 PluginName = Annotated[

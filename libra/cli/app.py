@@ -1,0 +1,47 @@
+"""The command line `libra`: one file a command group, heavy imports inside the commands."""
+
+from typing import Annotated
+
+import typer
+
+from libra import __version__
+from libra.cli import config, job, jobserver
+
+app = typer.Typer(
+    name="libra",
+    help="Load balancing as a service, on plain hosts with HAProxy.",
+    epilog="""\
+[bold]First steps[/bold]
+
+libra jobserver [dim]# in one terminal[/dim]
+
+libra-worker --config libra.yaml [dim]# in another; `libra config sample` prints one to start from[/dim]
+
+libra job send DISCOVER --device NAME
+""",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+app.add_typer(job.app, name="job")
+app.add_typer(config.app, name="config")
+app.command(epilog=jobserver.EPILOG)(jobserver.jobserver)
+
+
+def show_version(wanted: bool) -> None:
+    """Eager, so that nothing else is looked at."""
+    if wanted:
+        typer.echo(f"libra {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=show_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Load balancing as a service, on plain hosts with HAProxy."""

@@ -1,0 +1,31 @@
+"""What the commands need from outside; `libra.cmd.libra` makes the real ones, tests make their own."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:  # a command that needs no settings does not pay for them
+    from libra.config.settings import JobServerSettings
+    from libra.jobs.base import JobClient
+
+
+class JobServer(Protocol):
+    """A job server of this process."""
+
+    host: str
+    port: int
+
+    def start(self) -> None:
+        """Listen; raises `LibraError`."""
+
+    def stop(self) -> None:
+        """Close every connection and the port."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """The context object of every command. `environ` is read for settings only."""
+
+    open_job_client: "Callable[[Sequence[JobServerSettings]], JobClient]"
+    create_job_server: Callable[[str, int], JobServer]
+    environ: Mapping[str, str] = field(default_factory=dict)

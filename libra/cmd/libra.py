@@ -1,0 +1,51 @@
+"""The console script libra."""
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from libra.cli.app import app
+from libra.cli.wiring import JobServer, Wiring
+
+if TYPE_CHECKING:
+    from libra.config.settings import JobServerSettings
+    from libra.jobs.base import JobClient
+
+INTERRUPTED = 130  # as a shell tells of SIGINT
+
+
+def main() -> None:
+    """Wire the commands and run the one that was asked for."""
+    wiring = Wiring(
+        open_job_client=open_job_client,
+        create_job_server=create_job_server,
+        environ=os.environ,
+    )
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # where the terminal knows ASCII only
+    try:
+        app(prog_name="libra", obj=wiring)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def open_job_client(servers: "Sequence[JobServerSettings]") -> "JobClient":
+    """A client of real Gearman servers. It fails with an error, so its log would only say it twice."""
+    from libra.logs import configure_logging
+
+    configure_logging(level="error")
+    from libra.jobs.gearman import GearmanJobClient
+
+    return GearmanJobClient(servers)
+
+
+def create_job_server(host: str, port: int) -> JobServer:
+    """The embedded server, whose log goes to standard error."""
+    from libra.logs import configure_logging
+
+    configure_logging()
+    from libra.jobs.embedded import EmbeddedJobServer
+
+    return EmbeddedJobServer(host, port)

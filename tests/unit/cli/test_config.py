@@ -1,0 +1,60 @@
+"""`libra config`."""
+
+from pathlib import Path
+
+import pytest
+
+from libra.config.sample import render_sample
+from tests.support.cli import invoke
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "libra.yaml"
+
+
+def test_good_settings_are_summed_up(file: Path) -> None:
+    file.write_text(
+        "worker: {name: web1, driver: noop}\n"
+        "job_servers: [{host: gear1, ca: /a, cert: /b, key: /c}, {host: '::1'}]\n"
+    )
+    result = invoke("config", "check", str(file), environ={"LIBRA_LOGGING__FORMAT": "json"})
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"{file}: the settings are good\n")
+    for words in ("web1, driver noop", "gear1:4730 (TLS), [::1]:4730", "info, as json"):
+        assert words in result.stdout
+
+
+def test_every_fault_is_told(file: Path) -> None:
+    file.write_text("worker: {name: a b, nmae: x}\n")
+    result = invoke("config", "check", str(file), environ={"LIBRA_LOGGING__LEVEL": "loud"})
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert [line.split(": must")[0] for line in result.stderr.splitlines()] == [
+        f"{file}: worker.name",
+        f"{file}: worker.nmae: no such setting; did you mean 'name'?",
+        "LIBRA_LOGGING__LEVEL",
+    ]
+
+
+def test_a_driver_that_is_not_installed_is_a_fault(file: Path) -> None:
+    file.write_text("worker: {driver: nginx}\n")
+    result = invoke("config", "check", str(file))
+    assert result.exit_code == 1
+    assert (
+        "worker.driver: must be an installed driver (haproxy, noop), got 'nginx'" in result.stderr
+    )
+
+
+def test_a_missing_file_is_a_fault(file: Path) -> None:
+    result = invoke("config", "check", str(file))
+    assert (result.exit_code, result.stderr) == (
+        1,
+        f"{file}: cannot be read: there is no such file\n",
+    )
+
+
+def test_the_sample_is_printed_and_passes_the_check(file: Path) -> None:
+    result = invoke("config", "sample")
+    assert result.stdout == render_sample()
+    file.write_text(result.stdout)
+    assert invoke("config", "check", str(file)).exit_code == 0
