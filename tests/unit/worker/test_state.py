@@ -1,0 +1,201 @@
+"""The desired state: what goes to disk comes back, what is no state is refused with a sentence and kept."""
+
+import json
+import threading
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libra.errors import StateError
+from libra.model.loadbalancer import Desired
+from libra.worker.state import DesiredState, FileState, MemoryState, StateStore
+from tests.support.drivers import TroubledState
+from tests.support.messages import http, many_nodes, parse_update, tcp, update
+from tests.support.updates import updates
+
+ONE = Desired(loadbalancers=parse_update(update(http(id="one"))))
+TWO = Desired(loadbalancers=parse_update(update(http(id="two"), tcp())), suspended=True)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "desired.json"
+
+
+@pytest.fixture(params=["file", "memory"])
+def store(request: pytest.FixtureRequest, path: Path) -> StateStore:
+    return FileState(path) if request.param == "file" else MemoryState()
+
+
+def test_a_store_starts_empty_and_keeps_what_was_saved_last(store: StateStore) -> None:
+    assert store.load() == Desired()
+    for desired in (ONE, TWO, TWO, Desired(), Desired(), ONE):
+        store.save(desired)
+        assert store.load() == desired
+
+
+@given(updates(), st.booleans())
+def test_whatever_is_desired_comes_back_from_disk(message: dict[str, Any], suspended: bool) -> None:
+    desired = Desired(loadbalancers=parse_update(message), suspended=suspended)
+    with TemporaryDirectory() as directory:
+        FileState(Path(directory) / "s").save(desired)
+        assert FileState(Path(directory) / "s").load() == desired
+
+
+def test_the_file_is_one_json_object_that_only_its_user_reads(path: Path) -> None:
+    FileState(path).save(TWO)
+    value = json.loads(path.read_bytes())
+    assert list(value) == ["format", "suspended", "update"]
+    assert (value["format"], value["suspended"]) == (1, True)
+    assert value["update"]["hpcs_action"] == "UPDATE"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_of_an_earlier_release_is_read(path: Path) -> None:
+    """The UPDATE as it came, with strings for numbers and fields that nobody knows."""
+    message = {"HPCS_ACTION": "update", "x": [], "LoadBalancers": [http(id="one", port="80")]}
+    path.write_text(json.dumps({"format": 1, "suspended": False, "update": message}))
+    assert FileState(path).load() == ONE
+
+
+def test_5000_nodes(path: Path) -> None:
+    desired = Desired(loadbalancers=parse_update(update(http(nodes=many_nodes(5000)))))
+    FileState(path).save(desired)
+    assert FileState(path).load() == desired
+
+
+GOOD = {"format": 1, "suspended": False, "update": update(http())}
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "it is not JSON ("),
+        (b"\0" * 4096, "it is not JSON ("),
+        (b'{"format": 1, "suspended": false', "it is not JSON ("),
+        (b"\xff\xfe\xfa", "it is not JSON ("),
+        (b"[" * 100_000, "it is not JSON ("),
+        (b'{"format": %s}' % (b"1" * 5000), "it is not JSON ("),
+        (b"[]", "it was not written by libra"),
+        (b'"x"', "it was not written by libra"),
+        (b"{}", "it was not written by libra"),
+        (json.dumps({**GOOD, "format": 2}).encode(), "its format is not 1, it was written by"),
+        (json.dumps({**GOOD, "format": "1"}).encode(), "its format is not 1, it was written by"),
+        (json.dumps({**GOOD, "suspended": "false"}).encode(), "its mark 'suspended' must be"),
+        (json.dumps({**GOOD, "suspended": None}).encode(), "its mark 'suspended' must be"),
+        (json.dumps({**GOOD, "update": None}).encode(), "cannot read the message: it must be"),
+        (json.dumps({**GOOD, "update": {"hpcs_action": "STATS"}}).encode(), "it holds no UPDATE"),
+        (json.dumps({**GOOD, "update": update()}).encode(), "cannot read loadbalancers: it must"),
+    ],
+    ids=range(16),
+)
+def test_what_is_no_state(path: Path, data: bytes, reason: str) -> None:
+    path.write_bytes(data)
+    state = FileState(path)
+    with pytest.raises(StateError) as caught:
+        state.load()
+    text = str(caught.value)
+    assert text.startswith(f"cannot use the saved state {path}: {reason}")
+    assert text.endswith("; an UPDATE replaces it, a DELETE removes it")
+    assert path.read_bytes() == data
+    state.save(ONE)
+    assert state.load() == ONE
+    assert path.with_name("desired.json.unreadable").read_bytes() == data
+
+
+def test_only_the_last_unreadable_file_is_kept(path: Path) -> None:
+    state = FileState(path)
+    for data in (b"first", b"second"):
+        path.write_bytes(data)
+        with pytest.raises(StateError):
+            state.load()
+        state.save(Desired())
+        state.save(ONE)
+        state.save(TWO)
+    assert path.with_name("desired.json.unreadable").read_bytes() == b"second"
+    assert len(list(path.parent.iterdir())) == 2
+
+
+def test_a_path_that_cannot_be_read(path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(StateError) as caught:
+        FileState(path).load()
+    assert str(caught.value) == f"cannot read the saved state {path}: Is a directory"
+
+
+@pytest.mark.parametrize("desired", [ONE, Desired()])
+def test_a_path_that_cannot_be_written(tmp_path: Path, desired: Desired) -> None:
+    path = tmp_path / "missing" / "desired.json"
+    with pytest.raises(StateError) as caught:
+        FileState(path).save(desired)
+    assert str(caught.value) == f"cannot save the state to {path}: No such file or directory"
+    assert FileState(path).load() == Desired()
+
+
+# in memory
+
+
+def test_the_desired_state_reads_its_store_once() -> None:
+    store = TroubledState()
+    store.save(ONE)
+    state = DesiredState(store)
+    assert [state.current() for _ in range(3)] == [ONE] * 3
+    state.replace(TWO)
+    assert state.current() is TWO
+    assert store.load() is TWO
+    assert store.loads == 2  # one of them just above
+
+
+def test_the_empty_state_is_remembered_too() -> None:
+    store = TroubledState()
+    state = DesiredState(store)
+    assert state.current() == state.current() == Desired()
+    assert store.loads == 1
+
+
+def test_a_failed_save_leaves_what_was() -> None:
+    store = TroubledState()
+    state = DesiredState(store)
+    state.replace(ONE)
+    store.full = True
+    with pytest.raises(StateError):
+        state.replace(TWO)
+    assert state.current() is ONE
+
+
+def test_an_unreadable_store_is_asked_again(path: Path) -> None:
+    state = DesiredState(FileState(path))
+    path.write_bytes(b"x")
+    for _ in range(2):
+        with pytest.raises(StateError):
+            state.current()
+    FileState(path).save(ONE)
+    assert state.current() == ONE
+
+
+def test_a_slow_read_never_overtakes_a_write() -> None:
+    """A thread that reads the old file while another one saves must not leave the old in memory."""
+    reading, go = threading.Event(), threading.Event()
+
+    class SlowState(MemoryState):
+        def load(self) -> Desired:
+            desired = super().load()
+            reading.set()
+            assert go.wait(30)
+            return desired
+
+    state = DesiredState(SlowState())
+    reader = threading.Thread(target=state.current)
+    writer = threading.Thread(target=state.replace, args=(ONE,))
+    reader.start()
+    assert reading.wait(30)
+    writer.start()
+    go.set()
+    reader.join(30)
+    writer.join(30)
+    assert state.current() is ONE
