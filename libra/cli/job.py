@@ -1,12 +1,20 @@
 """`libra job`: send jobs to workers by hand."""
 
-from enum import Enum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from libra.cli.exits import FAILED, NO_ANSWER, complain, errors_as_exits, fail
+from libra.cli.options import (
+    ActionArgument,
+    ConfigOption,
+    DeviceOption,
+    MessageOption,
+    Output,
+    OutputOption,
+    ServersOption,
+    TimeoutOption,
+)
 from libra.cli.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -30,72 +38,16 @@ jq '.hpcs_object_store_token = env.TOKEN' archive.json | libra job send ARCHIVE 
 """
 
 
-class Output(Enum):
-    """How a reply is shown."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
-def complete_action(incomplete: str) -> list[str]:
-    """For the shell."""
-    from libra.messages.requests import Action
-
-    return [action.value for action in Action if action.value.startswith(incomplete.upper())]
-
-
 @app.command(epilog=EPILOG)
 def send(
     context: typer.Context,
-    action: Annotated[
-        str,
-        typer.Argument(
-            metavar="ACTION",
-            help="UPDATE, SUSPEND, ENABLE, DELETE, DISCOVER, ARCHIVE or STATS, in any case.",
-            autocompletion=complete_action,
-        ),
-    ],
-    device: Annotated[
-        str, typer.Option("--device", "-d", metavar="NAME", help="The worker's name.")
-    ],
-    message: Annotated[
-        Path | None,
-        typer.Option(
-            "--message",
-            "-m",
-            metavar="FILE",
-            help="JSON object with the message's fields; - reads standard input. UPDATE and ARCHIVE need it.",
-        ),
-    ] = None,
-    job_server: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--job-server",
-            "-s",
-            metavar="HOST:PORT",
-            help="May be given several times: the first that answers is used. "
-            "Default: those of --config, else 127.0.0.1:4730.",
-        ),
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config",
-            "-c",
-            metavar="FILE",
-            help="Settings whose job servers are used, with TLS where they have it.",
-        ),
-    ] = None,
-    timeout: Annotated[
-        float,
-        typer.Option(
-            "--timeout", "-t", metavar="SECONDS", min=0.1, max=86400, help="How long to wait."
-        ),
-    ] = 30.0,
-    output: Annotated[
-        Output,
-        typer.Option("--output", "-o", case_sensitive=False, help="How to show the reply."),
-    ] = Output.TABLE,
+    action: ActionArgument,
+    device: DeviceOption,
+    message: MessageOption = None,
+    job_server: ServersOption = None,
+    config: ConfigOption = None,
+    timeout: TimeoutOption = 30.0,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Send one job to one worker, and print its reply."""
     from libra.cli.exchange import send_job
