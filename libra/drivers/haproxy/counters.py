@@ -22,6 +22,25 @@ class Counters(NamedTuple):
     sessions: int = 0
     errors: int = 0
 
+    def plus(self, other: "Counters") -> "Counters":
+        """The sum."""
+        return Counters(
+            self.bytes_in + other.bytes_in,
+            self.bytes_out + other.bytes_out,
+            self.sessions + other.sessions,
+            self.errors + other.errors,
+        )
+
+    def since(self, before: "Counters") -> "Counters":
+        """What was added; all of it where any number is less than before, for then the row was set to zero."""
+        added = Counters(
+            self.bytes_in - before.bytes_in,
+            self.bytes_out - before.bytes_out,
+            self.sessions - before.sessions,
+            self.errors - before.errors,
+        )
+        return self if min(added) < 0 else added
+
 
 class Process(NamedTuple):
     """One process for good: pids are used again, `started` (seconds since 1970) tells them apart."""
@@ -93,23 +112,11 @@ def forget(ledger: Ledger, reading: Reading, serving: Container[Process]) -> Led
     )
 
 
-def growth(now: Counters, before: Counters) -> Counters:
-    """What was added since; a row that shows less than before was set to zero in between."""
-    if any(new < old for new, old in zip(now, before, strict=True)):
-        return now
-    return Counters(*(new - old for new, old in zip(now, before, strict=True)))
-
-
-def total(*parts: Counters) -> Counters:
-    """The sum."""
-    return Counters(*map(sum, zip(*parts, strict=True))) if parts else NOTHING
-
-
 def _add(totals: dict[RowName, Counters], rows: Rows, before: Rows) -> None:
     for name, counters in rows.items():
         last = before.get(name, NOTHING)
         if counters != last:
-            totals[name] = total(totals.get(name, NOTHING), growth(counters, last))
+            totals[name] = totals.get(name, NOTHING).plus(counters.since(last))
 
 
 def _living(ledger: Ledger, reading: Reading) -> dict[Process, Rows]:

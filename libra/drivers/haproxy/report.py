@@ -6,10 +6,11 @@ session is a connection (TCP) or a request (HTTP) that was sent to it; its error
 are no errors.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
 
-from libra.drivers.haproxy.counters import NOTHING, RowName, Rows, total
+from libra.drivers.haproxy.counters import NOTHING, Counters, RowName, Rows
 from libra.drivers.haproxy.names import backend_name, frontend_name, server_name
 from libra.drivers.haproxy.rows import BACKEND, FRONTEND, Row, Table
 from libra.model.listener import Listener
@@ -85,8 +86,7 @@ def _loadbalancer(
     members = [_members(listener, observed) for listener in listeners]
     fronts = [(frontend_name(listener.id), FRONTEND) for listener in listeners]
     backs = [(backend_name(listener.pool.id), BACKEND) for listener in listeners]
-    clients = total(*(observed.totals.get(name, NOTHING) for name in fronts))
-    servers = total(*(observed.totals.get(name, NOTHING) for name in backs))
+    clients, servers = _sum(observed.totals, fronts), _sum(observed.totals, backs)
     status = OperatingStatus.SUSPENDED if suspended else _status(listeners, members, observed)
     return LoadBalancerStatistics(
         id=loadbalancer.id,
@@ -100,6 +100,10 @@ def _loadbalancer(
         errors=clients.errors + servers.errors,
         members=tuple(member for pool in members for member in pool),
     )
+
+
+def _sum(totals: Rows, names: Iterable[RowName]) -> Counters:
+    return reduce(Counters.plus, (totals.get(name, NOTHING) for name in names), NOTHING)
 
 
 def _members(listener: Listener, observed: Observed) -> list[MemberStatistics]:

@@ -1,7 +1,7 @@
 """A row of `show stat`, as far as libra reports it. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from libra.drivers.haproxy.counters import NOTHING, Counters, RowName
 
@@ -9,8 +9,7 @@ FRONTEND = "FRONTEND"
 BACKEND = "BACKEND"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A frontend, a backend or a server, right now.
 
     `weight` is what the balancing uses (0: nothing new). `check` is the last check's result, as L4OK or L7STS/500.

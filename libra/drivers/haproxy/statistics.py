@@ -44,8 +44,8 @@ class StatisticsReader:
         """
         with self._lock:
             sightings = observe(self._admin, self._master)
-            names = {*row_names(desired), *_running(sightings)}
-            self._keep(retain(fold(self._load(), sightings.reading()), names))
+            ledger = fold(self._load(), sightings.reading())
+            self._keep(_without_strangers(ledger, desired, sightings))
             totals = self._saved.totals
         first = sightings.first
         return build_report(
@@ -102,9 +102,12 @@ class StatisticsReader:
             log.warning("counters stand still", action="save counters", error=str(error))
 
 
-def _running(sightings: Sightings) -> set[tuple[str, str]]:
-    """Rows of the process that serves: a desired state that was read a moment too early does not drop them."""
-    return {name for item in sightings if not item.stopping for name in item.table}
+def _without_strangers(ledger: Ledger, desired: Desired, sightings: Sightings) -> Ledger:
+    """Rows of the process that serves stay: the desired state may have been read a moment before it was changed."""
+    running = {name for item in sightings if not item.stopping for name in item.table}
+    if running.issuperset(ledger.totals):
+        return ledger  # names of thousands of members need not be built
+    return retain(ledger, running.union(row_names(desired)))
 
 
 def _sessions(sightings: Sightings) -> Counter[tuple[str, str]]:
