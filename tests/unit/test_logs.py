@@ -71,7 +71,8 @@ def test_a_traceback_shows_no_local_variables(tmp_path: Path, as_json: bool) -> 
 
 def test_libraries_are_heard_from_warning_on(tmp_path: Path) -> None:
     configure_logging(level="debug", file=tmp_path / "log")
-    logging.getLogger("gear").info("payload %s", TOKEN)
+    for library in ("gear", "swiftclient", "urllib3.connectionpool", "some.other"):
+        logging.getLogger(library).info("payload %s", TOKEN)
     logging.getLogger("gear").warning("lost %s", "job1")
     structlog.get_logger("libra.test").debug("ours")
     first, second = written(tmp_path / "log")

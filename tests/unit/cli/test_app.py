@@ -35,3 +35,10 @@ def test_a_misspelt_command_is_corrected() -> None:
     result = invoke("jobs")
     assert result.exit_code == 2
     assert "job" in result.stderr
+
+
+def test_what_was_typed_is_not_obeyed_when_it_is_shown() -> None:
+    for arguments in (("config", "check", "/none\x07"), ("job", "send", "a\x1b", "-d", "x\x1b")):
+        result = invoke(*arguments)
+        assert result.stderr
+        assert all(line.isprintable() for line in result.stderr.splitlines())

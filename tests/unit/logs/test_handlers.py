@@ -26,17 +26,23 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_stream_that_is_closed_or_missing_takes_the_line_in_silence() -> None:
+def test_a_stream_that_is_closed_or_missing_takes_the_line_in_silence(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     stream = io.StringIO()
     handler = open_stream(stream)
     stream.close()
     handler.handle(RECORD)
     open_stream(None).handle(RECORD)
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError(), BlockingIOError(), OSError(28, "full")])
-def test_a_stream_that_cannot_be_written_takes_the_line_in_silence(error: OSError) -> None:
+def test_a_stream_that_cannot_be_written_takes_the_line_in_silence(
+    error: OSError, capsys: pytest.CaptureFixture[str]
+) -> None:
     open_stream(Failing(error)).handle(RECORD)
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_file_whose_directory_went_away_is_written_again_once_it_is_back(tmp_path: Path) -> None:
