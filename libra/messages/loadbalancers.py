@@ -4,13 +4,13 @@ from datetime import timedelta
 from itertools import combinations
 
 from libra.errors import Invalid
-from libra.messages.addresses import is_wildcard
 from libra.messages.fields import Fields, quoted
 from libra.messages.pools import parse_pool
 from libra.model.listener import Listener, Protocol, Timeouts
 from libra.model.loadbalancer import LoadBalancer
 
 DEFAULT_HTTP_PORT = 80
+EVERY_IPV4 = "0.0.0.0"  # noqa: S104
 MAX_MILLISECONDS = 24 * 3600 * 1000
 MAX_CONNECTIONS = 10_000_000
 MAX_RETRIES = 100
@@ -59,12 +59,11 @@ def _refuse_same_port(one: LoadBalancer, other: LoadBalancer) -> None:
 
 
 def _overlap(one: str | None, other: str | None) -> bool:
-    """None and "::" take both families, "0.0.0.0" every IPv4 address."""
-    if one is None or other is None or "::" in (one, other):
+    """None and "0.0.0.0" take every IPv4 address, "::" takes both families."""
+    one, other = one or EVERY_IPV4, other or EVERY_IPV4
+    if "::" in (one, other) or one == other:
         return True
-    if is_wildcard(one) or is_wildcard(other):
-        return ":" not in one and ":" not in other
-    return one == other
+    return EVERY_IPV4 in (one, other) and ":" not in one + other
 
 
 def _parse_loadbalancer(fields: Fields, protocol: Protocol) -> LoadBalancer:

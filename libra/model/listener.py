@@ -27,7 +27,7 @@ class Timeouts:
 class Listener:
     """Where connections come in; `id` is unique on a device.
 
-    `bind_address` None means every address of the device; `connection_limit` None means no limit."""
+    `bind_address` None means every IPv4 address of the device; `connection_limit` None means no limit."""
 
     id: str
     protocol: Protocol

@@ -13,8 +13,10 @@ from libra import __version__
 from libra.errors import Invalid
 from libra.messages.requests import Update, parse_request
 from libra.model.loadbalancer import LoadBalancer
+from libra.worker.compress import compress_gzip
 
 DIRECTORY = Path(__file__).parent.parent / "data" / "messages"
+BYTES = "hpcs_object_store_bytes"
 JsonObject = dict[str, Any]
 
 # Texts that are the sender's own, where the case of a value is part of it.
@@ -28,14 +30,23 @@ _OWN_TEXTS = frozenset(
 
 @dataclass(frozen=True)
 class Pair:
-    """One file: what was handled `before`, whether the `proxy` is "stopped" then, the request and its reply."""
+    """One file: the request and its reply.
+
+    `before` holds the messages that were handled before, `log` lines of access logs by load balancer id; `proxy`
+    is "stopped" where the proxy has died since.
+    """
 
     name: str
     about: str
     request: JsonObject
     reply: JsonObject
     before: list[JsonObject] = field(default_factory=list)
+    log: dict[str, list[str]] = field(default_factory=dict)
     proxy: str = "running"
+
+    def blocks(self, loadbalancer: str) -> list[bytes]:
+        """The lines of one access log."""
+        return [line.encode() for line in self.log.get(loadbalancer, [])]
 
     def added(self) -> JsonObject:
         """The fields that the reply adds to the request."""
@@ -43,9 +54,13 @@ class Pair:
 
 
 def load_pair(path: Path) -> Pair:
-    """One pair, its "<release>" filled in."""
+    """One pair, with what a file cannot know filled in: "<release>", and "<bytes>" of a compressed log."""
     text = path.read_text(encoding="utf-8").replace("<release>", __version__)
-    return Pair(name=f"{path.parent.name}/{path.stem}", **json.loads(text))
+    pair = Pair(name=f"{path.parent.name}/{path.stem}", **json.loads(text))
+    if pair.reply.get(BYTES) == "<bytes>":
+        (lines,) = map(pair.blocks, pair.log)
+        pair.reply[BYTES] = sum(map(len, compress_gzip(lines)))
+    return pair
 
 
 def load_pairs() -> list[Pair]:

@@ -82,7 +82,7 @@ def test_any_spelling_of_the_list(spelling: str) -> None:
     [
         (None, None),
         (None, "10.0.0.9"),
-        (None, "::1"),
+        (None, "::"),
         ("0.0.0.0", "10.0.0.9"),
         ("0.0.0.0", None),
         ("0.0.0.0", "0.0.0.0"),
@@ -101,9 +101,10 @@ def test_two_on_one_port_are_refused(one: str | None, other: str | None) -> None
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("10.0.0.9", "10.0.0.8"), ("::1", "::2"), ("0.0.0.0", "::1")]
+    ("one", "other"),
+    [("10.0.0.9", "10.0.0.8"), ("::1", "::2"), ("0.0.0.0", "::1"), (None, "::1")],
 )
-def test_two_on_one_port_of_different_addresses_are_fine(one: str, other: str) -> None:
+def test_two_on_one_port_of_different_addresses_are_fine(one: str | None, other: str) -> None:
     for first, second in ((one, other), (other, one)):
         parse_update(update(http(bind_address=first), tcp(port=80, bind_address=second)))
 

@@ -2,25 +2,32 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
 from libra.drivers.noop import NoopDriver
 from libra.messages.codec import decode, encode
 from libra.messages.requests import Action
+from libra.objectstores.memory import MemoryStore
+from libra.worker.archive import Archiver
 from libra.worker.controller import LBaaSController
 from tests.support.messages import DIRECTORY, Pair, load_pairs, respell
 
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 PAIRS = load_pairs()
 EACH_PAIR = pytest.mark.parametrize("pair", PAIRS, ids=[pair.name for pair in PAIRS])
 
 
 def controller_for(pair: Pair) -> LBaaSController:
     driver = NoopDriver()
-    controller = LBaaSController(driver=driver)
+    archiver = Archiver({"swift": MemoryStore()}, clock=lambda: NOON)
+    controller = LBaaSController(driver=driver, archiver=archiver)
     controller.restore()
     for message in pair.before:
         assert controller.handle(message)["hpcs_response"] == "PASS"
+    for loadbalancer in pair.log:
+        driver.log(loadbalancer, pair.blocks(loadbalancer))
     driver.running = pair.proxy == "running"
     return controller
 

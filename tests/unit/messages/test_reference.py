@@ -1,0 +1,65 @@
+"""The reference of the messages says what the code does."""
+
+import re
+
+import pytest
+
+from libra.messages import codec, fields, loadbalancers, pools, requests
+from libra.messages.requests import Action
+from tests.support.message_docs import DOCUMENT, fill_in
+from tests.support.messages import DIRECTORY, load_pair, load_pairs
+
+TEXT = DOCUMENT.read_text(encoding="utf-8")
+TABLES = [line for line in TEXT.splitlines() if line.startswith("|")]
+
+
+def names_in(value: object) -> set[str]:
+    if isinstance(value, list):
+        return {name for item in value for name in names_in(item)}
+    if isinstance(value, dict):
+        return set(value) | {name for item in value.values() for name in names_in(item)}
+    return set()
+
+
+def test_the_examples_are_those_on_file() -> None:
+    assert fill_in(TEXT) == TEXT, "run: python -m tests.support.message_docs"
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_every_action_has_a_section_and_its_example(action: Action) -> None:
+    assert f"\n## {action.value}\n" in TEXT
+    assert f"<!-- pair: {action.value.lower()}/example -->" in TEXT
+
+
+def test_every_field_there_is_stands_in_a_table() -> None:
+    every = load_pair(DIRECTORY / "update" / "every_field.json").request
+    names = names_in([every, *(pair.added() for pair in load_pairs())]) - {"hpcs_action"}
+    names -= {"hpcs_response", "hpcs_error", "loadbalancers"}
+    listed = set(re.findall(r"`(\w+)`", "\n".join(line.split("|")[1] for line in TABLES)))
+    assert names <= listed
+
+
+@pytest.mark.parametrize(
+    ("name", "limits"),
+    [
+        ("nodes", f"1 to {pools.MAX_NODES} "),
+        ("weight", f"0 to {pools.MAX_WEIGHT};"),
+        ("connection_limit", f"1 to {loadbalancers.MAX_CONNECTIONS} "),
+        ("connect_retries", f"0 to {loadbalancers.MAX_RETRIES} "),
+        ("client_timeout", f"1 to {loadbalancers.MAX_MILLISECONDS} milliseconds"),
+        ("delay", f"1 to {pools.MAX_MONITOR_SECONDS} seconds"),
+        ("expected_codes", f"up to {pools.MAX_CODES} status codes"),
+        ("hpcs_object_store_basepath", f"at most {requests.MAX_CONTAINER_BYTES} bytes"),
+        ("hpcs_object_store_token", f"at most {requests.MAX_TOKEN} characters"),
+    ],
+)
+def test_the_limits_are_those_of_the_code(name: str, limits: str) -> None:
+    assert any(limits in line for line in TABLES if line.startswith(f"| `{name}` |"))
+
+
+def test_the_limits_of_every_message() -> None:
+    assert f"at most {fields.MAX_TEXT} characters" in TEXT
+    assert f"at most {fields.MAX_ID} characters" in TEXT
+    assert f"at most {codec.MAX_MESSAGE_BYTES // 1024**2} MiB" in TEXT
+    assert f"at most {codec.MAX_DEPTH} deep" in TEXT
+    assert f"protocol version {requests.PROTOCOL_VERSION}" in TEXT
