@@ -12,6 +12,8 @@ import time
 
 from rich.console import Console
 
+from libra.logs import configure_logging
+
 PARTS = {
     "jobs": "round trip of a job over gearmand, beside a bare echo through gear",
     "daemon": "start-up to READY and memory of libra-worker",
@@ -35,6 +37,7 @@ def main() -> int:
     unknown = sorted(set(options.parts) - set(PARTS))
     if unknown:
         parser.error(f"there is no part {', '.join(unknown)}; parts are {', '.join(PARTS)}")
+    configure_logging(level="error", as_json=False)
     console = Console()
     console.print(f"[dim]{platform.platform()}, Python {platform.python_version()}[/]")
     for name in options.parts or PARTS:
