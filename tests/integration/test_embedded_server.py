@@ -13,9 +13,11 @@ from gear import constants
 from libra.errors import JobFailed, JobServerUnavailable
 from libra.jobs.embedded import EmbeddedJobServer
 from libra.jobs.gearman import GearmanJobClient, GearmanJobSource
+from libra.jobs.gearman.peer import Peer
 from tests.support.gearmand import find_gearman, read_admin
 from tests.support.jobservers import await_registered, settings_for, submitting, working
 from tests.support.ports import LOOPBACK, wait_until
+from tests.support.rawgearman import dial, read_packet, request, take_raw
 
 LONG = 20.0
 
@@ -45,22 +47,6 @@ def open_source(closing: ExitStack, server: EmbeddedJobServer) -> GearmanJobSour
     closing.callback(source.close)
     await_registered(source)
     return source
-
-
-def dial(server: EmbeddedJobServer) -> socket.socket:
-    return socket.create_connection((LOOPBACK, server.port), timeout=LONG)
-
-
-def request(kind: int, *arguments: bytes) -> bytes:
-    data = b"\0".join(arguments)
-    return b"\0REQ" + struct.pack("!II", kind, len(data)) + data
-
-
-def read_packet(sock: socket.socket) -> tuple[int, bytes]:
-    header = sock.recv(12, socket.MSG_WAITALL)
-    magic, kind, length = struct.unpack("!4sII", header)
-    assert magic == b"\0RES"
-    return kind, sock.recv(length, socket.MSG_WAITALL) if length else b""
 
 
 def is_hung_up(sock: socket.socket) -> bool:
@@ -124,7 +110,7 @@ def test_gearadmin(
 
 
 def test_an_unknown_admin_command_is_answered(server: EmbeddedJobServer) -> None:
-    with dial(server) as sock:
+    with dial(server.port) as sock:
         sock.sendall(b"make me a sandwich\n")
         assert sock.recv(100).startswith(b"ERR UNKNOWN_COMMAND")
 
@@ -145,7 +131,7 @@ def test_an_unknown_admin_command_is_answered(server: EmbeddedJobServer) -> None
 def test_every_request_is_answered(
     server: EmbeddedJobServer, sent: bytes, kind: int, data: bytes | None
 ) -> None:
-    with dial(server) as sock:
+    with dial(server.port) as sock:
         sock.sendall(sent)
         got = read_packet(sock)
     assert got[0] == kind
@@ -167,7 +153,7 @@ def test_every_way_to_ask_for_a_job(
     assigned: tuple[int, list[bytes]],
 ) -> None:
     submission = submitting(open_client(closing, server), "w5", b"a\0b")
-    with dial(server) as sock:
+    with dial(server.port) as sock:
         sock.sendall(request(23, b"w5", b"30") + request(constants.PRE_SLEEP))
         assert read_packet(sock) == (constants.NOOP, b"")
         sock.sendall(grab)
@@ -186,8 +172,8 @@ def test_a_job_whose_worker_dies_goes_to_the_next(
 ) -> None:
     client = open_client(closing, server)
     submission = submitting(client, "w1", b"survives")
-    with dial(server) as worker:
-        take_raw(worker)
+    with dial(server.port) as worker:
+        take_raw(worker, b"w1")
     with working(open_source(closing, server)):
         assert submission.reply() == b"survives"
     assert read_admin(server.port, "status")[b"w1"][:2] == [b"0", b"0"]
@@ -196,8 +182,8 @@ def test_a_job_whose_worker_dies_goes_to_the_next(
 def test_a_job_that_ends_three_workers_fails(server: EmbeddedJobServer, closing: ExitStack) -> None:
     submission = submitting(open_client(closing, server), "w1", b"poison")
     for _ in range(3):
-        with dial(server) as worker:
-            take_raw(worker)
+        with dial(server.port) as worker:
+            take_raw(worker, b"w1")
     with pytest.raises(JobFailed):
         submission.reply()
     assert read_admin(server.port, "status")[b"w1"] == [b"0", b"0", b"0"]
@@ -207,7 +193,7 @@ def test_a_client_that_dies_does_not_take_its_worker_along(
     server: EmbeddedJobServer, closing: ExitStack
 ) -> None:
     source = open_source(closing, server)
-    with dial(server) as client:
+    with dial(server.port) as client:
         client.sendall(request(constants.SUBMIT_JOB, b"w1", b"", b"orphan"))
         job = source.take(LONG)
         assert job is not None
@@ -218,12 +204,13 @@ def test_a_client_that_dies_does_not_take_its_worker_along(
     assert source.connected() == 1
 
 
-def take_raw(worker: socket.socket) -> None:
-    """Register and take one job, by hand."""
-    worker.sendall(request(constants.CAN_DO, b"w1") + request(constants.PRE_SLEEP))
-    assert read_packet(worker)[0] == constants.NOOP
-    worker.sendall(request(constants.GRAB_JOB))
-    assert read_packet(worker)[0] == constants.JOB_ASSIGN
+def test_sending_to_one_who_has_gone_raises_nothing() -> None:
+    ours, theirs = socket.socketpair()
+    peer = Peer(("gone", 0), ours)
+    theirs.close()
+    for _ in range(3):
+        peer.sendRaw(b"x" * 100)
+    ours.close()
 
 
 # --- hostile ones
@@ -244,7 +231,7 @@ def take_raw(worker: socket.socket) -> None:
 def test_garbage_ends_its_own_connection_only(
     server: EmbeddedJobServer, closing: ExitStack, garbage: bytes
 ) -> None:
-    with dial(server) as sock:
+    with dial(server.port) as sock:
         sock.sendall(garbage)
         sock.shutdown(socket.SHUT_WR)
         assert is_hung_up(sock)
@@ -254,7 +241,7 @@ def test_garbage_ends_its_own_connection_only(
 def test_half_packets_hold_up_nobody(server: EmbeddedJobServer, closing: ExitStack) -> None:
     whole = request(constants.SUBMIT_JOB, b"w1", b"", b"x" * 1000)
     for size in range(0, len(whole), 100):
-        sock = closing.enter_context(dial(server))
+        sock = closing.enter_context(dial(server.port))
         sock.sendall(whole[:size])
     ensure_serves(closing, server)
 
@@ -262,7 +249,7 @@ def test_half_packets_hold_up_nobody(server: EmbeddedJobServer, closing: ExitSta
 def test_names_that_no_list_can_show_do_no_harm(
     server: EmbeddedJobServer, closing: ExitStack
 ) -> None:
-    sock = closing.enter_context(dial(server))
+    sock = closing.enter_context(dial(server.port))
     for name in (b"\xff\xfe", b"a\nb", b"", b"x" * 5000):
         sock.sendall(request(constants.CAN_DO, name) + request(constants.SET_CLIENT_ID, name))
         sock.sendall(request(constants.CANT_DO, name))
@@ -275,12 +262,12 @@ def test_names_that_no_list_can_show_do_no_harm(
 
 def test_a_flood_of_connections(server: EmbeddedJobServer, closing: ExitStack) -> None:
     for _ in range(200):
-        closing.enter_context(dial(server))
+        closing.enter_context(dial(server.port))
     ensure_serves(closing, server)
 
 
 def test_one_that_never_reads_is_dropped(server: EmbeddedJobServer, closing: ExitStack) -> None:
-    sock = closing.enter_context(dial(server))
+    sock = closing.enter_context(dial(server.port))
     with pytest.raises(OSError, match=r"Broken pipe|reset by peer"):  # not the server's memory
         sock.sendall(request(constants.ECHO_REQ, bytes(1_000_000)) * 300)
     ensure_serves(closing, server)
@@ -292,7 +279,7 @@ def test_one_that_never_stops_leaves_the_others_a_turn(
     stop = threading.Event()
 
     def flood() -> None:
-        with dial(server) as sock:
+        with dial(server.port) as sock:
             while not stop.is_set():
                 sock.sendall(request(constants.PRE_SLEEP) * 1000)
 
@@ -314,7 +301,7 @@ def test_a_taken_port_is_named(server: EmbeddedJobServer) -> None:
 
 
 def test_it_listens_on_the_loopback_address_only(server: EmbeddedJobServer) -> None:
-    with dial(server) as sock:
+    with dial(server.port) as sock:
         assert sock.getpeername()[0] == LOOPBACK
 
 
@@ -323,7 +310,7 @@ def test_it_leaves_nothing_behind(closing: ExitStack) -> None:
     server = EmbeddedJobServer()
     for _ in range(3):
         server.start()
-        socks = [dial(server) for _ in range(5)]
+        socks = [dial(server.port) for _ in range(5)]
         ensure_serves(closing, server)
         port = server.port
         server.stop()

@@ -1,19 +1,24 @@
 """Jobs of every size and length over a real gearmand, and other people's clients and workers beside ours."""
 
 import logging
+import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
+from gear import constants
 
 from libra.errors import Invalid, JobDeadlinePassed, JobFailed
 from libra.jobs.base import TakenJob
 from libra.jobs.gearman import GearmanJobClient, GearmanJobSource
+from libra.jobs.gearman.wire import Wire, WireError
 from tests.support.gearmand import Gearmand, find_gearman, read_admin
 from tests.support.jobservers import await_registered, settings_for, submitting, working
 from tests.support.ports import LOOPBACK, wait_until
+from tests.support.rawgearman import dial, request, take_raw
 
 LONG = 20.0
 
@@ -134,18 +139,26 @@ def test_a_drained_worker_is_listed_no_more_once_it_has_answered(
     wait_until(lambda: workers() == 0, what="the end of the registration")
 
 
+@pytest.fixture
+def restless_threads() -> Iterator[None]:
+    """Threads take turns after every few instructions, which brings out what they do to each other."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("restless_threads")
 def test_many_drains_lose_no_answer(gearmand: Gearmand, client: GearmanJobClient) -> None:
-    for number in range(30):
+    for number in range(50):
         source = GearmanJobSource(settings_for(gearmand.port), "w1")
-        submissions = [submitting(client, "w1", b"%d" % each) for each in range(4)]
+        submissions = [submitting(client, "w1", b"%d" % each) for each in range(3)]
         jobs = [source.take(LONG) for _ in submissions]
-        drainer = threading.Thread(target=source.drain)
-        drainer.start()
+        source.drain()
         for job in jobs:
             assert job is not None
-            job.complete(b"%d" % number)
-        drainer.join()
-        assert [each.reply() for each in submissions] == [b"%d" % number] * 4
+            threading.Thread(target=job.complete, args=(b"%d" % number,)).start()
+        assert [each.reply() for each in submissions] == [b"%d" % number] * 3
         source.close()
 
 
@@ -165,12 +178,52 @@ def test_the_gearman_program_gets_a_reply_from_our_source(
 def test_a_worker_that_reports_an_exception_fails_the_job(
     gearmand: Gearmand, client: GearmanJobClient
 ) -> None:
-    program = [find_gearman(), "-h", LOOPBACK, "-p", str(gearmand.port), "-w", "-f", "w3"]
-    # The program's exit status other than 0 becomes a failure.
-    with subprocess.Popen([*program, "--", "false"]) as worker:
-        with pytest.raises(JobFailed, match="cannot get a reply to a job for 'w3'"):
-            client.submit("w3", b"", timeout=LONG)
-        worker.kill()
+    for function in ("w3", "w4"):
+        submission = submitting(client, function)
+        with dial(gearmand.port) as worker:
+            handle = take_raw(worker, function.encode())
+            worker.sendall(request(constants.WORK_EXCEPTION, handle, b"out of \xffpaper"))
+            with pytest.raises(JobFailed, match=r"the worker reports 'out of .*paper'"):
+                submission.reply()
+
+
+def test_a_reply_in_several_parts_is_put_together(
+    gearmand: Gearmand, client: GearmanJobClient
+) -> None:
+    submission = submitting(client, "w3")
+    with dial(gearmand.port) as worker:
+        handle = take_raw(worker, b"w3")
+        for part in (b"one ", b"two "):
+            worker.sendall(request(constants.WORK_DATA, handle, part))
+        worker.sendall(request(constants.WORK_STATUS, handle, b"2", b"3"))
+        worker.sendall(request(constants.WORK_COMPLETE, handle, b"three"))
+        assert submission.reply() == b"one two three"
+
+
+def test_every_connection_is_tuned(gearmand: Gearmand) -> None:
+    """Without TCP_NODELAY a job takes 44 ms; without the rest a cut link is noticed after a quarter of an hour."""
+    wire = Wire(settings_for(gearmand.port)[0])
+    wire.connect()
+    assert wire.conn is not None
+    options = {
+        option: wire.conn.getsockopt(socket.IPPROTO_TCP, option)
+        for option in (socket.TCP_NODELAY, socket.TCP_KEEPIDLE, socket.TCP_USER_TIMEOUT)
+    }
+    assert options == {
+        socket.TCP_NODELAY: 1,
+        socket.TCP_KEEPIDLE: 5,
+        socket.TCP_USER_TIMEOUT: 11_000,
+    }
+    assert wire.conn.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    wire.close()
+
+
+def test_a_connection_aborted_before_it_is_there_never_comes(gearmand: Gearmand) -> None:
+    wire = Wire(settings_for(gearmand.port)[0])
+    wire.abort()
+    with pytest.raises(WireError, match="it was closed"):
+        wire.connect()
+    assert wire.fileno() == -1
 
 
 def test_no_payload_reaches_a_log(
@@ -186,3 +239,4 @@ def test_no_payload_reaches_a_log(
             client.submit("w1", b"the-secret-token", timeout=LONG)
     captured = capfd.readouterr()
     assert "the-secret-token" not in caplog.text + captured.out + captured.err
+    assert [record for record in caplog.records if record.name.startswith("gear")] == []

@@ -6,12 +6,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
+from gear import constants
 
 from libra.errors import JobDeadlinePassed, JobServerUnavailable
 from libra.jobs.gearman import GearmanJobClient, GearmanJobSource
-from tests.support.gearmand import Gearmand
-from tests.support.jobservers import await_registered, settings_for, submitting, working
+from tests.support.gearmand import Gearmand, read_admin
+from tests.support.jobservers import (
+    await_registered,
+    settings_for,
+    submitting,
+    working,
+)
 from tests.support.ports import LOOPBACK, free_port, wait_until
+from tests.support.rawgearman import response
 from tests.support.tcpfault import TcpFault, black_hole
 
 LONG = 10.0
@@ -46,6 +53,10 @@ def open_client(closing: ExitStack, *ports: int, patience: float = 1.0) -> Gearm
     client = GearmanJobClient(settings_for(*ports), patience_seconds=patience)
     closing.callback(client.close)
     return client
+
+
+def running(gearmand: Gearmand) -> int:
+    return int(read_admin(gearmand.port, "status")[b"w1"][1])
 
 
 def test_a_killed_server_fails_what_waits_and_is_used_again_when_back(
@@ -210,12 +221,50 @@ def test_a_reply_cut_off_is_given_by_the_next_connection(
         assert submission.reply() == b"done"
 
 
+def test_a_job_fetched_ahead_over_a_lost_connection_is_given_out_once(
+    gearmand: Gearmand, closing: ExitStack
+) -> None:
+    with TcpFault(gearmand.port) as link:
+        source = open_source(closing, link.port)
+        submission = submitting(open_client(closing, gearmand.port), "w1", b"once")
+        wait_until(lambda: running(gearmand) == 1, what="the job fetched ahead")
+        link.refuse()
+        link.reset()
+        wait_until(lambda: source.connected() == 0, what="the loss of the server")
+        link.accept()
+        await_registered(source)
+        job = source.take(LONG)
+        assert job is not None
+        job.complete(b"done")
+        assert submission.reply() == b"done"
+        assert source.take(0.1) is None
+
+
+def test_an_answer_on_a_slow_link_arrives_though_the_source_closes_at_once(
+    gearmand: Gearmand, closing: ExitStack
+) -> None:
+    with TcpFault(gearmand.port) as link:
+        source = open_source(closing, link.port)
+        client = open_client(closing, gearmand.port)
+        submission = submitting(client, "w1")
+        job = source.take(LONG)
+        assert job is not None
+        link.rate = 4_000_000.0
+        job.complete(b"x" * 1_500_000)
+        source.close()
+        # Whatever comes in after the close would reset the connection, if the answer were still on its way.
+        waiting = submitting(client, "w1")
+        assert submission.reply() == b"x" * 1_500_000
+        with working(open_source(closing, gearmand.port)):
+            waiting.reply()
+
+
 def test_large_jobs_stay_whole_on_a_link_that_takes_them_in_pieces(
     gearmand: Gearmand, closing: ExitStack
 ) -> None:
-    payload = b"".join(b"%08d" % number for number in range(500_000))
+    payload = b"".join(b"%08d" % number for number in range(2_500_000))
     with TcpFault(gearmand.port) as to_client, TcpFault(gearmand.port) as to_worker:
-        to_client.delay_seconds = to_worker.delay_seconds = 0.0005
+        to_client.delay_seconds = to_worker.delay_seconds = 0.0001
         client = open_client(closing, to_client.port)
         with working(open_source(closing, to_worker.port)):
             assert client.submit("w1", payload, timeout=30.0) == payload
@@ -257,6 +306,31 @@ def test_nonsense_is_refused(answer: bytes, text: str, closing: ExitStack) -> No
         client.submit("w1", b"", timeout=LONG)
     assert source.connected() == 0
     assert source.take(0.05) is None
+
+
+def test_a_late_word_on_the_job_before_is_not_taken_for_the_next(closing: ExitStack) -> None:
+    listener = closing.enter_context(socket.create_server((LOOPBACK, 0)))
+
+    def answer_two() -> None:
+        sock, _ = listener.accept()
+        with sock:
+            sock.recv(1000)
+            sock.sendall(response(constants.JOB_CREATED, b"H:1"))
+            sock.sendall(response(constants.WORK_COMPLETE, b"H:1", b"first"))
+            sock.recv(1000)
+            sock.sendall(response(constants.JOB_CREATED, b"H:2"))
+            sock.sendall(response(constants.WORK_FAIL, b"H:1"))
+            sock.sendall(response(constants.WORK_COMPLETE, b"H:1", b"late"))
+            sock.sendall(response(constants.WORK_COMPLETE, b"H:2", b"second"))
+            sock.recv(1000)
+
+    answering = threading.Thread(target=answer_two, daemon=True)
+    answering.start()
+    client = open_client(closing, listener.getsockname()[1])
+    assert client.submit("w1", b"", timeout=LONG) == b"first"
+    assert client.submit("w1", b"", timeout=LONG) == b"second"
+    client.close()
+    answering.join(LONG)
 
 
 def test_closing_does_not_wait_for_servers_that_hang(

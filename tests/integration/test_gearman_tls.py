@@ -1,5 +1,8 @@
 """TLS to a job server, as HAProxy speaks it in front of gearmand: both sides verified, and no way around it."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -161,6 +164,36 @@ def test_a_key_with_a_password_is_refused_without_asking_for_it(
     encrypted = Certificate(certificate.cert, encrypt_key(certificate.key), certificate.both)
     text = refusal(server_at(front, authority, encrypted))
     assert f"cannot use {encrypted.cert} with {encrypted.key}: " in text
+
+
+ON_TERMINAL = """
+import os, sys
+from libra.jobs.gearman.tls import TlsFileError, build_context
+os.login_tty(int(sys.argv[1]))
+try:
+    build_context(*sys.argv[2:])
+except TlsFileError:
+    sys.exit(7)
+"""
+
+
+def test_a_terminal_is_not_asked_for_a_password(
+    authority: Authority, certificate: Certificate
+) -> None:
+    ours, theirs = os.openpty()
+    files = [str(path) for path in (authority.ca, certificate.cert, encrypt_key(certificate.key))]
+    try:
+        run = subprocess.run(
+            [sys.executable, "-c", ON_TERMINAL, str(theirs), *files],
+            pass_fds=[theirs],
+            start_new_session=True,
+            timeout=30,
+            check=False,
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert run.returncode == 7
 
 
 def test_a_server_that_never_answers_the_handshake_costs_its_patience_only(

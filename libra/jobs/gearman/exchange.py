@@ -103,6 +103,8 @@ class Exchange:
 
     def _take(self, packet: Packet) -> bytes | None:
         """The whole reply, where this packet ends it."""
+        if packet.ptype != constants.ERROR and packet.getArgument(0) != self._handle:
+            return None  # a late word on the job before, or the answer to the option
         match packet.ptype:
             case constants.WORK_COMPLETE:
                 self._collect(packet)
