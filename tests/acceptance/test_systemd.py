@@ -1,0 +1,271 @@
+"""The units under a really booted systemd: started on a fresh host, killed, hung, reloaded, stopped, rebooted."""
+
+import json
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.load import Load
+from tests.support.ports import wait_until
+from tests.support.sdlab import SystemdHost, require_systemd
+from tests.support.web import WebServer, get
+
+pytestmark = pytest.mark.systemd
+
+ROOT = Path(__file__).parents[2]
+ETC = ROOT / "etc"
+WORKER = "libra-worker.service"
+HAPROXY = "libra-haproxy.service"
+PORT = 80  # below 1024: only with the capability
+WAIT = 20.0
+INSTALL = """
+set -e
+python3.{minor} -m venv --without-pip /opt/libra
+echo /srv/packages > "$(/opt/libra/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/packages.pth"
+mkdir /opt/src /etc/libra
+cp -r /srv/checkout/libra /srv/checkout/setup.cfg /srv/checkout/pyproject.toml /srv/checkout/LICENSE /opt/src
+touch /opt/src/README.md
+/opt/libra/bin/python -m pip install -q --no-index --no-deps --no-build-isolation --ignore-installed /opt/src
+cd /srv/checkout/etc
+cp systemd/* /etc/systemd/system/
+cp sysusers.d/* /usr/lib/sysusers.d/
+cp rsyslog.d/* /etc/rsyslog.d/
+cp logrotate.d/libra /etc/logrotate.d/
+systemd-sysusers
+systemctl daemon-reload
+"""
+SETTINGS = {
+    "job_servers": [{"host": "127.0.0.1", "port": 4730}],
+    "worker": {"name": "web1", "drain_seconds": 5},
+}
+
+
+class Device(SystemdHost):
+    """A host with libra installed below /opt and a gearmand beside it."""
+
+    def install(self) -> None:
+        self.run(INSTALL.format(minor=sys.version_info.minor))
+        self.settings = SETTINGS
+        self.configure()
+        # The unit's own half minute is longer than a test wants to wait.
+        self.write(f"/etc/systemd/system/{WORKER}.d/test.conf", "[Service]\nWatchdogSec=2s\n")
+        self.run("systemctl daemon-reload")
+
+    def configure(self, **sections: object) -> None:
+        self.write("/etc/libra/libra.yaml", yaml.safe_dump({**SETTINGS, **sections}))
+
+    def start_gearmand(self) -> None:
+        self.run(
+            "systemd-run -q --unit=gearmand gearmand --listen 127.0.0.1 --log-file none"
+            " --pid-file /run/gearmand.pid --user root"
+        )
+
+    def show(self, unit: str, name: str) -> str:
+        return self.run(f"systemctl show --value -p {name} {unit}").strip()
+
+    def pid(self, unit: str) -> int:
+        return int(self.show(unit, "MainPID"))
+
+    def ask(self, action: str, **fields: object) -> Any:
+        """The reply to one job, by a client that was not written here."""
+        message = json.dumps({"hpcs_action": action, **fields})
+        return json.loads(self.run("timeout 20 gearman -f web1", text=message))
+
+    def wait_state(self, unit: str, state: str) -> None:
+        self.wait(lambda: self.show(unit, "ActiveState") == state, f"{unit} {state}")
+
+    def wait(self, condition: Callable[[], object], what: str) -> None:
+        try:
+            wait_until(condition, timeout=WAIT, what=what)
+        except AssertionError as error:
+            journal = self.run(f"journalctl -n 60 --no-pager -u {WORKER} -u {HAPROXY}")
+            raise AssertionError(f"{error}\n{journal}") from None
+
+    def is_served(self) -> bool:
+        try:
+            return get(PORT)[0] == 200
+        except OSError:
+            return False
+
+
+def update(*servers: WebServer) -> dict[str, object]:
+    nodes = [{"address": "127.0.0.1", "port": server.port} for server in servers]
+    return {"loadbalancers": [{"id": "15", "protocol": "HTTP", "port": PORT, "nodes": nodes}]}
+
+
+@pytest.fixture(scope="module")
+def device() -> Iterator[Device]:
+    """Fresh: nothing has ever run on it."""
+    require_systemd()
+    packages = Path(sysconfig.get_path("purelib"))
+    binds = {ROOT: "/srv/checkout", packages: "/srv/packages"}
+    with Device("libra", binds=binds, wanted=["rsyslog.service"]) as host, host.network():
+        host.install()
+        host.start_gearmand()
+        yield host
+
+
+@pytest.fixture(scope="module")
+def served(device: Device) -> Iterator[list[WebServer]]:
+    """Both units enabled and started, and an UPDATE that came over the job server."""
+    with WebServer("one") as one, WebServer("two") as two:
+        device.run(f"systemctl enable --now {WORKER} {HAPROXY}")
+        assert device.ask("UPDATE", **update(one, two))["hpcs_response"] == "PASS"
+        yield [one, two]
+
+
+def test_a_fresh_host(device: Device, served: list[WebServer]) -> None:
+    assert device.show(WORKER, "ActiveState") == "active"
+    assert device.show(HAPROXY, "ActiveState") == "active"
+    assert device.show(WORKER, "StatusText") == (
+        "registered at 1 of 1 job servers; the proxy is as saved"
+    )
+    assert {get(PORT)[1] for _ in range(4)} == {"one", "two"}
+    assert device.ask("STATS")["loadbalancers"][0]["id"] == "15"
+    assert device.show(WORKER, "NRestarts") == device.show(HAPROXY, "NRestarts") == "0"
+    assert "libra" in device.run(f"ps -o user= -p {device.pid(WORKER)}")
+
+
+def test_a_killed_worker_comes_back_and_no_client_notices(
+    device: Device, served: list[WebServer]
+) -> None:
+    before, proxy = device.pid(WORKER), device.pid(HAPROXY)
+    with Load(PORT) as load:
+        device.run(f"kill -9 {before}")
+        device.wait(lambda: device.pid(WORKER) not in (0, before), "a new worker")
+        device.wait_state(WORKER, "active")
+        assert device.ask("STATS")["hpcs_response"] == "PASS"
+    assert load.failures == []
+    assert load.total > 0
+    assert device.pid(HAPROXY) == proxy
+
+
+def test_a_hung_worker_is_replaced_and_no_client_notices(
+    device: Device, served: list[WebServer]
+) -> None:
+    before = device.pid(WORKER)
+    with Load(PORT) as load:
+        device.run(f"kill -STOP {before}")
+        device.wait(lambda: device.pid(WORKER) not in (0, before), "a new worker")
+        device.wait_state(WORKER, "active")
+        assert device.ask("DISCOVER")["hpcs_response"] == "PASS"
+    assert load.failures == []
+    assert "Watchdog timeout" in device.run(f"journalctl --no-pager -u {WORKER}")
+
+
+@pytest.mark.parametrize("process", ["master", "worker"])
+def test_a_killed_haproxy_comes_back(device: Device, served: list[WebServer], process: str) -> None:
+    worker, before = device.pid(WORKER), device.pid(HAPROXY)
+    victim = before if process == "master" else f"$(pgrep -P {before})"
+    device.run(f"kill -9 {victim}")
+    device.wait(lambda: device.pid(HAPROXY) not in (0, before), "a new HAProxy")
+    device.wait(device.is_served, "traffic")
+    assert device.ask("STATS")["hpcs_response"] == "PASS"
+    assert device.ask("UPDATE", **update(*served))["hpcs_response"] == "PASS"
+    assert device.pid(WORKER) == worker
+
+
+def test_a_reload_of_the_settings(device: Device, served: list[WebServer]) -> None:
+    worker, proxy = device.pid(WORKER), device.pid(HAPROXY)
+    device.configure(haproxy={"extra_global": ["tune.bufsize 32768"]})
+    with Load(PORT) as load:
+        device.run(f"systemctl reload {WORKER}")
+        assert "tune.bufsize 32768" in device.run("cat /var/lib/libra/haproxy/haproxy.cfg")
+    assert load.failures == []
+    assert (device.pid(WORKER), device.pid(HAPROXY)) == (worker, proxy)
+    device.configure(haproxy={"extra_global": ["tune.bufsise 1"]})
+    device.run(f"systemctl reload {WORKER}")
+    device.wait(
+        lambda: "the new settings are refused" in device.show(WORKER, "StatusText"), "a refusal"
+    )
+    assert "tune.bufsise" in device.run(f"journalctl --no-pager -n 20 -u {WORKER}")
+    assert device.ask("UPDATE", **update(*served))["hpcs_response"] == "PASS"
+    device.configure()
+    device.run(f"systemctl reload {WORKER}")
+    assert "tune.buf" not in device.run("cat /var/lib/libra/haproxy/haproxy.cfg")
+
+
+def test_a_reload_of_haproxy(device: Device, served: list[WebServer]) -> None:
+    with Load(PORT) as load:
+        device.run(f"systemctl reload {HAPROXY}")
+        assert device.ask("STATS")["hpcs_response"] == "PASS"
+    assert load.failures == []
+    device.wait_state(HAPROXY, "active")
+
+
+def test_the_access_log_is_written_rotated_and_archived_from(
+    device: Device, served: list[WebServer]
+) -> None:
+    log = "/var/log/libra/haproxy.log"
+    device.run("systemctl restart rsyslog")  # it was there before its file
+    get(PORT, "/before-rotation")
+    device.wait(lambda: "/before-rotation" in device.run(f"cat {log}", check=False), "the line")
+    assert device.run(f"stat -c '%U:%G %a' {log}") == "libra:libra 640\n"
+    device.run("logrotate --force /etc/logrotate.d/libra")
+    get(PORT, "/after-rotation")
+    device.wait(lambda: "/after-rotation" in device.run(f"cat {log}", check=False), "the line")
+    assert "/before-rotation" in device.run(f"cat {log}.1")
+    assert "/before-rotation" not in device.run(f"cat {log}")
+    assert "-rotation" not in device.run("cat /var/log/syslog /var/log/haproxy.log", check=False)
+    archived = device.ask(
+        "ARCHIVE",
+        hpcs_object_store_type="memory",
+        hpcs_object_store_basepath="logs",
+        hpcs_object_store_endpoint="https://example.com/v1/100",
+        hpcs_object_store_token="token",
+        loadbalancers=[{"id": "15", "protocol": "HTTP"}],
+    )
+    assert archived["hpcs_response"] == "PASS", archived["hpcs_error"]
+    assert archived["hpcs_object_store_lines"] >= 2
+
+
+def test_a_stopped_worker_leaves_traffic_alone(device: Device, served: list[WebServer]) -> None:
+    with Load(PORT) as load:
+        device.run(f"systemctl stop {WORKER}")
+        assert device.show(WORKER, "ActiveState") == "inactive"
+        assert device.show(WORKER, "Result") == "success"
+        device.run(f"systemctl start {WORKER}")
+        assert device.ask("DISCOVER")["hpcs_response"] == "PASS"
+    assert load.failures == []
+
+
+def test_a_stopped_haproxy_is_told_of_and_comes_back_as_it_was(
+    device: Device, served: list[WebServer]
+) -> None:
+    device.run(f"systemctl stop {HAPROXY}")
+    assert "systemctl start libra-haproxy" in device.ask("SUSPEND")["hpcs_error"]
+    assert device.ask("STATS")["hpcs_response"] == "FAIL"
+    assert device.ask("DISCOVER")["hpcs_response"] == "PASS"
+    device.run(f"systemctl start {HAPROXY}")
+    device.wait(device.is_served, "traffic")
+    device.wait(
+        lambda: device.show(WORKER, "StatusText").endswith("the proxy is as saved"), "all well"
+    )
+
+
+def test_settings_at_fault_are_not_tried_again_and_again(
+    device: Device, served: list[WebServer]
+) -> None:
+    device.configure(worker={"nam": "web1"})
+    device.run(f"systemctl restart {WORKER}", check=False)
+    device.wait_state(WORKER, "failed")
+    assert "worker.nam" in device.run(f"journalctl --no-pager -n 20 -u {WORKER}")
+    assert device.is_served()
+    device.configure()
+    device.run(f"systemctl start {WORKER}")
+    assert device.ask("STATS")["hpcs_response"] == "PASS"
+
+
+def test_after_a_power_cut_everything_is_as_before_without_any_job(
+    device: Device, served: list[WebServer]
+) -> None:
+    device.crash()
+    device.start()
+    with device.network(), WebServer("three", served[0].port):
+        device.wait(device.is_served, "traffic")
+        assert get(PORT)[1] == "three"
