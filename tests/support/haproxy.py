@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -66,11 +67,12 @@ def socket_directory() -> Iterator[Path]:
 def stop_master(path: Path) -> None:
     """End the HAProxy whose master socket this is, and wait until all its processes are gone."""
     with suppress(ProxyNotRunning):
-        processes = MasterSocket(path).show_processes_now()
+        processes = MasterSocket(path, patience=timedelta(seconds=0.5)).show_processes()
         pids = [processes.master.pid]
         pids += [worker.pid for worker in (*processes.workers, *processes.old_workers)]
         for pid in pids:
             kill(pid, signal.SIGTERM)
+            kill(pid, signal.SIGCONT)
         wait_until(lambda: not any(map(is_running, pids)), what=f"the end of {pids}")
 
 
@@ -81,11 +83,12 @@ def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
 
 
 def is_running(pid: int) -> bool:
-    """False for a process that is gone, and for one that waits to be reaped."""
+    """False for a process that is gone, and for one that waits to be reaped with all its threads."""
     try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+        status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return False
+    return "\nState:\tZ" not in status or "\nThreads:\t1\n" not in status
 
 
 class StartedHAProxy:

@@ -20,17 +20,26 @@ from libra.drivers.haproxy.options import build_options
 from libra.drivers.haproxy.ports import ensure_free, parse_binds
 from libra.drivers.haproxy.reload import Reloader
 from libra.drivers.haproxy.render import digest_of, render
-from libra.drivers.haproxy.running import Observed, Step, observe, observe_process, plan_step
+from libra.drivers.haproxy.running import (
+    Observed,
+    ServingProcess,
+    Step,
+    observe,
+    observe_process,
+    plan_step,
+)
 from libra.drivers.haproxy.runtime import AdminSocket
 from libra.drivers.haproxy.statistics import StatisticsReader
 from libra.drivers.haproxy.supervisors import create_supervisor
 from libra.drivers.haproxy.waiting import Deadline
-from libra.errors import DriverError, ProxyNotRunning
+from libra.errors import DriverError
 from libra.model.loadbalancer import Desired, LoadBalancer
 from libra.model.statistics import LoadBalancerStatistics
 
 if TYPE_CHECKING:
     from libra.config.settings import HAProxySettings, Settings
+
+ANSWER = timedelta(seconds=2)  # a process that says nothing for so long hangs
 
 log = structlog.get_logger(__name__)
 
@@ -54,15 +63,22 @@ class HAProxyDriver(LoadBalancerDriver):
     name = "haproxy"
 
     def __init__(self, settings: "HAProxySettings", counters: Path) -> None:
+        self._admin = AdminSocket(settings.admin_socket, ANSWER)
+        self._master = MasterSocket(settings.master_socket)
+        self._statistics = StatisticsReader(self._admin, self._master, counters)
+        self._use(settings)
+
+    def _use(self, settings: "HAProxySettings") -> None:
         self._settings = settings
         self._timeout = timedelta(seconds=settings.reload_timeout_seconds)
         self._binary = Binary(settings.binary, self._timeout)
-        self._admin = AdminSocket(settings.admin_socket)
-        self._master = MasterSocket(settings.master_socket)
         self._file = ConfigurationFile(settings.config_file, adopt=settings.adopt)
         self._supervisor = create_supervisor(settings, self._binary, self._admin, self._master)
         self._reloader = Reloader(self._admin, self._master, self._supervisor, self._timeout)
-        self._statistics = StatisticsReader(self._admin, self._master, counters)
+
+    def configure(self, settings: "Settings") -> None:
+        """Both sockets stay, and with them the counters."""
+        self._use(settings.haproxy)
 
     def apply(self, desired: Desired) -> None:
         """Build, observe, decide, install, bring live; go back where that fails."""
@@ -72,10 +88,10 @@ class HAProxyDriver(LoadBalancerDriver):
         if step is Step.NOTHING:
             return
         log.info("configuration differs", action=step.value, digest=wanted.digest)
-        self._ensure_can_listen(wanted, observed)
+        self._ensure_can_listen(wanted.text, observed)
         self._install(wanted, observed)
         try:
-            self._bring_live(wanted.digest)
+            self._bring_live(wanted.digest, observed.serving)
         except DriverError:
             self._go_back()
             raise
@@ -85,20 +101,17 @@ class HAProxyDriver(LoadBalancerDriver):
         """Where HAProxy ended, start it from the installed file."""
         if observe_process(self._admin) is not None:
             return
-        observed = self._observe()
-        installed = observed.installed
-        if observed.serving is not None or installed.text is None:
-            return
+        installed = self._file.load()
         self._file.ensure_ours(installed)
-        ensure_free(parse_binds(installed.text), ())
-        self._supervisor.start(Deadline(self._timeout))
-        serving = observe_process(self._admin)
-        if serving is None:
-            raise ProxyNotRunning(
-                f"cannot reach HAProxy at {self._settings.admin_socket}: its master runs,"
-                " but its process does not answer"
-            )
-        log.warning("HAProxy had ended and runs again", action="start", pid=serving.pid)
+        if installed.text is None or installed.digest is None:
+            return  # nothing was applied yet
+        self._supervisor.settle()
+        observed = observe(self._admin, self._master, self._file)
+        if observed.serving is not None:
+            return
+        self._ensure_can_listen(installed.text, observed)
+        self._bring_live(installed.digest, None)
+        log.warning("HAProxy had ended and runs again", action="start")
 
     def forget(self) -> None:
         """Drop the counters."""
@@ -138,17 +151,17 @@ class HAProxyDriver(LoadBalancerDriver):
         return Wanted(text, digest)
 
     def _observe(self) -> Observed:
-        """A HAProxy that died may just be about to be started again by its supervisor."""
-        observed = observe(self._admin, self._file)
+        """A HAProxy that died may just be about to be started again."""
+        observed = observe(self._admin, self._master, self._file)
         if observed.serving is not None or observed.installed.text is None:
             return observed
-        self._supervisor.await_restart()
-        return observe(self._admin, self._file)
+        self._supervisor.settle()
+        return observe(self._admin, self._master, self._file)
 
-    def _ensure_can_listen(self, wanted: Wanted, observed: Observed) -> None:
+    def _ensure_can_listen(self, text: str, observed: Observed) -> None:
         held = observed.held_binds()
         if held is not None:
-            ensure_free(parse_binds(wanted.text), held)
+            ensure_free(parse_binds(text), held)
 
     def _install(self, wanted: Wanted, observed: Observed) -> None:
         """The file comes first, so that whoever starts HAProxy from now on starts the wanted one."""
@@ -158,22 +171,23 @@ class HAProxyDriver(LoadBalancerDriver):
             self._file.mark_good()
         self._file.install(wanted.text, self._binary)
 
-    def _bring_live(self, digest: str) -> None:
+    def _bring_live(self, digest: str, serving: ServingProcess | None) -> None:
         """Start it or reload it until the process proves that it runs this text."""
-        serving = observe_process(self._admin)
         if serving is None:
             self._supervisor.start(Deadline(self._timeout))
             serving = observe_process(self._admin)
-        if serving is None or not serving.runs(digest):
+        if serving is not None and serving.runs(digest):
+            return
+        if serving is not None:
             self._statistics.hold()
-            serving = self._reloader.reload(digest)
-            log.info("HAProxy reloaded", action="reload", pid=serving.pid, digest=digest)
+        pid = self._reloader.reload(digest, serving).pid
+        log.info("HAProxy reloaded", action="reload", pid=pid, digest=digest)
 
     def _go_back(self) -> None:
         """Install what ran before, and have it running where it does not any more."""
         try:
             last_good = self._file.put_back(keep_untried=self._supervisor.needs_file)
             if last_good.digest is not None:
-                self._bring_live(last_good.digest)
+                self._bring_live(last_good.digest, observe_process(self._admin))
         except DriverError as error:
             log.error("cannot go back", action="roll back", error=str(error))

@@ -14,7 +14,7 @@ import structlog
 from libra.drivers.haproxy.alerts import explain
 from libra.drivers.haproxy.binary import Binary
 from libra.drivers.haproxy.master import MasterSocket
-from libra.drivers.haproxy.running import observe_process
+from libra.drivers.haproxy.running import observe_master, observe_process
 from libra.drivers.haproxy.runtime import AdminSocket
 from libra.drivers.haproxy.waiting import Deadline, wait_for
 from libra.errors import DriverError, ProxyNotRunning
@@ -37,6 +37,7 @@ class Places:
     master_socket: Path
     access_log: Path  # HAProxy's standard output
     notices: Path  # its standard error: what it says of itself
+    pid_file: Path  # the master's; its socket alone would not tell a dead one from one that restarts itself
 
 
 class OwnSupervisor:
@@ -52,12 +53,24 @@ class OwnSupervisor:
         self._admin = admin
         self._master = master
 
-    def await_restart(self) -> None:
-        """Nobody else restarts it."""
+    def settle(self) -> None:
+        """A master whose process died is about to end; one whose sockets were taken away is told to finish.
+
+        The latter goes on serving its connections, but no longer listens, so that another can.
+        """
+        pid = self._load_pid()
+        if pid is None or wait_for(lambda: self._is_settled(pid) or None, Deadline(FORMER)):
+            return
+        log.warning("HAProxy cannot be reached, so it is told to finish", action="settle", pid=pid)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGUSR1)
+        with self._files():
+            self._places.pid_file.unlink(missing_ok=True)
 
     def start(self, deadline: Deadline) -> None:
         """Raises `DriverError` with HAProxy's own words where it ends again."""
-        if not self._has_former_ended():
+        self.settle()
+        if observe_master(self._master):
             return
         mark = self.mark()
         pid = self._spawn()
@@ -72,9 +85,8 @@ class OwnSupervisor:
 
     def stop(self, deadline: Deadline) -> None:
         """End the master and all its processes; their connections are cut."""
-        try:
-            pid = self._master.show_processes_now().master.pid
-        except ProxyNotRunning:
+        pid = self._load_pid()
+        if pid is None:
             return
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
@@ -111,17 +123,24 @@ class OwnSupervisor:
     def _serves(self) -> bool:
         return observe_process(self._admin) is not None
 
-    def _has_former_ended(self) -> bool:
-        """A master whose process died takes a moment to end; it must not share sockets with the new one."""
-        deadline = Deadline(FORMER)
-        return wait_for(lambda: True if not self._has_master() else None, deadline) is not None
-
-    def _has_master(self) -> bool:
+    def _is_settled(self, pid: int) -> bool:
+        """Gone, or there with a process to serve."""
+        if self.has_ended(pid):
+            return True
         try:
-            self._master.show_processes_now()
+            workers = self._master.show_processes_now().workers
         except ProxyNotRunning:
-            return False
-        return True
+            return False  # also for a moment after a start or during a reload
+        return any(not self.has_ended(worker.pid) for worker in workers)
+
+    def _load_pid(self) -> int | None:
+        """The master's process id, where it runs and is the one that was started on our file."""
+        try:
+            pid = int(self._places.pid_file.read_text())
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except (OSError, ValueError):
+            return None
+        return pid if bytes(self._places.config_file) in words else None
 
     def _spawn(self) -> int:
         places = self._places
@@ -136,7 +155,7 @@ class OwnSupervisor:
             _ensure_appendable(places.access_log)
             _ensure_appendable(places.notices)
         haproxy = [str(self._binary.path()), "-W", "-S", f"{places.master_socket},mode,600"]
-        haproxy += ["-f", str(places.config_file)]
+        haproxy += ["-p", str(places.pid_file), "-f", str(places.config_file)]
         return _detach([str(places.access_log), str(places.notices), *haproxy])
 
     @contextmanager

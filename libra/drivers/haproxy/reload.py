@@ -1,6 +1,11 @@
 """One reload: through the master, so that listeners are handed over, and watched until it is proved."""
 
+import os
+import signal
+from contextlib import suppress
 from datetime import timedelta
+
+import structlog
 
 from libra.drivers.haproxy.master import MasterSocket, Processes
 from libra.drivers.haproxy.running import ServingProcess, observe_process
@@ -8,6 +13,8 @@ from libra.drivers.haproxy.runtime import AdminSocket
 from libra.drivers.haproxy.supervisors import Supervisor
 from libra.drivers.haproxy.waiting import Deadline, wait_for
 from libra.errors import ProxyNotRunning, ReloadFailed
+
+log = structlog.get_logger(__name__)
 
 FAILED = "failed"
 
@@ -27,13 +34,12 @@ class Reloader:
         self._supervisor = supervisor
         self._timeout = timeout
 
-    def reload(self, digest: str) -> ServingProcess:
-        """The new process, once it serves the text with this digest.
+    def reload(self, digest: str, old: ServingProcess | None) -> ServingProcess:
+        """The new process, once it serves the text with this digest; `old` is the one that serves now, if any.
 
         Raises `ReloadFailed` with HAProxy's own words; then the old process serves on. Raises `ProxyNotRunning`.
         """
         deadline = Deadline(self._timeout)
-        old = observe_process(self._admin)
         before = self._master.show_processes()
         mark = self._supervisor.mark()
         answer = self._master.reload(self._timeout)
@@ -45,6 +51,8 @@ class Reloader:
             raise self._failed(mark, answer.log, f"no new process serves it within {seconds:g} s")
         if not isinstance(outcome, ServingProcess):
             raise self._failed(mark, answer.log)
+        if old is None:
+            _end_hung(before)
         return outcome
 
     def _look(
@@ -67,3 +75,11 @@ class Reloader:
     def _failed(self, mark: int, log: str, otherwise: str = "") -> ReloadFailed:
         words = self._supervisor.explain(mark, log) or otherwise or "HAProxy does not say why"
         return ReloadFailed(f"cannot reload HAProxy: {words}")
+
+
+def _end_hung(before: Processes) -> None:
+    """A process that did not answer did not hand its listeners over either: it would still catch connections."""
+    for worker in before.workers:
+        log.warning("a process of HAProxy hangs and is ended", action="reload", pid=worker.pid)
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(worker.pid, signal.SIGKILL)

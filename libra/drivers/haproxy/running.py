@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from libra.drivers.haproxy.install import ConfigurationFile, Installed
+from libra.drivers.haproxy.master import MasterSocket
 from libra.drivers.haproxy.ports import Bind, parse_binds
 from libra.drivers.haproxy.render import description_of
 from libra.drivers.haproxy.runtime import AdminSocket
@@ -26,16 +27,21 @@ class ServingProcess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """One look: the process (None where none answers), the file, and the text that last ran."""
+    """One look: the process, the file, and the text that last ran.
+
+    `serving` None where no process answers; `has_master` tells whether a master is there nevertheless, as with a
+    process that hangs.
+    """
 
     serving: ServingProcess | None
+    has_master: bool
     installed: Installed
     last_good: Installed
 
     def held_binds(self) -> frozenset[Bind] | None:
         """What HAProxy listens on already; None where it runs a text that is not at hand."""
         if self.serving is None:
-            return frozenset()
+            return None if self.has_master else frozenset()
         for known in (self.installed, self.last_good):
             if known.text is not None and self.serving.runs(known.digest):
                 return parse_binds(known.text)
@@ -54,17 +60,30 @@ class Step(Enum):
 def plan_step(observed: Observed, wanted: str) -> Step:
     """The one decision whether HAProxy is reloaded; `wanted` is the digest of the text to run."""
     if observed.serving is None:
-        return Step.START
+        return Step.RELOAD if observed.has_master else Step.START
     if not observed.serving.runs(wanted):
         return Step.RELOAD
     return Step.NOTHING if observed.installed.digest == wanted else Step.INSTALL
 
 
-def observe(admin: AdminSocket, file: ConfigurationFile) -> Observed:
+def observe(admin: AdminSocket, master: MasterSocket, file: ConfigurationFile) -> Observed:
     """Raises `DriverError`."""
+    serving = observe_process(admin)
     return Observed(
-        serving=observe_process(admin), installed=file.load(), last_good=file.load_last_good()
+        serving=serving,
+        has_master=serving is not None or observe_master(master),
+        installed=file.load(),
+        last_good=file.load_last_good(),
     )
+
+
+def observe_master(master: MasterSocket) -> bool:
+    """Whether a master answers right now."""
+    try:
+        master.show_processes_now()
+    except ProxyNotRunning:
+        return False
+    return True
 
 
 def observe_process(admin: AdminSocket) -> ServingProcess | None:

@@ -1,12 +1,13 @@
 """Who has HAProxy running: this host's systemd, or the worker itself."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from libra.drivers.haproxy.binary import Binary
 from libra.drivers.haproxy.master import MasterSocket
 from libra.drivers.haproxy.own import OwnSupervisor, Places
 from libra.drivers.haproxy.runtime import AdminSocket
-from libra.drivers.haproxy.systemd import SystemdSupervisor
+from libra.drivers.haproxy.systemd import RESTART, SystemdSupervisor
 from libra.drivers.haproxy.waiting import Deadline
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ class Supervisor(Protocol):
     def needs_file(self) -> bool:
         """True where HAProxy is started by somebody who fails without a configuration file."""
 
-    def await_restart(self) -> None:
-        """Give whoever restarts HAProxy without being asked the time to do so; returns in any case."""
+    def settle(self) -> None:
+        """Called when no process answers: let what is under way come to its end, such as a restart; then look again."""
 
     def start(self, deadline: Deadline, /) -> None:
         """Returns when a master runs; raises `ProxyNotRunning`, `DriverError`.
@@ -47,12 +48,14 @@ def create_supervisor(
 ) -> Supervisor:
     """The one that the settings name."""
     if settings.supervisor.value == "systemd":
-        return SystemdSupervisor(admin, master)
+        within = timedelta(seconds=settings.reload_timeout_seconds)
+        return SystemdSupervisor(admin, master, min(RESTART, within))
     places = Places(
         config_file=settings.config_file,
         admin_socket=settings.admin_socket,
         master_socket=settings.master_socket,
         access_log=settings.log_file,
         notices=settings.config_file.with_suffix(".err"),
+        pid_file=settings.config_file.with_suffix(".pid"),
     )
     return OwnSupervisor(binary, places, admin, master)

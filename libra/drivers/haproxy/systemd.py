@@ -4,13 +4,13 @@ from datetime import timedelta
 
 from libra.drivers.haproxy.alerts import explain
 from libra.drivers.haproxy.master import MasterSocket
-from libra.drivers.haproxy.running import observe_process
+from libra.drivers.haproxy.running import observe_master, observe_process
 from libra.drivers.haproxy.runtime import AdminSocket
 from libra.drivers.haproxy.waiting import Deadline, wait_for
 from libra.errors import DriverError, ProxyNotRunning
 
 UNIT = "libra-haproxy.service"
-RESTART = timedelta(seconds=5)  # the unit's RestartSec is a fraction of it
+RESTART = timedelta(seconds=3)  # the unit's RestartSec is a fraction of it
 
 
 class SystemdSupervisor:
@@ -18,29 +18,23 @@ class SystemdSupervisor:
 
     needs_file = True
 
-    def __init__(
-        self, admin: AdminSocket, master: MasterSocket, restart: timedelta = RESTART
-    ) -> None:
+    def __init__(self, admin: AdminSocket, master: MasterSocket, restart: timedelta) -> None:
         self._admin = admin
         self._master = master
         self._restart = restart
 
-    def await_restart(self) -> None:
+    def settle(self) -> None:
         """systemd starts a HAProxy that died again within a moment."""
         self._await_process(self._restart)
 
     def start(self, deadline: Deadline) -> None:
         """Wait for systemd; raises `ProxyNotRunning` that says what to do."""
         within = min(self._restart, timedelta(seconds=deadline.left_seconds))
-        if self._await_process(within):
-            return
-        try:
-            self._master.show_processes_now()
-        except ProxyNotRunning as error:
+        if not self._await_process(within) and not observe_master(self._master):
             raise ProxyNotRunning(
                 f"cannot reach HAProxy: {UNIT} does not run it ('systemctl start {UNIT}' starts it,"
                 f" 'journalctl -u {UNIT}' says why it ended)"
-            ) from error
+            )
 
     def stop(self, _deadline: Deadline) -> None:
         """Not the worker's to do."""
