@@ -43,6 +43,11 @@ class Plugins(Mapping[str, T]):
                 self._built[name] = self._build(load(self._group, name))
             return self._built[name]
 
+    def rebuild(self) -> None:
+        """Build each anew when it is next asked for; who has one already keeps it."""
+        with self._lock:
+            self._built.clear()
+
     def __iter__(self) -> Iterator[str]:
         return iter(names(self._group))
 

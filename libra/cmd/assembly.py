@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,6 +29,16 @@ HUNG_FLOOR = timedelta(minutes=1)
 STEPS = 4  # check, reload, and both again to go back: each may take the whole reload timeout
 
 
+Stores = plugins.Plugins[ObjectStore]
+
+
+@dataclass(slots=True)
+class LiveSettings:
+    """The settings in use; replaced by a reload."""
+
+    settings: Settings
+
+
 def start_logging(settings: Settings, default_file: Path | None) -> None:
     """To where the settings say, else to `default_file`, else to standard error; raises `StateError`."""
     configure_logging(
@@ -51,11 +62,15 @@ def build_driver(settings: Settings) -> LoadBalancerDriver:
     return driver
 
 
-def build_controller(settings: Settings, driver: LoadBalancerDriver) -> LBaaSController:
-    """The controller over the state on disk; object stores are loaded by the first ARCHIVE."""
-    stores: plugins.Plugins[ObjectStore] = plugins.Plugins(
-        "libra.object_stores", lambda create: create(settings.object_stores)
-    )
+def build_stores(live: LiveSettings) -> Stores:
+    """The object stores, each loaded by the first ARCHIVE that names it."""
+    return Stores("libra.object_stores", lambda create: create(live.settings.object_stores))
+
+
+def build_controller(
+    settings: Settings, driver: LoadBalancerDriver, stores: Stores
+) -> LBaaSController:
+    """The controller over the state on disk."""
     return LBaaSController(
         driver, FileState(settings.worker.state_dir / STATE_FILE), Archiver(stores)
     )
@@ -83,52 +98,50 @@ class SettingsRenewer:
     def __init__(
         self,
         load: Callable[[], Settings],
-        settings: Settings,
+        live: LiveSettings,
         driver: LoadBalancerDriver,
+        stores: Stores,
         *,
         default_log_file: Path | None,
         watchdog: timedelta | None,
     ) -> None:
         self._load = load
-        self._settings = settings
+        self._live = live
         self._driver = driver
+        self._stores = stores
         self._default_log_file = default_log_file
         self._watchdog = watchdog
 
     def __call__(self) -> Renewal:
         """Raises `LibraError` with nothing changed."""
-        changes = diff_settings(self._settings, self._load())
-        for key in changes.needs_restart:
-            log.warning("a changed setting needs a restart", action="reload", key=key)
-        start_logging(changes.settings, self._default_log_file)
-        renewal = self._renew(changes)
-        log.info("settings read", action="reload", changed=", ".join(sorted(changes.sections)))
-        return renewal
-
-    def _renew(self, changes: Changes) -> Renewal:
-        """The old settings stand for the proxy until the new controller has proved itself."""
-        before, after = self._settings, changes.settings
-        rebuild = bool(changes.sections & {"haproxy", "object_stores"})
-        driver = build_driver(after) if rebuild else self._driver
-        renewal = Renewal(
-            registration=register(after) if "job_servers" in changes.sections else None,
-            controller=build_controller(after, driver) if rebuild else None,
+        before = self._live.settings
+        changes = diff_settings(before, self._load())
+        after = changes.settings
+        start_logging(after, self._default_log_file)
+        registration = register(after) if "job_servers" in changes.sections else None
+        self._live.settings = after
+        self._stores.rebuild()
+        _tell(changes)
+        return Renewal(
+            registration=registration,
             timing=build_timing(after, self._watchdog),
-            settled=lambda adopted: self._settle(adopted, before, driver),
+            configure=self._configure if "haproxy" in changes.sections else None,
+            revert=lambda: self._revert(before),
         )
-        self._settings = after
-        return renewal
 
-    def _settle(self, adopted: bool, before: Settings, driver: LoadBalancerDriver) -> None:
-        """A refused change is tried again by the next SIGHUP, so what is remembered goes back."""
-        if adopted:
-            self._driver.close()
-            self._driver = driver
-        else:
-            driver.close()
-            self._settings = self._settings.model_copy(
-                update={"haproxy": before.haproxy, "object_stores": before.object_stores}
-            )
+    def _configure(self) -> None:
+        self._driver.configure(self._live.settings)
+
+    def _revert(self, before: Settings) -> None:
+        """What the proxy refuses is tried again by the next SIGHUP, so it must still be a change then."""
+        self._live.settings = self._live.settings.model_copy(update={"haproxy": before.haproxy})
+        self._configure()
+
+
+def _tell(changes: Changes) -> None:
+    for key in changes.needs_restart:
+        log.warning("a changed setting needs a restart", action="reload", key=key)
+    log.info("settings read", action="reload", changed=", ".join(sorted(changes.sections)))
 
 
 def take_environment(environ: "os._Environ[str]", names: tuple[str, ...]) -> dict[str, str]:

@@ -99,25 +99,29 @@ def _serve(
     watchdog = systemd.parse_watchdog(environ, os.getpid())
     with assembly.lock_state(settings):
         assembly.start_logging(settings, default_log_file)
-        driver = assembly.build_driver(settings)
+        live = assembly.LiveSettings(settings)
+        driver, stores = assembly.build_driver(settings), assembly.build_stores(live)
+        renewer = assembly.SettingsRenewer(
+            lambda: _load(config),
+            live,
+            driver,
+            stores,
+            default_log_file=default_log_file,
+            watchdog=watchdog,
+        )
         daemon = WorkerDaemon(
             assembly.register(settings),
-            assembly.build_controller(settings, driver),
+            assembly.build_controller(settings, driver, stores),
             timing=assembly.build_timing(settings, watchdog),
             notifier=systemd.build_notifier(environ),
-            renew=assembly.SettingsRenewer(
-                lambda: _load(config),
-                settings,
-                driver,
-                default_log_file=default_log_file,
-                watchdog=watchdog,
-            ),
+            renew=renewer,
             on_ready=on_ready,
         )
         all_answered = daemon.run()
-    if not all_answered:
-        # Threads with jobs that were given back still run; the interpreter's own end would race with them.
-        os._exit(0)
+        if not all_answered:
+            # Threads with jobs that were given back still run; the interpreter's own end would race with them.
+            os._exit(0)
+        driver.close()
     return 0
 
 

@@ -4,10 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from libra.model.loadbalancer import Desired, LoadBalancer
 from libra.model.statistics import LoadBalancerStatistics
+
+if TYPE_CHECKING:
+    from libra.config.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +24,8 @@ class ProxyVersion:
 class LoadBalancerDriver(ABC):
     """One proxy on one host.
 
-    `apply`, `ensure_running`, `forget` and `close` are called by one thread at a time; the others at any time, also
-    beside them.
+    `apply`, `ensure_running`, `configure`, `forget` and `close` are called by one thread at a time; the others at any
+    time, also beside them.
     An entry point names a factory `create_driver(settings: Settings) -> LoadBalancerDriver`.
     """
 
@@ -41,6 +44,9 @@ class LoadBalancerDriver(ABC):
 
         Changes nothing else. Raises `DriverError` where it cannot.
         """
+
+    def configure(self, settings: "Settings") -> None:  # noqa: B027 - some settings wait for a restart
+        """Use these settings from now on, as after a reload of the worker; the next `apply` brings them live."""
 
     @abstractmethod
     def forget(self) -> None:

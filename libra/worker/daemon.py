@@ -61,13 +61,14 @@ class Registration:
 class Renewal:
     """What settings read anew bring; None stands for "as before".
 
-    `settled(adopted)` is called once the new controller has restored the proxy, or could not and is not used.
+    `configure` lets the proxy's driver use them, in the lane of changes; where the proxy cannot be brought to the
+    saved state with them, `revert` goes back to the old ones.
     """
 
     registration: Registration | None = None
-    controller: Controller | None = None
     timing: Timing | None = None
-    settled: Callable[[bool], None] = lambda _adopted: None
+    configure: Callable[[], None] | None = None
+    revert: Callable[[], None] = lambda: None
 
 
 class Renewer(Protocol):
@@ -100,7 +101,7 @@ class WorkerDaemon:
         self._renew = renew
         self._on_ready = on_ready
         self._dispatcher = Dispatcher(controller)
-        self._keeper = ProxyKeeper(self._dispatcher, self._timing.ensure_every)
+        self._keeper = ProxyKeeper(self._dispatcher, controller, self._timing.ensure_every)
         self._keeper.tick()  # the saved state comes before the first job
         self._register(registration)
         self._retired: list[Intake] = []
@@ -189,13 +190,13 @@ class WorkerDaemon:
             self._intake.retire()
             self._retired.append(self._intake)
             self._register(renewal.registration)
-        if renewal.controller is not None:
-            self._keeper.adopt(renewal.controller, lambda adopted: self._settle(renewal, adopted))
+        if renewal.configure is not None:
+            self._keeper.configure(renewal.configure, lambda: self._refuse(renewal))
 
-    def _settle(self, renewal: Renewal, adopted: bool) -> None:
+    def _refuse(self, renewal: Renewal) -> None:
         """Called in the lane of changes."""
-        self._refusal = "" if adopted else REFUSAL
-        renewal.settled(adopted)
+        self._refusal = REFUSAL
+        renewal.revert()
 
     def _close_retired(self) -> None:
         """A replaced source goes once its last job is answered."""

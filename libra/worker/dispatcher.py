@@ -16,12 +16,11 @@ class Dispatcher:
     """Three lanes, so that nothing long holds up something short.
 
     `changes` runs one task at a time: jobs that change the proxy, in arrival order, and chores that touch it.
-    `quick` runs DISCOVER, STATS and whatever fails at once; `archives` runs ARCHIVE. `controller` may be replaced
-    by a task in `changes`; each job uses the one it finds when it starts.
+    `quick` runs DISCOVER, STATS and whatever fails at once; `archives` runs ARCHIVE.
     """
 
     def __init__(self, controller: Controller) -> None:
-        self.controller = controller
+        self._controller = controller
         self.changes = Lane("changes", LaneSize(threads=1))
         self._quick = Lane("quick", LaneSize(threads=2))
         self._archives = Lane("archives", LaneSize(threads=2, most_tasks=ARCHIVES_WAITING))
@@ -69,6 +68,6 @@ class Dispatcher:
 
     def _run(self, read: ReadJob, release: Callable[[], None]) -> None:
         try:
-            carry_out(read, self.controller)
+            carry_out(read, self._controller)
         finally:
             release()

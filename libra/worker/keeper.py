@@ -11,6 +11,8 @@ from libra.worker.answer import INTERNAL, Controller
 from libra.worker.dispatcher import Dispatcher
 from libra.worker.lanes import Task
 
+QUEUE_SECONDS = 1.0
+
 log = structlog.get_logger(__name__)
 
 
@@ -21,8 +23,9 @@ class ProxyKeeper:
     state that cannot be read leaves the proxy alone: the controller fails before it touches anything.
     """
 
-    def __init__(self, dispatcher: Dispatcher, every: timedelta) -> None:
+    def __init__(self, dispatcher: Dispatcher, controller: Controller, every: timedelta) -> None:
         self._dispatcher = dispatcher
+        self._controller = controller
         self._every = every.total_seconds()
         self._next = 0.0
         self._queued = False
@@ -42,32 +45,33 @@ class ProxyKeeper:
         if not self._queued and time.monotonic() >= self._next:
             self._queued = self._dispatcher.changes.put(Task(self._check))
 
-    def adopt(self, controller: Controller, settled: Callable[[bool], None]) -> None:
-        """Let another controller take over, if it can restore the proxy; `settled(False)` if it cannot."""
+    def configure(self, configure: Callable[[], None], refuse: Callable[[], None]) -> None:
+        """Bring the proxy to the saved state after `configure`; call `refuse` where that fails."""
         self.settled = False
-        if not self._dispatcher.changes.put(Task(lambda: self._adopt(controller, settled)), 1.0):
-            self._refuse("the lane of changes is full", settled)
+        task = Task(lambda: self._configure(configure, refuse))
+        if not self._dispatcher.changes.put(task, QUEUE_SECONDS):
+            self._refuse("too many jobs wait", refuse)
 
     def _check(self) -> None:
-        controller = self._dispatcher.controller
-        try:
-            self._try(controller.ensure if self._restored else controller.restore)
-        finally:
-            self.settled = True
-            self._next = time.monotonic() + self._every
-            self._queued = False
+        trouble = _attempt(self._controller.ensure if self._restored else self._controller.restore)
+        self._report(trouble)
+        self.settled = True
+        self._next = time.monotonic() + self._every
+        self._queued = False
 
-    def _try(self, step: Callable[[], None]) -> None:
-        try:
-            step()
-        except LibraError as error:
-            self._report(str(error))
-        except Exception:
-            log.exception("internal error", action="restore")
-            self._report(INTERNAL)
+    def _configure(self, configure: Callable[[], None], refuse: Callable[[], None]) -> None:
+        configure()
+        trouble = _attempt(self._controller.restore)
+        if trouble:
+            self._refuse(trouble, refuse)
         else:
-            self._restored = True
             self._report("")
+            self.settled = True
+
+    def _refuse(self, reason: str, refuse: Callable[[], None]) -> None:
+        log.error("cannot use the new settings", action="reload", error=reason)
+        refuse()
+        self.settled = True
 
     def _report(self, trouble: str) -> None:
         """An event when it changes, not one every few seconds."""
@@ -75,22 +79,17 @@ class ProxyKeeper:
             log.error("the proxy is not as saved", action="restore", error=trouble)
         if self._trouble and not trouble:
             log.info("the proxy is as saved again", action="restore")
+        self._restored = self._restored or not trouble
         self._trouble = trouble
 
-    def _adopt(self, controller: Controller, settled: Callable[[bool], None]) -> None:
-        try:
-            controller.restore()
-        except LibraError as error:
-            self._refuse(str(error), settled)
-        else:
-            self._dispatcher.controller = controller
-            self._restored = True
-            self._report("")
-            settled(True)
-        finally:
-            self.settled = True
 
-    def _refuse(self, reason: str, settled: Callable[[bool], None]) -> None:
-        log.error("cannot use the new settings", action="reload", error=reason)
-        settled(False)
-        self.settled = True
+def _attempt(step: Callable[[], None]) -> str:
+    """Why it failed; empty where it did not."""
+    try:
+        step()
+    except LibraError as error:
+        return str(error)
+    except Exception:
+        log.exception("internal error", action="restore")
+        return INTERNAL
+    return ""

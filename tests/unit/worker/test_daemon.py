@@ -13,7 +13,7 @@ from libra.jobs.base import Priority
 from libra.jobs.memory import MemoryJobServer
 from libra.worker.daemon import Registration, Renewal
 from libra.worker.dispatcher import ARCHIVES_WAITING
-from tests.support.daemon import DEVICE, QUICK, WAIT, DaemonLab, GatedController
+from tests.support.daemon import DEVICE, QUICK, WAIT, DaemonLab
 
 UPDATE = {"loadbalancers": [{"protocol": "HTTP", "nodes": [{"address": "10.0.0.1", "port": "80"}]}]}
 
@@ -327,37 +327,43 @@ def test_a_new_source_takes_over_and_the_old_one_answers_what_it_holds() -> None
         assert not late.done()
 
 
-def test_a_new_controller_takes_over_once_it_has_restored_the_proxy() -> None:
-    settled: list[bool] = []
-    new = GatedController()
-    new.hold("restore")
+def test_new_settings_of_the_proxy_are_brought_live_before_it_is_ready_again() -> None:
+    configured: list[list[str]] = []
     with DaemonLab() as lab:
-        lab.renew_with(Renewal(controller=new, settled=settled.append))
         assert lab.ready.wait(WAIT)
+        lab.renew_with(Renewal(configure=lambda: configured.append(list(lab.controller.calls))))
+        lab.controller.hold("restore")
         seen = len(lab.heard.lines)
         lab.reload()
-        new.wait_running("restore")
+        lab.controller.wait_running("restore")
+        lab.heard.wait_for(status("restoring the proxy"), after=seen)
         assert lab.ask("DISCOVER")["hpcs_response"] == "PASS"
-        assert "DISCOVER" in lab.controller.calls
         assert "READY=1" not in lab.heard.lines[seen:]
-        new.let_go()
+        lab.controller.let_go()
         lab.heard.wait_for(lambda line: line == "READY=1", after=seen)
-        assert lab.ask("STATS")["hpcs_response"] == "PASS"
-        assert "STATS" in new.calls
-        assert settled == [True]
+        assert [calls.count("restore") for calls in configured] == [1]  # before the second one
 
 
-def test_a_new_controller_that_cannot_restore_is_not_used() -> None:
-    settled: list[bool] = []
-    new = GatedController()
-    new.fail("restore", DriverError("unknown keyword 'nbthred'"))
+def test_new_settings_that_the_proxy_refuses_are_not_used() -> None:
+    done: list[str] = []
     with DaemonLab() as lab:
-        lab.renew_with(Renewal(controller=new, settled=settled.append))
+        assert lab.ready.wait(WAIT)
+        lab.renew_with(
+            Renewal(
+                configure=lambda: done.append("configure"), revert=lambda: done.append("revert")
+            )
+        )
+        lab.controller.fail("restore", DriverError("unknown keyword 'nbthred'"))
         lab.reload()
         lab.heard.wait_for(status("the new settings are refused"))
+        lab.controller.fail("restore", None)
         assert lab.ask("UPDATE", **UPDATE)["hpcs_response"] == "PASS"
-        assert "UPDATE" in lab.controller.calls
-        assert settled == [False]
+        assert done == ["configure", "revert"]
+        lab.renew_with(Renewal())
+        seen = len(lab.heard.lines)
+        lab.reload()
+        lab.heard.wait_for(lambda line: line == "READY=1", after=seen)
+        lab.heard.wait_for(lambda line: line.endswith("the proxy is as saved"), after=seen)
 
 
 def test_new_settings_may_be_what_brings_the_proxy_back() -> None:
@@ -365,7 +371,7 @@ def test_new_settings_may_be_what_brings_the_proxy_back() -> None:
     lab.controller.fail("restore", DriverError("cannot find haproxy"))
     with lab:
         lab.heard.wait_for(status("cannot find haproxy"))
-        lab.renew_with(Renewal(controller=GatedController()))
+        lab.renew_with(Renewal(configure=lambda: lab.controller.fail("restore", None)))
         lab.reload()
         lab.heard.wait_for(status("the proxy is as saved"))
 
