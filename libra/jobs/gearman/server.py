@@ -40,6 +40,7 @@ class Server(gear.Server):
         quiet_gear()
         self._queue_of: dict[bytes, list[gear.ServerJob]] = {}
         self._deliveries: dict[bytes, int] = {}
+        self.statsd = None  # gear sets it after its threads have begun to read it
         super().__init__(port, host=host)  # its threads run from here on
         self.socket.setblocking(False)
         self.socket.listen(BACKLOG)

@@ -109,6 +109,7 @@ class Server:
     connections_condition: threading.Condition
     functions: set[bytes]
     jobs: dict[bytes, ServerJob]
+    statsd: None
     high_queue: list[ServerJob]
     normal_queue: list[ServerJob]
     low_queue: list[ServerJob]
