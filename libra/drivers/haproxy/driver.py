@@ -69,12 +69,6 @@ class HAProxyDriver(LoadBalancerDriver):
         self._use(settings)
 
     def _use(self, settings: "HAProxySettings") -> None:
-        self._admin = AdminSocket(settings.admin_socket)
-        self._master = MasterSocket(settings.master_socket)
-        self._statistics = StatisticsReader(self._admin, self._master, counters)
-        self._use(settings)
-
-    def _use(self, settings: "HAProxySettings") -> None:
         self._settings = settings
         self._timeout = timedelta(seconds=settings.reload_timeout_seconds)
         self._binary = Binary(settings.binary, self._timeout)
