@@ -133,7 +133,7 @@ class _Entrance:
                     return None
                 wire = self._idle.pop()
                 self._busy.add(wire)
-            if _is_good(wire):
+            if wire.is_silent():  # else it was closed, or something was said that nobody asked for
                 return wire
             self._give_back(wire, reusable=False)
 
@@ -160,11 +160,3 @@ class _Entrance:
                 self._idle.append(wire)
                 return
         wire.close()
-
-
-def _is_good(wire: Wire) -> bool:
-    """Whether an idle connection is still there; whatever was said on it meanwhile makes it suspect."""
-    try:
-        return wire.receive_now() is None
-    except WireError:
-        return False

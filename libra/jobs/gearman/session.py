@@ -94,14 +94,15 @@ class Session:
         """Until the source stops. Raises `WireError` once the connection is lost."""
         poll = select.poll()
         poll.register(self._wire.fileno(), select.POLLIN)
-        poll.register(self._bell.fileno(), select.POLLIN)
+        poll.register(bell := self._bell.fileno(), select.POLLIN)
         try:
             self._wire.send(constants.SET_CLIENT_ID, self._desk.function)
             self._wire.send(constants.CAN_DO, self._desk.function)
             while not self._desk.stopping.is_set():
                 self._advance()
-                poll.poll(self._ask_again.left() * 1000 + 1)
-                self._bell.quiet()
+                ready = poll.poll(self._ask_again.left() * 1000 + 1)
+                if any(number == bell for number, _event in ready):
+                    self._bell.quiet()
                 self._read()
         finally:
             self._clear_up()

@@ -74,6 +74,10 @@ class Wire(Framed):
         """Send one request, wholly."""
         self.sendPacket(Packet(constants.REQ, kind, b"\0".join(arguments)))
 
+    def sendPacket(self, packet: gear.Packet) -> None:  # noqa: N802 - gear's name
+        """Send it, without the line that gear makes up for its log even where that is off."""
+        self.sendRaw(packet.toBinary())
+
     def sendRaw(self, data: bytes) -> None:  # noqa: N802 - gear's name
         """Send these bytes once each; gear starts again from the first after a partial send."""
         rest = memoryview(data)
@@ -93,10 +97,15 @@ class Wire(Framed):
 
     def receive(self, deadline: Deadline) -> Packet | None:
         """The next packet, or None once the deadline has passed."""
-        while (packet := self.receive_now()) is None:
-            if not self._wait(select.POLLIN, deadline):
-                return None
-        return packet
+        while self._has_more() or self._wait(select.POLLIN, deadline):
+            packet = self.receive_now()
+            if packet is not None:
+                return packet
+        return None
+
+    def is_silent(self) -> bool:
+        """Whether nothing has come in, not even the end."""
+        return not self._has_more() and not self._wait(select.POLLIN, Deadline(0.0))
 
     def receive_now(self) -> Packet | None:
         """The next packet if it has come already."""
@@ -157,6 +166,12 @@ class Wire(Framed):
         except (OSError, ValueError) as error:
             plain.close()
             raise WireError(_explain_tls(error, peer, deadline)) from error
+
+    def _has_more(self) -> bool:
+        """Whether a whole packet or undeciphered bytes are here already, of which no poll tells."""
+        if self._first_size() is not None:
+            return True
+        return isinstance(self.conn, ssl.SSLSocket) and self.conn.pending() > 0
 
     def _send_piece(self, piece: memoryview) -> int:
         """How many bytes the socket took."""
