@@ -1,0 +1,79 @@
+"""A mapping over a long sequence that remembers its last result, for sequences that change little from call to call."""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Generic, TypeVar
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+_STRIDE = 128  # items compared at once, at the speed of C
+
+
+class Remembered(Generic[A, B]):
+    """`make(item)` for each item, called only where the sequence differs from the one before.
+
+    Items must not be changed after they were given. Equal items must give equal results.
+    """
+
+    def __init__(self, make: Callable[[A], B]) -> None:
+        self._make = make
+        self._items: Sequence[A] = ()
+        self._results: list[B] = []
+
+    def __call__(self, items: Sequence[A]) -> list[B]:
+        """The results in order; a list of the caller's own."""
+        start, end = unequal_middle(self._items, items)
+        stop = len(self._results) - end
+        fresh = [self._make(item) for item in items[start : len(items) - end]]
+        results = [*self._results[:start], *fresh, *self._results[stop:]]
+        self._items, self._results = items, results
+        return list(results)
+
+
+class RememberedByKey(Generic[A, B]):
+    """One `Remembered` a key; keys that were not asked for since the last `sweep` are dropped by it."""
+
+    def __init__(self, make: Callable[[A], B]) -> None:
+        self._make = make
+        self._kept: dict[Hashable, Remembered[A, B]] = {}
+        self._used: set[Hashable] = set()
+
+    def __call__(self, key: Hashable, items: Sequence[A]) -> list[B]:
+        """As `Remembered`, with the memory of that key."""
+        self._used.add(key)
+        return self._kept.setdefault(key, Remembered(self._make))(items)
+
+    def sweep(self) -> None:
+        """Forget the keys that are not in use any more."""
+        self._kept = {key: self._kept[key] for key in self._used if key in self._kept}
+        self._used = set()
+
+
+def unequal_middle(one: Sequence[A], other: Sequence[A]) -> tuple[int, int]:
+    """How many items both begin and end with, without counting any twice."""
+    shorter = min(len(one), len(other))
+    start = _equal_start(one, other, shorter)
+    return start, _equal_end(one, other, shorter - start)
+
+
+def _equal_start(one: Sequence[A], other: Sequence[A], most: int) -> int:
+    count = 0
+    while count + _STRIDE <= most and (
+        one[count : count + _STRIDE] == other[count : count + _STRIDE]
+    ):
+        count += _STRIDE
+    while count < most and one[count] == other[count]:
+        count += 1
+    return count
+
+
+def _equal_end(one: Sequence[A], other: Sequence[A], most: int) -> int:
+    count, first, second = 0, len(one), len(other)
+    while count + _STRIDE <= most and (
+        one[first - count - _STRIDE : first - count]
+        == other[second - count - _STRIDE : second - count]
+    ):
+        count += _STRIDE
+    while count < most and one[first - count - 1] == other[second - count - 1]:
+        count += 1
+    return count

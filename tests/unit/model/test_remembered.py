@@ -1,0 +1,57 @@
+"""Remembering changes how often something is made, never what comes out."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libra.model.remembered import Remembered, RememberedByKey, unequal_middle
+
+sequences = st.lists(st.integers(0, 3), max_size=300)
+
+
+@given(st.lists(sequences, max_size=6))
+def test_the_results_are_those_of_a_plain_mapping(calls: list[list[int]]) -> None:
+    remembered = Remembered(lambda item: item * 10)
+    for items in calls:
+        assert remembered(items) == [item * 10 for item in items]
+
+
+@given(sequences, sequences)
+def test_what_both_begin_and_end_with_is_equal_and_as_long_as_can_be(
+    one: list[int], other: list[int]
+) -> None:
+    start, end = unequal_middle(one, other)
+    assert one[:start] == other[:start]
+    assert one[len(one) - end :] == other[len(other) - end :]
+    assert start + end <= min(len(one), len(other))
+    if start + end < min(len(one), len(other)):
+        assert one[start] != other[start]
+        assert one[-1 - end] != other[-1 - end]
+
+
+def test_one_change_among_thousands_is_made_once() -> None:
+    made: list[int] = []
+    remembered = Remembered(lambda item: made.append(item) or item)
+    items = list(range(5000))
+    remembered(items)
+    made.clear()
+    remembered([*items[:2500], -1, *items[2501:]])
+    assert made == [-1]
+    made.clear()
+    remembered([*items, 7])  # the middle comes back, and one more
+    assert 7 in made
+
+
+def test_a_key_that_is_not_used_is_forgotten() -> None:
+    made: list[int] = []
+    remembered = RememberedByKey(lambda item: made.append(item) or item)
+    remembered("a", [1])
+    remembered.sweep()
+    remembered.sweep()
+    remembered("a", [1])
+    assert made == [1, 1]
+
+
+def test_the_callers_list_is_its_own() -> None:
+    remembered = Remembered(lambda item: item)
+    remembered([1, 2]).clear()
+    assert remembered([1, 2]) == [1, 2]
