@@ -1,32 +1,16 @@
 """Files that are there whole or not at all."""
 
 import os
-import resource
-import signal
 import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from libra.durable import remove_file, replace_file, sync_directory
-
-
-@contextmanager
-def full_disk(size: int) -> Iterator[None]:
-    """No file of this process may grow beyond `size` bytes: a write fails in its middle, as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
+from tests.support.disks import directory_of_others, full_disk, read_only
 
 
 @pytest.fixture
@@ -72,6 +56,19 @@ def test_a_full_disk_leaves_the_old_file_and_no_litter(path: Path) -> None:
         replace_file(path, b"x" * 100_000)
     assert path.read_bytes() == b"old"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_read_only_directory_leaves_the_old_file() -> None:
+    with directory_of_others() as directory:
+        path = directory / "file"
+        replace_file(path, b"old", mode=0o644)
+        with read_only(directory):
+            with pytest.raises(PermissionError):
+                replace_file(path, b"new")
+            with pytest.raises(PermissionError):
+                remove_file(path)
+            assert path.read_bytes() == b"old"
+        assert list(directory.iterdir()) == [path]
 
 
 def test_a_target_that_cannot_be_replaced_leaves_no_litter(path: Path) -> None:

@@ -12,8 +12,9 @@ from libra.messages.replies import passed
 from libra.model.loadbalancer import Desired
 from libra.worker.controller import INTERNAL, WARNING, LBaaSController
 from libra.worker.state import FileState
+from tests.support.disks import directory_of_others, full_disk, read_only
 from tests.support.drivers import TroubledDriver, TroubledState, crash_before_save
-from tests.support.messages import http, parse_update, tcp, update
+from tests.support.messages import http, many_nodes, parse_update, tcp, update
 
 SUSPEND = {"hpcs_action": "SUSPEND"}
 ENABLE = {"hpcs_action": "ENABLE"}
@@ -220,13 +221,32 @@ def test_where_saving_fails_the_old_runs_again(message: dict[str, Any]) -> None:
     assert driver.desired == state.load() != desired(ONE)
 
 
-def test_a_full_disk_at_the_first_update(bench: Bench) -> None:
-    bench.path.mkdir()  # nothing can be renamed onto it
-    bench.path.joinpath("x").touch()
-    bench.fail(ONE)
-    bench.path.joinpath("x").unlink()
-    bench.path.rmdir()
-    bench.pass_(ONE)
+def test_a_full_disk(bench: Bench) -> None:
+    many = update(http(id="many", nodes=many_nodes(1000)))
+    with full_disk(10_000):
+        assert bench.fail(many) == f"cannot save the state to {bench.path}: File too large"
+        assert bench.driver.desired == bench.saved() == Desired()
+        bench.pass_(ONE)
+        bench.fail(many)
+        assert bench.driver.desired == bench.saved() == desired(ONE)
+    assert list(bench.path.parent.iterdir()) == [bench.path]
+    bench.pass_(many)
+    assert bench.driver.desired == bench.saved() == desired(many)
+
+
+def test_a_read_only_directory() -> None:
+    with directory_of_others() as directory:
+        bench = Bench(directory / "desired.json")
+        bench.pass_(ONE)
+        bench.path.chmod(0o644)
+        with read_only(directory):
+            for message in (TWO, SUSPEND, DELETE):
+                text = bench.fail(message)
+                assert text == f"cannot save the state to {bench.path}: Permission denied"
+                assert bench.driver.desired == bench.saved() == desired(ONE)
+            assert bench.driver.forgotten == 0
+            bench.pass_(STATS)
+        bench.pass_(TWO)
 
 
 def test_a_directory_that_is_gone(bench: Bench, tmp_path: Path) -> None:
