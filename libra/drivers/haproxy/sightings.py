@@ -9,6 +9,7 @@ from libra.drivers.haproxy.counters import Counters, Process, Reading, RowName
 from libra.drivers.haproxy.master import MasterSocket
 from libra.drivers.haproxy.rows import Table
 from libra.drivers.haproxy.runtime import AdminSocket
+from libra.drivers.haproxy.stats import parse_stat
 from libra.errors import DriverError
 
 log = structlog.get_logger(__name__)
@@ -62,8 +63,6 @@ def observe(admin: AdminSocket, master: MasterSocket) -> Sightings:
 
 def parse_sighting(info: str, stat: str) -> Sighting:
     """The answers to INFO and STAT of one process; raises `DriverError`."""
-    from libra.drivers.haproxy.stats import parse_stat
-
     fields = parse_info(info)
     return Sighting(
         process=Process(fields["Pid"], fields["Start_time_sec"]),

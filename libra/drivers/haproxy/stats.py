@@ -1,14 +1,16 @@
 """HAProxy's statistics, parsed by the package haproxy-stats from any text: libra feeds it from the unix socket.
 
-Import this module only when statistics are asked for: the package takes `requests` along (9 MB).
+Import this module before there are threads: for a moment it stands in front of the package `requests`.
 """
 
 import csv
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from operator import itemgetter
+from types import ModuleType
 from typing import Any
 
 from libra.drivers.haproxy.counters import Counters, RowName
@@ -28,7 +30,22 @@ def _root_logger_kept() -> Iterator[None]:
         root.setLevel(level)
 
 
-with _root_logger_kept():
+@contextmanager
+def _requests_left_out() -> Iterator[None]:
+    """haproxystats takes `requests` along, 6 MB for an HTTP session that is not opened here."""
+    if "requests" in sys.modules:
+        yield
+        return
+    stand_in = ModuleType("requests")
+    vars(stand_in)["Session"] = object
+    sys.modules["requests"] = stand_in
+    try:
+        yield
+    finally:
+        del sys.modules["requests"]
+
+
+with _root_logger_kept(), _requests_left_out():
     from haproxystats import HAProxyServer, HAProxyService
 
 # The columns that libra uses; making objects of all hundred would take four times as long. None of them holds words of

@@ -124,9 +124,11 @@ def test_the_package_does_not_touch_the_root_logger() -> None:
     assert logging.getLogger("haproxystats").propagate
 
 
-def test_the_package_is_imported_only_when_it_is_needed() -> None:
+def test_the_package_brings_no_requests_along_and_leaves_the_real_one_alone() -> None:
     code = (
         "import sys, libra.drivers.haproxy.statistics\n"
-        "print([name for name in ('haproxystats', 'requests') if name in sys.modules])"
+        "assert 'haproxystats' in sys.modules and 'requests' not in sys.modules\n"
+        "import requests\n"
+        "print(requests.Session.__module__)"
     )
-    assert run_python(code) == "[]"
+    assert run_python(code) == "requests.sessions"
