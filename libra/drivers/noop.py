@@ -24,6 +24,7 @@ from libra.model.statistics import (
 
 if TYPE_CHECKING:
     from libra.config.settings import Settings
+_NOTHING: Counter[str] = Counter()
 
 
 def create_driver(_settings: "Settings") -> LoadBalancerDriver:
@@ -111,8 +112,7 @@ class NoopDriver(LoadBalancerDriver):
         )
 
     def _member(self, loadbalancer_id: str, member: Member) -> MemberStatistics:
-        with self._lock:
-            counts = Counter(self._counters.get((loadbalancer_id, member.id), Counter()))
+        counts = self._counters.get((loadbalancer_id, member.id), _NOTHING)
         return MemberStatistics(
             id=member.id,
             address=member.address,

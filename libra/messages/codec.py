@@ -6,9 +6,11 @@ below what Python's recursion bears.
 
 import json
 import math
+from collections import Counter
 from typing import Any
 
 from libra.errors import Invalid
+from libra.messages.fields import quoted
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024  # 20,000 nodes with every field and the longest names fit
 MAX_DEPTH = 100
@@ -75,8 +77,10 @@ def _parse(text: str) -> object:
         )
     except RecursionError:
         raise _too_deep() from None
-    except (json.JSONDecodeError, _Refused) as error:
+    except json.JSONDecodeError as error:
         raise Invalid(f"cannot read the message: it is not JSON ({error})") from None
+    except _Refused as error:
+        raise Invalid(f"cannot read the message: {error}") from None
     except ValueError:  # Python's own limit, which is there against quadratic time
         raise Invalid("cannot read the message: a number in it has too many digits") from None
 
@@ -84,7 +88,10 @@ def _parse(text: str) -> object:
 def _unique(pairs: list[tuple[str, object]]) -> JsonObject:
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise _Refused("a name stands twice in one object")
+        twice = next(
+            name for name, count in Counter(name for name, _ in pairs).items() if count > 1
+        )
+        raise _Refused(f"the name {quoted(twice)} stands twice in one object")
     return fields
 
 
