@@ -47,6 +47,11 @@ class Deadline:
         return max(0.0, self._at - time.monotonic())
 
     @property
+    def words(self) -> str:
+        """For the error of whoever waited in vain."""
+        return f"all together took longer than {self.after.total_seconds():g} s"
+
+    @property
     def has_passed(self) -> bool:
         """True when nothing remains."""
         return self.remaining_seconds == 0.0

@@ -54,7 +54,7 @@ class BufferPool:
     def take(self, deadline: Deadline) -> Buffer:
         """An empty buffer, to be given back; raises `ObjectStoreError` where none gets free in time."""
         if not self._free.acquire(timeout=deadline.remaining_seconds):
-            raise ObjectStoreError("cannot store: other uploads held all buffers for too long")
+            raise ObjectStoreError(f"cannot store: {deadline.words}")
         return Buffer(self._segment_bytes)
 
     def give_back(self, buffer: Buffer) -> None:

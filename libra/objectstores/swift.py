@@ -1,6 +1,7 @@
 """OpenStack Swift, by python-swiftclient, with the storage URL and the token of the message."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -20,11 +21,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-# After a failure: long enough for a hundred segments, short enough for somebody who waits for the answer.
-CLEANING = RetryPolicy(
-    attempts=2, first_delay=timedelta(seconds=0.2), network_timeout=timedelta(seconds=5)
-)
-CLEANING_TIME = timedelta(seconds=60)
+# After a failure somebody waits for the answer: how long removing what is left may take, and each part adds to it.
+CLEANING_TIME = timedelta(seconds=5)
+CLEANING_TIME_EACH = timedelta(seconds=0.1)
+LONGEST_CLEANING_TIME = timedelta(seconds=60)
 
 
 def create_store(settings: ObjectStoreSettings) -> ObjectStore:
@@ -46,12 +46,14 @@ class SwiftStore(ObjectStore):
         retries: RetryPolicy,
         pool: BufferPool | None = None,
         manifest_width: int = WIDTH,
+        cleaning_time: timedelta = CLEANING_TIME,
     ) -> None:
         self._settings = settings
         self._policy = EndpointPolicy(settings.allowed_endpoints)
         self._retries = retries
         self._pool = pool or BufferPool()
         self._manifest_width = manifest_width
+        self._cleaning_time = cleaning_time
 
     def check(self, account: Account) -> None:
         """Raises `Invalid` for an endpoint or a token that cannot be sent, `Forbidden` by allowed_endpoints."""
@@ -102,14 +104,18 @@ class SwiftStore(ObjectStore):
         rest = list(upload.rest())
         if not rest:
             return ""
-        deadline = Deadline(CLEANING_TIME)
-        session = self._open(endpoint, account, CLEANING, deadline)
+        time = self._cleaning_time + len(rest) * CLEANING_TIME_EACH
+        deadline = Deadline(min(time, LONGEST_CLEANING_TIME))
+        retries = replace(self._retries, attempts=2)
+        session = self._open(endpoint, account, retries, deadline)
         try:
             left = remove_objects(session, rest, deadline)
         finally:
             session.close()
         if not left:
             return ""
-        container, name = rest[-1]
-        log.warning("objects are left", action="store", count=left, container=container, name=name)
-        return f"; {left} objects of it may be left, such as {container}/{name}"
+        path = "/".join(rest[-1])
+        log.warning("may be left in the store", action="store", count=left, last=path)
+        if upload.segments == 0:
+            return f"; whether {path} is there is not known"
+        return f"; up to {left} parts of it are left, such as {path}"

@@ -18,6 +18,7 @@ import urllib3
 from swiftclient.requests_compat import SwiftClientRequestsSession
 
 MOST_ANSWER_BYTES = 64 * 1024  # of an answer's body; Swift's are far shorter
+NO_BODY = b" "  # true, or swiftclient would read a body once more, and all of it
 SEND_BYTES = 256 * 1024
 _QUIET = ("swiftclient", "urllib3", "requests")
 
@@ -34,50 +35,64 @@ class SwiftConnection(swiftclient.client.HTTPConnection):
 
     def __init__(self, url: str, ca_file: Path | None) -> None:
         super().__init__(url, cacert=str(ca_file) if ca_file else find_ca_bundle())
-        self._sockets: list[socket.socket] = []
-        self._aborted = False
+        self._sockets = _Sockets()
         self.requests_args["allow_redirects"] = False
-        self.request_session = _Session(_Adapter(self._remember))
+        self.request_session = _Session(_Adapter(self._sockets.remember))
 
     def limit(self, seconds: float) -> None:
         """How long one network operation may take from now on."""
         self.requests_args["timeout"] = seconds
 
     def getresponse(self) -> requests.Response:
-        """As swiftclient's, with a bounded body."""
+        """As swiftclient's, with a bounded body. One that breaks off does not hide the status."""
         response = super().getresponse()
         unlimited: Callable[[int], bytes] = response.read  # type: ignore[attr-defined]
 
         def read() -> bytes:
-            body = unlimited(MOST_ANSWER_BYTES)
-            if body and unlimited(1):
+            try:
+                body = unlimited(MOST_ANSWER_BYTES)
+                complete = not body or not unlimited(1)
+            except (urllib3.exceptions.HTTPError, OSError):
+                body, complete = b"", False
+            if not complete:
                 response.close()
-            return body
+            return body or NO_BODY
 
         response.read = read  # type: ignore[attr-defined]
         return response
 
     def abort(self) -> None:
         """End whatever another thread waits for on this connection, now and later."""
-        self._aborted = True
-        for one in self._sockets:
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+        self._sockets.abort()
 
     def close(self) -> None:
         """Close everything; a later request connects anew."""
         super().close()
-        self._forget()
+        self._sockets.forget()
 
-    def _remember(self, one: socket.socket) -> None:
-        self._forget()
-        self._sockets.append(one.dup())  # TLS takes the socket itself over
+
+class _Sockets:
+    """The connection's present socket. Apart from it, for urllib3's pools must not lead back to what they serve."""
+
+    def __init__(self) -> None:
+        self._kept: list[socket.socket] = []
+        self._aborted = False
+
+    def remember(self, one: socket.socket) -> None:
+        self.forget()
+        self._kept.append(one.dup())  # TLS takes the socket itself over
         if self._aborted:
             self.abort()
 
-    def _forget(self) -> None:
-        while self._sockets:
-            self._sockets.pop().close()
+    def forget(self) -> None:
+        while self._kept:
+            self._kept.pop().close()
+
+    def abort(self) -> None:
+        self._aborted = True
+        for one in self._kept:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
 
 
 class _Session(SwiftClientRequestsSession):
@@ -104,6 +119,13 @@ class _Adapter(requests.adapters.HTTPAdapter):
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options, blocksize=SEND_BYTES)
         self.poolmanager.pool_classes_by_scheme = _build_pools(self._remember)
+
+    def close(self) -> None:
+        """At once, not when the collector comes by."""
+        pools = self.poolmanager.pools
+        for key in pools.keys():  # noqa: SIM118 - no mapping
+            pools[key].close()
+        super().close()
 
 
 def _build_pools(remember: Callable[[socket.socket], None]) -> dict[str, type]:

@@ -2,7 +2,6 @@
 
 import http.client
 import re
-import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ ERRORS = (
     OSError,
     ValueError,
 )
+_NO_CONNECTION = urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError
 MASK = "***"
 LONGEST_WORDS = 200
 LONGEST_WAIT_SECONDS = 3600.0
@@ -30,17 +30,23 @@ _TAG = re.compile(r"<[^>]*>")
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a request failed. `transient`: it may succeed later; `status` None: there was no answer."""
+    """Why a request failed. `transient`: it may succeed later; `status` None: there was no answer.
+
+    `sent` is False where it cannot have reached the store.
+    """
 
     words: str
     status: int | None = None
     transient: bool = True
+    sent: bool = True
     retry_after_seconds: float = 0.0
 
     @property
     def may_have_worked(self) -> bool:
         """True where the store may have done it all the same."""
-        return self.status is None or self.status >= 500 or self.status in (408, 499)
+        if self.status is None:
+            return self.sent
+        return self.status >= 500 or self.status in (408, 499)
 
 
 def explain(error: BaseException, request: str, token: str) -> Failure:
@@ -69,16 +75,19 @@ def _explain_silence(error: BaseException, request: str) -> Failure:
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             words = f"its TLS certificate is refused, {cause.verify_message or cause.reason}"
-            return Failure(f"{request} failed: {words}", transient=False)
+            return Failure(f"{request} failed: {words}", transient=False, sent=False)
     if isinstance(error, requests.exceptions.InvalidHeader | requests.exceptions.InvalidURL):
-        return Failure(f"{request} failed: {type(error).__name__}", transient=False)
-    words = next(filter(None, map(_words, reversed(causes))), type(error).__name__)
-    return Failure(f"{request} failed: {words}")
+        return Failure(f"{request} failed: {type(error).__name__}", transient=False, sent=False)
+    words = next(filter(None, map(_words, causes)), type(error).__name__)
+    sent = not any(isinstance(cause, _NO_CONNECTION) for cause in causes)
+    return Failure(f"{request} failed: {words}", sent=sent)
 
 
 def _words(error: BaseException) -> str | None:
     """Chosen by type: texts of other libraries may quote headers."""
     match error:
+        case urllib3.exceptions.NewConnectionError():
+            return None  # a kind of ConnectTimeoutError, which it is not: its cause says why
         case requests.ConnectTimeout() | urllib3.exceptions.ConnectTimeoutError():
             return "no connection in time"
         case requests.Timeout() | urllib3.exceptions.ReadTimeoutError() | TimeoutError():
@@ -89,7 +98,7 @@ def _words(error: BaseException) -> str | None:
             return f"what answers does not speak HTTP ({type(error).__name__})"
         case ssl.SSLError():
             return f"TLS: {error.reason or 'handshake failed'}"
-        case socket.gaierror() | OSError(strerror=str()):
+        case OSError(strerror=str()):
             return str(error.strerror)
     return None
 

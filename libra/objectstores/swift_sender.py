@@ -43,9 +43,7 @@ class Sender:
         self._thread.join(deadline.remaining_seconds)
         self._raise_error()
         if self._thread.is_alive():
-            raise ObjectStoreError(
-                f"cannot store: all together took longer than {deadline.after.total_seconds():g} s"
-            )
+            raise ObjectStoreError(f"cannot store: {deadline.words}")
 
     def __enter__(self) -> Self:
         return self

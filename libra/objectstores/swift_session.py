@@ -33,11 +33,11 @@ class Target:
 
 
 class RequestFailed(ObjectStoreError):
-    """A request failed for good."""
+    """A request failed for good; `doubtful` where the store may have done it all the same."""
 
-    def __init__(self, text: str, failure: Failure) -> None:
-        super().__init__(text, failure.status)
-        self.failure = failure
+    def __init__(self, text: str, status: int | None, *, doubtful: bool) -> None:
+        super().__init__(text, status)
+        self.doubtful = doubtful
 
 
 class SwiftSession:
@@ -128,7 +128,7 @@ class SwiftSession:
             words = (
                 f"{request} was answered without the object's checksum; is it a Swift storage URL?"
             )
-            raise RequestFailed(f"cannot store: {words}", Failure(words, transient=False))
+            raise RequestFailed(f"cannot store: {words}", None, doubtful=True)
 
     def _make_container(self, container: str) -> None:
         def call(http: _Http) -> None:
@@ -137,14 +137,14 @@ class SwiftSession:
         self._request(f"PUT {container}", call)
 
     def _request(self, request: str, call: Callable[[_Http], T]) -> T:
-        failures = 0
+        failures: list[Failure] = []
         while True:
             outcome = self._try(request, call)
             if not isinstance(outcome, Failure):
                 return outcome
-            failures += 1
+            failures.append(outcome)
             self._connection.close()
-            self._wait_or_give_up(outcome, failures)
+            self._wait_or_give_up(failures)
 
     def _try(self, request: str, call: Callable[[_Http], T]) -> T | Failure:
         """The result, or why there is none. Foreign errors end here: their chain may hold the token."""
@@ -161,21 +161,25 @@ class SwiftSession:
         return failure
 
     def _out_of_time(self, request: str) -> Failure:
-        seconds = self._deadline.after.total_seconds()
-        words = f"{request} was given up, all together took longer than {seconds:g} s"
-        return Failure(words, transient=False)
+        return Failure(f"{request} was given up, {self._deadline.words}", transient=False)
 
-    def _wait_or_give_up(self, failure: Failure, failures: int) -> None:
-        delay = self._policy.delay_seconds(failures, failure.retry_after_seconds)
-        tries = f" (tried {failures} times)" if failures > 1 else ""
+    def _wait_or_give_up(self, failures: list[Failure]) -> None:
+        last, count = failures[-1], len(failures)
+        delay = self._policy.delay_seconds(count, last.retry_after_seconds)
         if (
-            not failure.transient
-            or failures >= self._policy.attempts
-            or delay >= self._deadline.remaining_seconds
+            last.transient
+            and count < self._policy.attempts
+            and delay < self._deadline.remaining_seconds
         ):
-            raise RequestFailed(f"cannot store: {failure.words}{tries}", failure)
-        log.warning("trying again", action="store", error=failure.words, delay_seconds=delay)
-        self._stopped.wait(delay)
+            log.warning("trying again", action="store", error=last.words, delay_seconds=delay)
+            self._stopped.wait(delay)
+            return
+        tries = f" (tried {count} times)" if count > 1 else ""
+        raise RequestFailed(
+            f"cannot store: {last.words}{tries}",
+            last.status,
+            doubtful=any(failure.may_have_worked for failure in failures),
+        )
 
 
 class _Body:

@@ -72,7 +72,7 @@ class Upload:
         try:
             session.put_object(self._container, self._name, data)
         except RequestFailed as error:
-            self._may_be_whole = error.failure.may_have_worked
+            self._may_be_whole = error.doubtful
             raise
 
     def _send_segment(self, session: SwiftSession, data: memoryview) -> None:
@@ -101,7 +101,7 @@ class Upload:
         try:
             session.put_manifest(self._container, self._name, top.render(), top.etag)
         except RequestFailed as error:
-            self._may_be_whole = error.failure.may_have_worked
+            self._may_be_whole = error.doubtful
             if error.status == 422:
                 text = f"{error}; has this Swift static large objects (SLO)?"
                 raise ObjectStoreError(text, error.status) from None

@@ -11,13 +11,18 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+import pytest
+
+from tests.support.ports import LOOPBACK, free_ports
 
 BIN = Path(sys.executable).parent
 SERVERS = ("object", "container", "account", "proxy")
@@ -73,6 +78,9 @@ def filter_factory(settings, file, **_):
                 eventlet.sleep(fault["delay"])  # time.sleep would stop the whole proxy
             if not fault or not fault.get("status"):
                 return app(environ, start)
+            if fault.get("late"):  # done, and then denied
+                for _ in app(environ, lambda *_: None):
+                    pass
             body = fault.get("body", "").encode()
             headers = [("Content-Length", str(len(body))), *fault.get("headers", {}).items()]
             start("%d %s" % (fault["status"], fault.get("reason", "Injected")), headers)
@@ -80,6 +88,8 @@ def filter_factory(settings, file, **_):
         return call
     return make
 '''
+
+_FRONT = "catch_errors gatekeeper healthcheck fault proxy-logging cache bulk tempauth"
 
 _CACHE_FILTER = '''
 """WSGI filter: what memcached is in production, for this lab's single proxy process."""
@@ -133,7 +143,7 @@ log_level = INFO
 
 _PROXY = """
 [pipeline:main]
-pipeline = catch_errors gatekeeper healthcheck fault proxy-logging cache bulk tempauth {slo} dlo container_quotas proxy-server
+pipeline = {pipeline}
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
@@ -203,7 +213,7 @@ max_file_size = {max_file_size}
 class SwiftLab:
     """One Swift cluster below `directory`, with `devices` disks and as many replicas.
 
-    `token_life` in seconds; `slo` False leaves static large objects out; `tls` is a pair of PEM files (certificate, key).
+    `token_life` in seconds; `slo` False leaves static large objects out; `tls` is certificate and key as PEM files.
     """
 
     user, key = "test:tester", "testing"
@@ -227,7 +237,7 @@ class SwiftLab:
             "token_life": token_life,
             "node_timeout": node_timeout,
             "max_file_size": max_file_size,
-            "slo": "slo" if slo else "",
+            "pipeline": f"{_FRONT} {'slo' if slo else ''} dlo container_quotas proxy-server",
         }
         self._tls = tls
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -246,7 +256,8 @@ class SwiftLab:
             for number in range(1, self._device_count + 1):
                 (self._devices / kind / f"d{number}").mkdir(parents=True)
                 self.disk(kind, number, mounted=True)
-        self.port = dict(zip(SERVERS, _free_ports(len(SERVERS)), strict=True))
+        # Swift refuses port 0, and rings hold ports: all of them are picked before the first server starts.
+        self.port = dict(zip(SERVERS, free_ports(len(SERVERS)), strict=True))
         self._write_configuration()
         rings = [str(BIN / "python"), "-W", "ignore", "-c", _RINGS, str(self._etc)]
         subprocess.run(
@@ -290,7 +301,7 @@ class SwiftLab:
     def storage_url(self) -> str:
         """What a message names as its endpoint."""
         scheme = "https" if self._tls else "http"
-        return f"{scheme}://127.0.0.1:{self.port['proxy']}/v1/AUTH_test"
+        return f"{scheme}://{LOOPBACK}:{self.port['proxy']}/v1/AUTH_test"
 
     def token(self, user: str = user, key: str = key) -> str:
         """A token for the account `test`."""
@@ -321,6 +332,8 @@ class SwiftLab:
 
     def start_server(self, server: str) -> None:
         """Start one of `SERVERS`, also again after it was killed."""
+        if server in self._processes:
+            self._processes[server].wait(5)
         with (self._directory / f"{server}.log").open("ab") as log:
             self._processes[server] = subprocess.Popen(
                 [
@@ -370,6 +383,7 @@ class SwiftLab:
     def fault(self, **fault: Any) -> None:
         """Answer requests that match: match="PUT /v1/.*", status=, reason=, body=, headers=, delay=, count=, skip=.
 
+        With late=True Swift does what was asked, and only its answer is replaced.
         Without arguments: no faults any more.
         """
         path = self._etc / "faults.json"
@@ -387,7 +401,7 @@ class SwiftLab:
         kind = http.client.HTTPConnection
         if self._tls and server == "proxy":
             kind = _UncheckedHTTPSConnection
-        connection = kind("127.0.0.1", self.port[server], timeout=20)
+        connection = kind(LOOPBACK, self.port[server], timeout=20)
         try:
             connection.request(method, path, body or None, headers)
             response = connection.getresponse()
@@ -433,12 +447,33 @@ class _UncheckedHTTPSConnection(http.client.HTTPSConnection):
         super().__init__(host, port, timeout=timeout, context=context)
 
 
-def _free_ports(count: int) -> list[int]:
-    """Swift refuses port 0, and rings hold ports: pick them all before the first server starts."""
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+@pytest.fixture(scope="session")
+def swift_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SwiftLab]:
+    """One for the whole run, with small limits (16 MiB an object), so that they are cheap to reach."""
+    need_swift()
+    with SwiftLab(tmp_path_factory.mktemp("swift")) as lab:
+        yield lab
+
+
+@pytest.fixture
+def swift(swift_cluster: SwiftLab) -> Iterator[SwiftLab]:
+    """The shared cluster, without the faults of other tests."""
+    swift_cluster.fault()
+    yield swift_cluster
+    swift_cluster.fault()
+
+
+@pytest.fixture
+def container() -> str:
+    """A name that no other test uses."""
+    return f"logs-{uuid.uuid4().hex[:12]}"
+
+
+def need_swift() -> None:
+    """Skips the test where Swift is missing, but fails where CI is set."""
+    reason = SwiftLab.missing()
+    if reason is None:
+        return
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)

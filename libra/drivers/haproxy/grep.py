@@ -128,7 +128,7 @@ class _Feeder(threading.Thread):
         except DriverError as error:
             self.error = error
         except OSError as error:
-            self.error = DriverError(f"cannot read the access log: {error.strerror}")
+            self.error = DriverError(f"cannot read the access log: {error}")
         finally:
             with suppress(OSError):
                 self._sink.close()

@@ -1,7 +1,6 @@
 """Log files as blocks of whole lines, in bounded memory."""
 
 import os
-import zlib
 from collections.abc import Iterable, Iterator
 
 from libra.drivers.haproxy.logfiles import LogFile
@@ -15,7 +14,7 @@ def read_blocks(file: LogFile) -> Iterator[bytes]:
     """A file's whole lines; raises `DriverError` where it cannot be read to the end."""
     try:
         yield from whole_lines(_decompress(file) if file.compressed else _read(file))
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError) as error:
         raise DriverError(f"cannot read the access log {file.path}: {error}") from error
 
 
@@ -49,8 +48,11 @@ def _read(file: LogFile) -> Iterator[bytes]:
 
 
 def _decompress(file: LogFile) -> Iterator[bytes]:
-    from isal import igzip
+    from isal import igzip, isal_zlib
 
     with os.fdopen(os.dup(file.fd), "rb") as raw, igzip.IGzipFile(fileobj=raw) as source:
-        while chunk := source.read(BLOCK_BYTES):
-            yield chunk
+        try:
+            while chunk := source.read(BLOCK_BYTES):
+                yield chunk
+        except isal_zlib.error as error:
+            raise OSError(str(error)) from error
