@@ -5,8 +5,13 @@ import re
 MOST = 3  # alerts in one sentence
 LONGEST = 400  # characters of it
 _ALERT = re.compile(r"\[ALERT\]\s+\(\d+\) : (.*)")
-_PLACE = re.compile(r"\[[^][\s]*:(\d+)\]")
-_NOISE = re.compile(r"(config : )?(Error\(s\) found|Fatal errors found|\[[^]]*main\(\)\] )")
+_PLACE = re.compile(r"(parsing|Binding) \[[^][\s]*:(\d+)\](?: :)?")
+# what HAProxy adds after it has said what is wrong
+_NOISE = re.compile(
+    r"(config : )?Error\(s\) found|(config : )?Fatal errors found|exit-on-failure: |Current worker "
+    r"|(\[[^]]*main\(\)\] )?Some protocols failed"
+)
+_PREFIX = re.compile(r"^(config : |\[[^]]*main\(\)\] )")
 _SECRET = re.compile(
     r"\b(?:insecure-password|password|auth|authorization|token|secret)\s+(\S{3,})", re.IGNORECASE
 )
@@ -23,8 +28,7 @@ def explain(log: str, configuration: str = "") -> str:
 
 
 def _plain(alert: str) -> str:
-    text = _PLACE.sub(r"line \1", alert.removeprefix("config : "))
-    return re.sub(r"^parsing (line \d+) : ", r"\1: ", text)
+    return _PLACE.sub(r"line \2:", _PREFIX.sub("", alert))
 
 
 def _masked(text: str, configuration: str) -> str:

@@ -39,14 +39,17 @@ class Bind:
         return f"{where} port {self.port}"
 
 
-def parse_binds(text: str) -> frozenset[Bind]:
-    """What a configuration of libra's listens on; disabled sections do not."""
+def parse_binds(text: str, *, disabled: bool = False) -> frozenset[Bind]:
+    """What a configuration of libra's listens on; disabled sections do not.
+
+    `disabled`: those too, for one that was disabled at runtime keeps its port.
+    """
     binds: set[Bind] = set()
     section: set[Bind] = set()
     for line in text.splitlines():
         if _SECTION.match(line):
             section = set()
-        elif line.strip() == "disabled":
+        elif line.strip() == "disabled" and not disabled:
             binds -= section
         elif match := _BIND.match(line):
             bind = Bind(_host(match[1]), int(match[2]), both="v4v6" in match[3].split())
@@ -63,14 +66,15 @@ def ensure_free(wanted: Iterable[Bind], held: Iterable[Bind]) -> None:
     """Raises `DriverError` for the first that cannot be had; what `held` overlaps is HAProxy's own already."""
     ours = frozenset(held)
     for bind in sorted(wanted):
-        if any(_overlap(bind, other) for other in ours):
+        if any(overlap(bind, other) for other in ours):
             continue
         why = _why_taken(bind)
         if why:
             raise DriverError(f"cannot listen on {bind}: {why}")
 
 
-def _overlap(one: Bind, other: Bind) -> bool:
+def overlap(one: Bind, other: Bind) -> bool:
+    """Whether one process could not have both beside another that has one of them."""
     same_host = one.host == other.host or one.host in _ANY or other.host in _ANY
     return one.port == other.port and same_host
 
@@ -113,7 +117,7 @@ def _probe(bind: Bind) -> int:
 def _is_listening(bind: Bind) -> bool:
     """Whether anybody listens there, from the kernel's tables, which everybody may read."""
     listening = {entry for table in _TABLES for entry in _load_listening(table)}
-    return any(_overlap(bind, other) for other in listening)
+    return any(overlap(bind, other) for other in listening)
 
 
 def _load_listening(table: Path) -> set[Bind]:

@@ -1,0 +1,233 @@
+"""Reloads of a real HAProxy: nothing is lost, nothing is left behind, and a failure changes nothing."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from libra.errors import ConfigurationRejected, DriverError, ReloadFailed
+from libra.model.listener import Listener, Protocol
+from libra.model.loadbalancer import Desired, LoadBalancer
+from libra.model.pool import Member, Pool
+from tests.support.desired import build_desired
+from tests.support.haproxy import (
+    DrivenHAProxy,
+    haproxy,
+    haproxy_binary,
+    is_running,
+    socket_directory,
+)
+from tests.support.load import Load
+from tests.support.ports import LOOPBACK, free_port, free_ports, wait_until
+from tests.support.web import EchoServer, WebServer, get
+
+__all__ = ["haproxy", "haproxy_binary", "socket_directory"]
+
+
+def build_both(web: int, echo: int, web_port: int, echo_port: int, weight: int) -> Desired:
+    """An HTTP and a TCP load balancer; another weight is another configuration."""
+    http = build_desired(web, listen=web_port).loadbalancers[0]
+    member = Member(id="e", address=LOOPBACK, port=echo, weight=weight)
+    tcp = Listener(
+        id="echo",
+        protocol=Protocol.TCP,
+        port=echo_port,
+        bind_address=LOOPBACK,
+        pool=Pool(id="echo", members=(member,)),
+    )
+    return Desired(loadbalancers=(http, LoadBalancer(id="echo", listeners=(tcp,))))
+
+
+def any_address(desired: Desired) -> Desired:
+    """The same, listening on every address."""
+    (loadbalancer,) = desired.loadbalancers
+    (listener,) = loadbalancer.listeners
+    listener = replace(listener, bind_address=None)
+    return Desired(loadbalancers=(replace(loadbalancer, listeners=(listener,)),))
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[None]:
+    """Another program, which has the port."""
+    with socket.create_server((host, port)):
+        yield
+
+
+@pytest.mark.load
+def test_reloads_under_load_lose_nothing(haproxy: DrivenHAProxy) -> None:
+    web_port, echo_port = free_ports(2)
+    with WebServer("one") as one, EchoServer("echo") as echo:
+
+        def desired(weight: int) -> Desired:
+            return build_both(one.port, echo.port, web_port, echo_port, weight)
+
+        haproxy.driver.apply(desired(1))
+        with Load(web_port, tcp=2, tcp_port=echo_port) as load:
+            for weight in range(2, 22):
+                before = load.total
+                haproxy.driver.apply(desired(weight))
+                wait_until(lambda before=before: load.total > before + 20)
+        assert load.failures == []
+        assert set(load.counts) == {"keep-alive", "idle", "short", "tcp"}
+        assert haproxy.master.show_processes().master.reloads == 20
+
+
+def test_a_hundred_reloads_leave_nothing_behind(haproxy: DrivenHAProxy) -> None:
+    port = free_port()
+    haproxy.driver.apply(build_desired(1, listen=port))
+    pids = {haproxy.pid()}
+    for number in range(2, 102):
+        haproxy.driver.apply(build_desired(number, listen=port))
+        pids.add(haproxy.pid())
+    assert len(pids) == 101
+    wait_until(lambda: sum(map(is_running, pids)) == 1)
+    assert haproxy.master.show_processes().old_workers == ()
+
+
+def test_a_long_connection_ends_in_the_old_process(haproxy: DrivenHAProxy) -> None:
+    web_port, echo_port = free_ports(2)
+    with WebServer("one") as one, EchoServer("echo") as echo:
+        haproxy.driver.apply(build_both(one.port, echo.port, web_port, echo_port, 1))
+        with socket.create_connection((LOOPBACK, echo_port)) as client:
+            assert client.recv(100) == b"echo\n"
+            old = haproxy.pid()
+            haproxy.driver.apply(build_both(one.port, echo.port, web_port, echo_port, 2))
+            processes = haproxy.master.show_processes()
+            assert [worker.pid for worker in processes.old_workers] == [old]
+            client.sendall(b"still here")
+            assert client.recv(100) == b"still here"
+        wait_until(lambda: not is_running(old))
+
+
+def test_a_rejected_configuration_changes_nothing(
+    haproxy: DrivenHAProxy, socket_directory: Path
+) -> None:
+    port = free_port()
+    with WebServer("one") as one:
+        haproxy.driver.apply(build_desired(one.port, listen=port))
+        text, pid = haproxy.text(), haproxy.pid()
+        binary = haproxy.settings.haproxy.binary
+        assert binary is not None
+        wrong = DrivenHAProxy(
+            binary,
+            haproxy.directory,
+            socket_directory,
+            extra_defaults=["bogus"],
+        )
+        with pytest.raises(ConfigurationRejected) as caught:
+            wrong.driver.apply(build_desired(one.port, listen=port))
+        assert "unknown keyword 'bogus' in 'defaults' section" in str(caught.value)
+        assert "candidate" not in str(caught.value)
+        assert (haproxy.text(), haproxy.pid()) == (text, pid)
+        assert "bogus" in (haproxy.directory / "haproxy.cfg.rejected").read_text()
+        assert get(port) == (200, "one")
+        haproxy.driver.apply(build_desired(one.port, listen=port))
+        assert haproxy.pid() == pid
+
+
+def test_a_failed_reload_goes_back(haproxy: DrivenHAProxy) -> None:
+    """The port is ours on one address, so only HAProxy itself finds out that it cannot have it on all."""
+    port = free_port()
+    with WebServer("one") as one, listening("127.0.0.2", port):
+        haproxy.driver.apply(build_desired(one.port, listen=port))
+        text, pid = haproxy.text(), haproxy.pid()
+        with pytest.raises(ReloadFailed, match=r"^cannot reload HAProxy: .*cannot bind socket"):
+            haproxy.driver.apply(any_address(build_desired(one.port, listen=port)))
+        assert (haproxy.text(), haproxy.pid()) == (text, pid)
+        assert get(port) == (200, "one")
+    with WebServer("two") as two:
+        haproxy.driver.apply(build_desired(two.port, listen=port))
+        assert haproxy.pid() != pid
+        assert get(port) == (200, "two")
+
+
+def test_a_new_process_that_ends_at_once_goes_back(
+    haproxy: DrivenHAProxy, socket_directory: Path
+) -> None:
+    """HAProxy's master gives up then, the old process with it: it has to be started again."""
+    port = free_port()
+    with WebServer("one") as one:
+        haproxy.driver.apply(build_desired(one.port, listen=port))
+        text = haproxy.text()
+        binary = haproxy.settings.haproxy.binary
+        assert binary is not None
+        mortal = DrivenHAProxy(
+            binary, haproxy.directory, socket_directory, extra_global=["chroot /no/such/directory"]
+        )
+        with pytest.raises(
+            DriverError, match=r"^cannot reload HAProxy: Cannot chroot\(/no/such/directory\)"
+        ):
+            mortal.driver.apply(build_desired(one.port, listen=port))
+        assert haproxy.text() == text
+        assert get(port) == (200, "one")
+
+
+def test_a_taken_port_is_told_and_nothing_is_touched(haproxy: DrivenHAProxy) -> None:
+    port, other = free_ports(2)
+    with WebServer("one") as one, listening(LOOPBACK, other):
+        desired = build_desired(one.port, listen=other)
+        sentence = f"^cannot listen on 127.0.0.1 port {other}: another program has it$"
+        with pytest.raises(DriverError, match=sentence):
+            haproxy.driver.apply(desired)
+        assert not haproxy.config_file.exists()
+        haproxy.driver.apply(build_desired(one.port, listen=port))
+        text, pid = haproxy.text(), haproxy.pid()
+        with pytest.raises(DriverError, match=sentence):
+            haproxy.driver.apply(desired)
+        assert (haproxy.text(), haproxy.pid()) == (text, pid)
+    haproxy.driver.apply(desired)
+
+
+def test_a_port_shared_by_reuseport_is_told(haproxy: DrivenHAProxy) -> None:
+    """Without the question beforehand both would take connections, and nobody would say a word."""
+    port = free_port()
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        other.bind((LOOPBACK, port))
+        other.listen()
+        with pytest.raises(DriverError, match="another program has it"):
+            haproxy.driver.apply(build_desired(1, listen=port))
+
+
+def test_an_address_of_another_host_is_told(haproxy: DrivenHAProxy) -> None:
+    desired = build_desired(1, listen=free_port())
+    (loadbalancer,) = desired.loadbalancers
+    (listener,) = loadbalancer.listeners
+    listener = replace(listener, bind_address="192.0.2.1")
+    with pytest.raises(DriverError, match=r"192\.0\.2\.1 port .*: this host has no such address"):
+        haproxy.driver.apply(Desired(loadbalancers=(replace(loadbalancer, listeners=(listener,)),)))
+
+
+def test_ports_move_back_and_forth(haproxy: DrivenHAProxy) -> None:
+    """What the old process is just letting go is nobody else's."""
+    ports = free_ports(2)
+    for number in range(12):
+        haproxy.driver.apply(build_desired(1, listen=ports[number % 2]))
+    haproxy.driver.apply(any_address(build_desired(1, listen=ports[0])))
+    haproxy.driver.apply(build_desired(1, listen=ports[0]))
+
+
+def test_statistics_are_answered_while_reloads_go_on(haproxy: DrivenHAProxy) -> None:
+    desired = build_desired(1, listen=free_port())
+    haproxy.driver.apply(desired)
+    failures: list[BaseException] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            try:
+                assert len(haproxy.driver.statistics(desired)) == 1
+            except BaseException as error:  # noqa: BLE001 - the test reports it
+                failures.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    for number in range(2, 12):
+        haproxy.driver.apply(build_desired(number, listen=free_port()))
+    stop.set()
+    thread.join()
+    assert failures == []
