@@ -11,7 +11,10 @@ from tests.support.jobservers import JobLab, run_lab, submitting, working
 from tests.support.ports import wait_until
 
 LONG = 10.0
-SHORT = 0.3
+SHORT = 1.0
+"""Long enough for a busy machine to accept a job."""
+MOMENT = 0.2
+"""For what should not come at all."""
 
 
 @pytest.fixture(params=["memory", "embedded", "gearmand"])
@@ -49,15 +52,13 @@ def test_a_job_goes_to_its_function_only(lab: JobLab) -> None:
     submission = submitting(lab.client(), "w2", b"for w2")
     job = take(second)
     assert job.payload == b"for w2"
-    assert first.take(SHORT) is None
+    assert first.take(MOMENT) is None
     job.complete(b"")
     assert submission.reply() == b""
 
 
 def test_a_job_that_nobody_takes_passes_its_deadline(lab: JobLab) -> None:
-    with pytest.raises(
-        JobDeadlinePassed, match=r"cannot get a reply to a job for 'w1' within 0\.3 s"
-    ):
+    with pytest.raises(JobDeadlinePassed, match=r"cannot get a reply to a job for 'w1' within 1 s"):
         lab.client().submit("w1", b"", timeout=SHORT)
 
 
@@ -160,7 +161,7 @@ def test_a_drained_source_takes_nothing_but_answers_what_it_holds(lab: JobLab) -
     job = take(source)
     source.drain()
     waiting = submitting(client, "w1", b"waiting")
-    assert source.take(SHORT) is None
+    assert source.take(MOMENT) is None
     job.complete(b"answered")
     assert held.reply() == b"answered"
     other = lab.source("w1")
@@ -174,7 +175,7 @@ def test_jobs_fetched_ahead_are_not_lost_when_the_source_drains_and_closes(lab: 
     submissions = [submitting(client, "w1", b"%d" % number) for number in range(8)]
     job = take(source)
     source.drain()
-    assert source.take(SHORT) is None
+    assert source.take(MOMENT) is None
     job.complete(job.payload)
     source.close()
     with working(lab.source("w1")):

@@ -14,9 +14,10 @@ from libra.errors import JobFailed, JobServerUnavailable
 from libra.jobs.embedded import EmbeddedJobServer
 from libra.jobs.gearman import GearmanJobClient, GearmanJobSource
 from libra.jobs.gearman.peer import Peer
-from tests.support.gearmand import find_gearman, read_admin
+from tests.support.gearmand import read_admin
 from tests.support.jobservers import await_registered, settings_for, submitting, working
 from tests.support.ports import LOOPBACK, wait_until
+from tests.support.programs import find_program
 from tests.support.rawgearman import dial, read_packet, request, take_raw
 
 LONG = 20.0
@@ -70,7 +71,16 @@ def ensure_serves(closing: ExitStack, server: EmbeddedJobServer) -> None:
 def test_gearman_program_as_client(server: EmbeddedJobServer, closing: ExitStack) -> None:
     with working(open_source(closing, server), lambda job: job.complete(job.payload.upper())):
         run = subprocess.run(
-            [find_gearman(), "-h", LOOPBACK, "-p", str(server.port), "-f", "w1", "hello"],
+            [
+                find_program("gearman", package="gearman-tools"),
+                "-h",
+                LOOPBACK,
+                "-p",
+                str(server.port),
+                "-f",
+                "w1",
+                "hello",
+            ],
             capture_output=True,
             timeout=30,
             check=True,
@@ -79,7 +89,16 @@ def test_gearman_program_as_client(server: EmbeddedJobServer, closing: ExitStack
 
 
 def test_gearman_program_as_worker(server: EmbeddedJobServer, closing: ExitStack) -> None:
-    program = [find_gearman(), "-h", LOOPBACK, "-p", str(server.port), "-w", "-f", "w2"]
+    program = [
+        find_program("gearman", package="gearman-tools"),
+        "-h",
+        LOOPBACK,
+        "-p",
+        str(server.port),
+        "-w",
+        "-f",
+        "w2",
+    ]
     with subprocess.Popen([*program, "--", "tr", "a-z", "A-Z"]) as worker:
         client = open_client(closing, server)
         assert client.submit("w2", b"hello", timeout=LONG) == b"HELLO"
@@ -99,9 +118,9 @@ def test_gearadmin(
     server: EmbeddedJobServer, closing: ExitStack, option: str, answer: bytes
 ) -> None:
     open_source(closing, server)
-    find_gearman()  # gearadmin comes in the same package
+    program = find_program("gearadmin", package="gearman-tools")
     run = subprocess.run(
-        ["gearadmin", "-h", LOOPBACK, "-p", str(server.port), option],
+        [program, "-h", LOOPBACK, "-p", str(server.port), option],
         capture_output=True,
         timeout=30,
         check=True,

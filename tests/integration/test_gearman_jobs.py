@@ -15,9 +15,10 @@ from libra.errors import Invalid, JobDeadlinePassed, JobFailed
 from libra.jobs.base import TakenJob
 from libra.jobs.gearman import GearmanJobClient, GearmanJobSource
 from libra.jobs.gearman.wire import Wire, WireError
-from tests.support.gearmand import Gearmand, find_gearman, read_admin
+from tests.support.gearmand import Gearmand, read_admin
 from tests.support.jobservers import await_registered, settings_for, submitting, working
 from tests.support.ports import LOOPBACK, wait_until
+from tests.support.programs import find_program
 from tests.support.rawgearman import dial, request, take_raw
 
 LONG = 20.0
@@ -115,7 +116,7 @@ def test_a_deadline_tells_whether_a_worker_has_begun(
 def test_giving_up_empties_the_queue(gearmand: Gearmand, client: GearmanJobClient) -> None:
     for _ in range(3):
         with pytest.raises(JobDeadlinePassed):
-            client.submit("w2", b"", timeout=0.1)
+            client.submit("w2", b"", timeout=1.0)
     later = GearmanJobSource(settings_for(gearmand.port), "w2")
     assert later.take(0.2) is None
     assert read_admin(gearmand.port, "status")[b"w2"][:2] == [b"0", b"0"]
@@ -167,7 +168,16 @@ def test_the_gearman_program_gets_a_reply_from_our_source(
 ) -> None:
     with working(source, lambda job: job.complete(job.payload.upper())):
         run = subprocess.run(
-            [find_gearman(), "-h", LOOPBACK, "-p", str(gearmand.port), "-f", "w1", "hello"],
+            [
+                find_program("gearman", package="gearman-tools"),
+                "-h",
+                LOOPBACK,
+                "-p",
+                str(gearmand.port),
+                "-f",
+                "w1",
+                "hello",
+            ],
             capture_output=True,
             timeout=30,
             check=True,

@@ -18,7 +18,7 @@ from tests.support.jobservers import (
     working,
 )
 from tests.support.ports import LOOPBACK, free_port, wait_until
-from tests.support.rawgearman import response
+from tests.support.rawgearman import await_request, response
 from tests.support.tcpfault import TcpFault, black_hole
 
 LONG = 10.0
@@ -314,15 +314,15 @@ def test_a_late_word_on_the_job_before_is_not_taken_for_the_next(closing: ExitSt
     def answer_two() -> None:
         sock, _ = listener.accept()
         with sock:
-            sock.recv(1000)
+            await_request(sock, constants.SUBMIT_JOB)
             sock.sendall(response(constants.JOB_CREATED, b"H:1"))
             sock.sendall(response(constants.WORK_COMPLETE, b"H:1", b"first"))
-            sock.recv(1000)
+            await_request(sock, constants.SUBMIT_JOB)
             sock.sendall(response(constants.JOB_CREATED, b"H:2"))
             sock.sendall(response(constants.WORK_FAIL, b"H:1"))
             sock.sendall(response(constants.WORK_COMPLETE, b"H:1", b"late"))
             sock.sendall(response(constants.WORK_COMPLETE, b"H:2", b"second"))
-            sock.recv(1000)
+            sock.recv(1)
 
     answering = threading.Thread(target=answer_two, daemon=True)
     answering.start()

@@ -1,11 +1,10 @@
 """A certificate authority for tests, with openssl."""
 
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from tests.support.programs import find_program
 
 CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
 
@@ -23,8 +22,7 @@ class Authority:
     """Signs certificates; `ca` is what the other side must know."""
 
     def __init__(self, directory: Path, name: str = "test-ca") -> None:
-        if shutil.which("openssl") is None:
-            pytest.skip("openssl is not installed")
+        find_program("openssl", package="openssl")
         self._directory = directory / name
         self._directory.mkdir()
         self.ca = self._directory / "ca.pem"

@@ -1,7 +1,6 @@
 """A real gearmand on a free port, which can be killed, frozen and started again."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -10,23 +9,11 @@ import time
 from types import TracebackType
 from typing import Self
 
-import pytest
-
 from tests.support.ports import LOOPBACK, accepts, free_port
+from tests.support.programs import find_program
 
 START_SECONDS = 10.0
 STOP_SECONDS = 5.0
-
-
-def find_gearmand() -> str:
-    """Path of the program; skips the test where it is missing, but fails where CI is set."""
-    path = shutil.which("gearmand", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-    if path is None:
-        reason = "gearmand is not installed (Debian: gearman-job-server)"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return path
 
 
 class Gearmand:
@@ -35,7 +22,7 @@ class Gearmand:
     host = LOOPBACK
 
     def __init__(self, *arguments: str, port: int | None = None) -> None:
-        self._program = find_gearmand()
+        self._program = find_program("gearmand", package="gearman-job-server")
         self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
         self._directory = tempfile.TemporaryDirectory(prefix="lb")
@@ -107,17 +94,6 @@ class Gearmand:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(STOP_SECONDS)
-
-
-def find_gearman() -> str:
-    """Path of the command line client; skips the test where it is missing, but fails where CI is set."""
-    path = shutil.which("gearman")
-    if path is None:
-        reason = "gearman is not installed (Debian: gearman-tools)"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return path
 
 
 def read_admin(port: int, command: str) -> dict[bytes, list[bytes]]:

@@ -33,6 +33,15 @@ def read_packet(sock: socket.socket) -> tuple[int, bytes]:
     return kind, sock.recv(length, socket.MSG_WAITALL) if length else b""
 
 
+def await_request(sock: socket.socket, kind: int) -> bytes:
+    """For servers by hand: read up to the next request of that type; its data."""
+    while True:
+        _magic, got, length = struct.unpack("!4sII", sock.recv(12, socket.MSG_WAITALL))
+        data = sock.recv(length, socket.MSG_WAITALL) if length else b""
+        if got == kind:
+            return data
+
+
 def take_raw(worker: socket.socket, function: bytes) -> bytes:
     """Register, and take one job that waits or comes; its handle."""
     worker.sendall(request(constants.CAN_DO, function) + request(constants.PRE_SLEEP))

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.support.certificates import Authority, Certificate
-from tests.support.haproxy import find_haproxy
 from tests.support.ports import LOOPBACK, free_port, wait_for_port
+from tests.support.programs import find_program
 
 CONFIGURATION = """
 defaults
@@ -37,7 +37,7 @@ def tls_front(
         )
     )
     process = subprocess.Popen(
-        [str(find_haproxy("system")), "-q", "-db", "-f", str(config)],
+        [find_program("haproxy", package="haproxy"), "-q", "-db", "-f", str(config)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
