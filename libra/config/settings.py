@@ -83,6 +83,13 @@ class Supervisor(Enum):
     SYSTEMD = "systemd"
 
 
+class DrainPolicy(Enum):
+    """What happens to connections of a removed node when its drain time is over."""
+
+    CLOSE = "close"
+    KEEP = "keep"
+
+
 class HAProxySettings(Section):
     """The HAProxy that the worker drives."""
 
@@ -114,6 +121,13 @@ class HAProxySettings(Section):
     """Lines added to the section `defaults`."""
     hard_stop_after_seconds: Whole = Field(default=3600, ge=1, le=7 * 24 * 3600)
     """How long an old process may go on serving its connections after a reload."""
+    max_old_processes: Whole = Field(default=10, ge=1, le=100)
+    """How many old processes a series of reloads may leave behind: the next reload waits for one of them to end, 12 s
+    at most; then the oldest is ended."""
+    drain_timeout_seconds: Whole = Field(default=3600, ge=1, le=604800)
+    """How long a node that an UPDATE removed may go on serving its connections."""
+    drain_policy: AnyCase[DrainPolicy] = DrainPolicy.CLOSE
+    """What happens to connections that last longer: close ends them, keep leaves them."""
     reload_timeout_seconds: Seconds = Field(default=30.0, gt=0, le=3600)
     """How long a check, a start or a reload may take."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
+K = TypeVar("K", bound=Hashable)
 A = TypeVar("A")
 B = TypeVar("B")
 
@@ -30,18 +31,20 @@ class Remembered(Generic[A, B]):
         return list(results)
 
 
-class RememberedByKey(Generic[A, B]):
-    """One `Remembered` a key; keys that were not asked for since the last `sweep` are dropped by it."""
+class RememberedByKey(Generic[K, A, B]):
+    """`make(key)(item)` for each item, with a memory a key; `sweep` drops the keys not asked for since the last one."""
 
-    def __init__(self, make: Callable[[A], B]) -> None:
+    def __init__(self, make: Callable[[K], Callable[[A], B]]) -> None:
         self._make = make
-        self._kept: dict[Hashable, Remembered[A, B]] = {}
-        self._used: set[Hashable] = set()
+        self._kept: dict[K, Remembered[A, B]] = {}
+        self._used: set[K] = set()
 
-    def __call__(self, key: Hashable, items: Sequence[A]) -> list[B]:
+    def __call__(self, key: K, items: Sequence[A]) -> list[B]:
         """As `Remembered`, with the memory of that key."""
         self._used.add(key)
-        return self._kept.setdefault(key, Remembered(self._make))(items)
+        if key not in self._kept:
+            self._kept[key] = Remembered(self._make(key))
+        return self._kept[key](items)
 
     def sweep(self) -> None:
         """Forget the keys that are not in use any more."""

@@ -1,5 +1,7 @@
 """Desired state to HAProxy's configuration: a pure function, equal states give equal configurations."""
 
+from collections.abc import Callable, Sequence
+
 from libra.drivers.haproxy.config import (
     Backend,
     Check,
@@ -37,13 +39,26 @@ _STATES = {
 }
 
 
-def build(desired: Desired, options: Options) -> Configuration:
-    """A frontend a listener and a backend a pool, in the order of the message."""
+BuildServers = Callable[[str, Sequence[Member]], Sequence[Server]]
+
+
+def build_servers(_pool_id: str, members: Sequence[Member]) -> list[Server]:
+    """The servers of a pool, in the order of its members."""
+    return [build_server(member) for member in members]
+
+
+def build(
+    desired: Desired, options: Options, servers: BuildServers = build_servers
+) -> Configuration:
+    """A frontend a listener and a backend a pool, in the order of the message.
+
+    `servers` may be given by a caller who remembers what it built before.
+    """
     listeners = [listener for lb in desired.loadbalancers for listener in lb.listeners]
     return Configuration(
         options=options,
         frontends=tuple(_build_frontend(item, disabled=desired.suspended) for item in listeners),
-        backends=tuple(_build_backend(item) for item in listeners),
+        backends=tuple(_build_backend(item, servers) for item in listeners),
     )
 
 
@@ -61,13 +76,13 @@ def _build_frontend(listener: Listener, *, disabled: bool) -> Frontend:
     )
 
 
-def _build_backend(listener: Listener) -> Backend:
+def _build_backend(listener: Listener, servers: BuildServers) -> Backend:
     pool = listener.pool
     return Backend(
         name=backend_name(pool.id),
         mode=_MODES[listener.protocol],
         balance=_BALANCE[pool.algorithm],
-        servers=tuple(build_server(member) for member in pool.members),
+        servers=tuple(servers(pool.id, pool.members)),
         check=_build_check(pool.monitor) if pool.monitor else None,
         cookie=_cookie(pool),
         stick=_persistence(pool) is PersistenceType.SOURCE_IP,

@@ -85,6 +85,8 @@ class Options:
     log_target: str
     version: tuple[int, int]
     hard_stop_after: timedelta
+    max_old_processes: int | None = None
+    server_state_file: str | None = None
     user: str | None = None
     group: str | None = None
     extra_global: tuple[str, ...] = ()

@@ -1,8 +1,8 @@
 """The driver: makes the HAProxy of this host be what is desired."""
 
+import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,28 +10,35 @@ from typing import TYPE_CHECKING
 import structlog
 
 from libra.drivers.base import LoadBalancerDriver, ProxyVersion
+from libra.drivers.haproxy.actions import Action, RuntimeAction
 from libra.drivers.haproxy.binary import Binary
-from libra.drivers.haproxy.build import build
+from libra.drivers.haproxy.diff import diff
+from libra.drivers.haproxy.features import FeatureProbe
 from libra.drivers.haproxy.install import ConfigurationFile
+from libra.drivers.haproxy.leaving import LeavingServers
+from libra.drivers.haproxy.live import SERVERS, LiveConfiguration
 from libra.drivers.haproxy.logs import open_access_log
 from libra.drivers.haproxy.master import MasterSocket
 from libra.drivers.haproxy.names import frontend_name
-from libra.drivers.haproxy.options import build_options
+from libra.drivers.haproxy.options import build_options, server_state_file
 from libra.drivers.haproxy.ports import ensure_free, parse_binds
 from libra.drivers.haproxy.reload import Reloader
-from libra.drivers.haproxy.render import digest_of, render
 from libra.drivers.haproxy.running import (
     Observed,
+    Plan,
     ServingProcess,
     Step,
     observe,
     observe_process,
-    plan_step,
+    plan,
 )
 from libra.drivers.haproxy.runtime import AdminSocket
+from libra.drivers.haproxy.serverstate import EMPTY, render_server_state
 from libra.drivers.haproxy.statistics import StatisticsReader
 from libra.drivers.haproxy.supervisors import create_supervisor
 from libra.drivers.haproxy.waiting import Deadline
+from libra.drivers.haproxy.wanted import Wanted, WantedBuilder
+from libra.durable import replace_file
 from libra.errors import DriverError
 from libra.model.loadbalancer import Desired, LoadBalancer
 from libra.model.statistics import LoadBalancerStatistics
@@ -40,6 +47,7 @@ if TYPE_CHECKING:
     from libra.config.settings import HAProxySettings, Settings
 
 ANSWER = timedelta(seconds=2)  # a process that says nothing for so long hangs
+LOOK_EVERY_SECONDS = 30.0  # how soon a change that somebody made behind our back is undone
 
 log = structlog.get_logger(__name__)
 
@@ -47,14 +55,6 @@ log = structlog.get_logger(__name__)
 def create_driver(settings: "Settings") -> "HAProxyDriver":
     """The entry point. Touches nothing: HAProxy is looked for when it is first needed."""
     return HAProxyDriver(settings.haproxy, settings.worker.state_dir / "haproxy-counters.json")
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The text to run, and its digest."""
-
-    text: str
-    digest: str
 
 
 class HAProxyDriver(LoadBalancerDriver):
@@ -66,6 +66,12 @@ class HAProxyDriver(LoadBalancerDriver):
         self._admin = AdminSocket(settings.admin_socket, ANSWER)
         self._master = MasterSocket(settings.master_socket)
         self._statistics = StatisticsReader(self._admin, self._master, counters)
+        self._leaving = LeavingServers(self._admin)
+        self._live = LiveConfiguration(self._admin, self._leaving)
+        self._features = FeatureProbe(self._admin)
+        self._builder = WantedBuilder()
+        self._applied: Desired | None = None
+        self._looked = time.monotonic()
         self._use(settings)
 
     def _use(self, settings: "HAProxySettings") -> None:
@@ -74,43 +80,41 @@ class HAProxyDriver(LoadBalancerDriver):
         self._binary = Binary(settings.binary, self._timeout)
         self._file = ConfigurationFile(settings.config_file, adopt=settings.adopt)
         self._supervisor = create_supervisor(settings, self._binary, self._admin, self._master)
-        self._reloader = Reloader(self._admin, self._master, self._supervisor, self._timeout)
+        self._reloader = Reloader(
+            self._admin, self._master, self._supervisor, self._timeout, settings.max_old_processes
+        )
+        closes = settings.drain_policy.value == "close"
+        self._leaving.drain = timedelta(seconds=settings.drain_timeout_seconds) if closes else None
 
     def configure(self, settings: "Settings") -> None:
         """Both sockets stay, and with them the counters."""
         self._use(settings.haproxy)
 
     def apply(self, desired: Desired) -> None:
-        """Build, observe, decide, install, bring live; go back where that fails."""
+        """Build, observe, decide, then change what runs or load it anew; go back where that fails."""
         wanted = self._render(desired)
         observed = self._observe()
-        step = plan_step(observed, wanted.digest)
-        if step is Step.NOTHING:
-            return
-        log.info("configuration differs", action=step.value, digest=wanted.digest)
-        self._ensure_can_listen(wanted.text, observed)
-        self._install(wanted, observed)
-        try:
-            self._bring_live(wanted.digest, observed.serving)
-        except DriverError:
-            self._go_back()
-            raise
-        self._file.mark_good()
+        step = self._plan(wanted, observed)
+        if step.step is not Step.NOTHING:
+            self._carry_out(step, wanted, observed)
+            self._file.mark_good()
+        self._applied = desired
 
     def ensure_running(self) -> None:
-        """Where HAProxy ended, start it from the installed file."""
+        """Where HAProxy ended, start it from the installed file; undo what somebody else changed in it."""
         if observe_process(self._admin) is not None:
+            self._look_after()
             return
         installed = self._file.load()
         self._file.ensure_ours(installed)
-        if installed.text is None or installed.digest is None:
+        if installed.text is None or installed.description is None:
             return  # nothing was applied yet
         self._supervisor.settle()
         observed = observe(self._admin, self._master, self._file)
         if observed.serving is not None:
             return
         self._ensure_can_listen(installed.text, observed)
-        self._bring_live(installed.digest, None)
+        self._bring_live(installed.description, None)
         log.warning("HAProxy had ended and runs again", action="start")
 
     def forget(self) -> None:
@@ -141,14 +145,13 @@ class HAProxyDriver(LoadBalancerDriver):
 
     def close(self) -> None:
         """HAProxy serves on."""
+        self._leaving.close()
         self._statistics.close()
 
+    # Looking and deciding.
+
     def _render(self, desired: Desired) -> Wanted:
-        options = build_options(self._settings, self._binary.version())
-        text = render(build(desired, options))
-        digest = digest_of(text)
-        assert digest is not None
-        return Wanted(text, digest)
+        return self._builder.build(desired, build_options(self._settings, self._binary.version()))
 
     def _observe(self) -> Observed:
         """A HAProxy that died may just be about to be started again."""
@@ -158,36 +161,121 @@ class HAProxyDriver(LoadBalancerDriver):
         self._supervisor.settle()
         return observe(self._admin, self._master, self._file)
 
+    def _plan(self, wanted: Wanted, observed: Observed) -> Plan:
+        return plan(observed, wanted.description, self._actions(wanted, observed.serving))
+
+    def _actions(self, wanted: Wanted, serving: ServingProcess | None) -> tuple[Action, ...] | None:
+        if serving is None or not serving.has_structure_of(wanted.description):
+            return None
+        try:
+            running = self._live.look(serving.pid, wanted.configuration)
+        except ValueError as error:
+            log.warning("cannot tell what HAProxy runs", action="look", error=str(error))
+            return None
+        return diff(running, wanted.configuration, self._features.features(serving.version))
+
+    def _look_after(self) -> None:
+        if self._applied is None or time.monotonic() < self._looked + LOOK_EVERY_SECONDS:
+            return
+        self._looked = time.monotonic()
+        self._live.forget()
+        self.apply(self._applied)
+
+    # Carrying out. The file comes first, so that whoever starts HAProxy from now on starts the wanted one.
+
+    def _carry_out(self, step: Plan, wanted: Wanted, observed: Observed) -> None:
+        log.info(
+            "configuration differs",
+            action=step.step.value,
+            changes=len(step.actions),
+            reasons="; ".join(step.reasons),
+        )
+        if observed.serving and observed.serving.has_structure_of(observed.installed.description):
+            self._file.mark_good()
+        if step.step in (Step.CHANGE, Step.INSTALL):
+            self._file.install_unchecked(wanted.text)
+            if self._change(step.actions, wanted, observed.serving):
+                return
+        self._load(wanted, observed)
+
+    def _change(
+        self, actions: tuple[RuntimeAction, ...], wanted: Wanted, serving: ServingProcess | None
+    ) -> bool:
+        """False where HAProxy refused one of them: then it has to load the file."""
+        if serving is None or not actions:
+            return True
+        try:
+            self._live.change(serving.pid, actions, wanted.configuration)
+        except DriverError as error:
+            log.warning("cannot change HAProxy at runtime", action="change", error=str(error))
+            return False
+        return True
+
+    def _load(self, wanted: Wanted, observed: Observed) -> None:
+        self._ensure_can_listen(wanted.text, observed)
+        changed = self._file.load().description != observed.installed.description
+        try:
+            if observed.installed.description != wanted.description:
+                self._file.install(wanted.text, self._binary)
+                changed = True
+            self._bring_live(wanted.description, observed.serving, wanted)
+        except DriverError:
+            if changed:
+                self._go_back()
+            raise
+
     def _ensure_can_listen(self, text: str, observed: Observed) -> None:
         held = observed.held_binds()
         if held is not None:
             ensure_free(parse_binds(text), held)
 
-    def _install(self, wanted: Wanted, observed: Observed) -> None:
-        """The file comes first, so that whoever starts HAProxy from now on starts the wanted one."""
-        if observed.installed.digest == wanted.digest:
-            return
-        if observed.serving and observed.serving.runs(observed.installed.digest):
-            self._file.mark_good()
-        self._file.install(wanted.text, self._binary)
-
-    def _bring_live(self, digest: str, serving: ServingProcess | None) -> None:
-        """Start it or reload it until the process proves that it runs this text."""
+    def _bring_live(
+        self, description: str, serving: ServingProcess | None, wanted: Wanted | None = None
+    ) -> None:
+        """Start it or reload it until a new process proves that it runs this text."""
+        self._live.forget()
+        fresh = None
         if serving is None:
             self._supervisor.start(Deadline(self._timeout))
-            serving = observe_process(self._admin)
-        if serving is not None and serving.runs(digest):
-            return
+            fresh = serving = observe_process(self._admin)
+        if fresh is None or not fresh.started_from(description):
+            fresh = self._reload(description, serving, wanted)
+        if wanted is not None:
+            self._live.loaded(fresh.pid, wanted.configuration)
+
+    def _reload(
+        self, description: str, serving: ServingProcess | None, wanted: Wanted | None
+    ) -> ServingProcess:
         if serving is not None:
             self._statistics.hold()
-        pid = self._reloader.reload(digest, serving).pid
-        log.info("HAProxy reloaded", action="reload", pid=pid, digest=digest)
+        try:
+            self._take_along(wanted)
+            fresh = self._reloader.reload(description, serving)
+        finally:
+            self._save_server_state(EMPTY)  # a start from scratch must not believe it
+        log.info("HAProxy reloaded", action="reload", pid=fresh.pid)
+        return fresh
+
+    def _take_along(self, wanted: Wanted | None) -> None:
+        """The state of checks; without it servers only are checked anew."""
+        with suppress(DriverError):
+            if wanted is not None:
+                observed = self._admin.ask(SERVERS)
+                self._save_server_state(render_server_state(observed, wanted.configuration))
+
+    def _save_server_state(self, text: str) -> None:
+        with suppress(OSError):
+            replace_file(server_state_file(self._settings.config_file), text.encode())
 
     def _go_back(self) -> None:
-        """Install what ran before, and have it running where it does not any more."""
+        """Install what ran before, and load it: what runs now may be half changed."""
+        self._live.forget()
         try:
             last_good = self._file.put_back(keep_untried=self._supervisor.needs_file)
-            if last_good.digest is not None:
-                self._bring_live(last_good.digest, observe_process(self._admin))
+            serving = observe_process(self._admin)
+            if last_good.description is None:
+                return
+            if serving is None or not serving.started_from(last_good.description):
+                self._bring_live(last_good.description, serving)
         except DriverError as error:
             log.error("cannot go back", action="roll back", error=str(error))

@@ -4,6 +4,7 @@ Beside `haproxy.cfg` stand `.candidate` (being checked), `.rejected` (the last o
 `.last-good` (the last one seen running) and `.adopted` (somebody else's, moved away by `haproxy.adopt`).
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -11,17 +12,19 @@ from pathlib import Path
 
 from libra.drivers.haproxy.alerts import explain
 from libra.drivers.haproxy.binary import Binary
-from libra.drivers.haproxy.render import MARK, digest_of
-from libra.durable import remove_file, replace_file, sync_directory
+from libra.drivers.haproxy.render import MARK, description_of
+from libra.durable import remove_file, sync_directory
 from libra.errors import ConfigurationRejected, DriverError
+
+FileKey = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """A file's text, None where there is none. `digest` None means that it is not as libra wrote it."""
+    """A file's text, None where there is none. `description` None means that it is not as libra wrote it."""
 
     text: str | None = None
-    digest: str | None = None
+    description: str | None = None
 
 
 class ConfigurationFile:
@@ -34,6 +37,7 @@ class ConfigurationFile:
         self._rejected = _beside(path, "rejected")
         self._last_good = _beside(path, "last-good")
         self._adopted = _beside(path, "adopted")
+        self._seen: dict[FileKey, Installed] = {}
 
     def load(self) -> Installed:
         """What is installed."""
@@ -42,11 +46,11 @@ class ConfigurationFile:
     def load_last_good(self) -> Installed:
         """What ran last; nothing, where somebody changed it."""
         found = self._load(self._last_good)
-        return found if found.digest else Installed()
+        return found if found.description else Installed()
 
     def ensure_ours(self, installed: Installed) -> None:
         """Refuse a file that somebody else wrote or changed, unless the settings say to adopt it."""
-        if installed.text is None or installed.digest is not None or self._adopt:
+        if installed.text is None or installed.description is not None or self._adopt:
             return
         what = (
             "was changed by hand" if installed.text.startswith(MARK) else "was not written by libra"
@@ -57,11 +61,29 @@ class ConfigurationFile:
 
     def install(self, text: str, binary: Binary) -> None:
         """Put the text in place once HAProxy's own check has passed it; raises `ConfigurationRejected`."""
+        self._write_candidate(text)
+        self._check(text, binary)
+        self._put_in_place()
+
+    def install_unchecked(self, text: str) -> None:
+        """Put in place what differs from a text that runs by nothing but what the running process will judge itself."""
+        self._write_candidate(text)
+        self._put_in_place()
+
+    def check(self, text: str, binary: Binary) -> None:
+        """HAProxy's own check, without an installation; raises `ConfigurationRejected`."""
+        self._write_candidate(text)
+        self._check(text, binary)
+        with self._writing():
+            self._candidate.unlink(missing_ok=True)
+
+    def _write_candidate(self, text: str) -> None:
         self.ensure_ours(self.load())
         with self._writing():
             self.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-            replace_file(self._candidate, text.encode())
-        self._check(text, binary)
+            _write(self._candidate, text.encode())
+
+    def _put_in_place(self) -> None:
         with self._writing():
             self._keep_adopted()
             self._candidate.replace(self.path)
@@ -98,17 +120,23 @@ class ConfigurationFile:
 
     def _keep_adopted(self) -> None:
         installed = self.load()
-        if installed.text is not None and installed.digest is None:
+        if installed.text is not None and installed.description is None:
             _link(self.path, self._adopted)
 
     def _load(self, path: Path) -> Installed:
+        """A file that was read before is not read again: the installed one and what ran last are often the same."""
         try:
-            text = path.read_text(errors="replace")
+            key = _key(path)
+            found = self._seen.get(key)
+            if found is None:
+                text = path.read_text(errors="replace")
+                found = Installed(text, description_of(text))
         except FileNotFoundError:
             return Installed()
         except OSError as error:
             raise DriverError(f"cannot read {path}: {error.strerror}") from error
-        return Installed(text, digest_of(text))
+        self._seen = {**dict(list(self._seen.items())[-1:]), key: found}
+        return found
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -118,8 +146,24 @@ class ConfigurationFile:
             raise DriverError(f"cannot write {self.path}: {error.strerror}") from error
 
 
+def _key(path: Path) -> FileKey:
+    """The times tell a file that was changed in place, the number one that was replaced."""
+    now = path.stat()
+    return now.st_ino, now.st_mtime_ns, now.st_ctime_ns, now.st_size
+
+
 def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(f"{path.name}.{suffix}")
+
+
+def _write(path: Path, data: bytes) -> None:
+    """A new file, its data on disk; its name is made durable by the rename that installs it."""
+    path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _link(source: Path, target: Path) -> None:

@@ -30,9 +30,9 @@ class LeavingServers:
     `drain` is how long their connections may last; after it they are ended, or left where `drain` is None.
     """
 
-    def __init__(self, admin: AdminSocket, drain: timedelta | None) -> None:
+    def __init__(self, admin: AdminSocket, drain: timedelta | None = None) -> None:
+        self.drain = drain
         self._admin = admin
-        self._drain = drain
         self._lock = threading.Lock()
         self._servers: dict[ServerKey, tuple[Server, Deadline | None]] = {}
         self._thread: threading.Thread | None = None
@@ -46,7 +46,7 @@ class LeavingServers:
 
     def add(self, backend: str, server: Server) -> None:
         """A server that was put into maintenance in order to go."""
-        deadline = Deadline(self._drain) if self._drain is not None else None
+        deadline = Deadline(self.drain) if self.drain is not None else None
         with self._lock:
             if self._closed:
                 return

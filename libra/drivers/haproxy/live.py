@@ -39,22 +39,21 @@ class LiveConfiguration:
             self._pid, self._running = pid, overlay(structure, servers, rows)
         return _with_leaving(self._running, self._leaving.servers())
 
-    def change(
-        self, pid: int, running: Running, actions: Sequence[RuntimeAction], desired: Configuration
-    ) -> None:
-        """Carry out the steps that lead from `running` to `desired`.
+    def change(self, pid: int, actions: Sequence[RuntimeAction], desired: Configuration) -> None:
+        """Carry out the steps that lead from what the last look saw to `desired`.
 
         Raises `RuntimeRefused` or `ProxyNotRunning`, when some of them may have been done.
         """
-        self.forget()
+        before, self._running = self._running, None
         leaving = self._leaving.servers()
         for key in _wanted_again(desired, leaving):
             self._leaving.keep(*key)
         todo = [action for action in actions if _removed(action) not in leaving]
         self._admin.order([line for action in todo for line in render_commands(action)])
-        for backend, server in _removals(todo, running):
+        for backend, server in _removals(todo, before):
             self._leaving.add(backend, server)
-        self._pid, self._running = pid, Running(desired, running.shut)
+        self._pid = pid
+        self._running = Running(desired, before.shut if before else frozenset())
 
     def loaded(self, pid: int, desired: Configuration) -> None:
         """A process was just started from the file."""
@@ -94,9 +93,11 @@ def _removed(action: RuntimeAction) -> ServerKey | None:
     return (action.backend, action.server) if isinstance(action, RemoveServer) else None
 
 
-def _removals(actions: Sequence[RuntimeAction], running: Running) -> Iterator[tuple[str, Server]]:
+def _removals(
+    actions: Sequence[RuntimeAction], running: Running | None
+) -> Iterator[tuple[str, Server]]:
     gone = {key for key in map(_removed, actions) if key is not None}
-    if gone:
+    if gone and running is not None:
         for backend in running.configuration.backends:
             yield from (
                 (backend.name, server)

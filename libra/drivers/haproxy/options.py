@@ -1,6 +1,7 @@
 """From the host's settings to what of them stands in HAProxy's file."""
 
 from datetime import timedelta
+from pathlib import Path
 
 from libra.config.settings import HAProxySettings, Supervisor
 from libra.drivers.haproxy.binary import Version
@@ -20,11 +21,18 @@ def build_options(settings: HAProxySettings, version: Version) -> Options:
         log_target=settings.log_target or _default_log_target(settings.supervisor),
         version=(version.major, version.minor),
         hard_stop_after=timedelta(seconds=settings.hard_stop_after_seconds),
+        max_old_processes=settings.max_old_processes,
+        server_state_file=str(server_state_file(settings.config_file)),
         user=settings.user,
         group=settings.group,
         extra_global=settings.extra_global,
         extra_defaults=settings.extra_defaults,
     )
+
+
+def server_state_file(config_file: Path) -> Path:
+    """Where a reload finds the state of checks."""
+    return config_file.with_name(f"{config_file.name}.servers")
 
 
 def _default_log_target(supervisor: Supervisor) -> str:

@@ -17,6 +17,7 @@ from libra.errors import ProxyNotRunning, ReloadFailed
 log = structlog.get_logger(__name__)
 
 FAILED = "failed"
+ROOM_WITHIN = timedelta(seconds=12)  # idle keep-alive connections end after 10 s
 
 
 class Reloader:
@@ -28,24 +29,27 @@ class Reloader:
         master: MasterSocket,
         supervisor: Supervisor,
         timeout: timedelta,
+        max_old_processes: int,
     ) -> None:
+        self._max_old_processes = max_old_processes
         self._admin = admin
         self._master = master
         self._supervisor = supervisor
         self._timeout = timeout
 
-    def reload(self, digest: str, old: ServingProcess | None) -> ServingProcess:
-        """The new process, once it serves the text with this digest; `old` is the one that serves now, if any.
+    def reload(self, description: str, old: ServingProcess | None) -> ServingProcess:
+        """The new process, once it serves the text with this description; `old` is the one that serves now, if any.
 
         Raises `ReloadFailed` with HAProxy's own words; then the old process serves on. Raises `ProxyNotRunning`.
         """
+        self._make_room()
         deadline = Deadline(self._timeout)
         before = self._master.show_processes()
         mark = self._supervisor.mark()
         answer = self._master.reload(self._timeout)
         if answer.succeeded is False:
             raise self._failed(mark, answer.log)
-        outcome = wait_for(lambda: self._look(old, before, digest), deadline)
+        outcome = wait_for(lambda: self._look(old, before, description), deadline)
         if outcome is None:
             seconds = self._timeout.total_seconds()
             raise self._failed(mark, answer.log, f"no new process serves it within {seconds:g} s")
@@ -55,11 +59,24 @@ class Reloader:
             _end_hung(before)
         return outcome
 
+    def _make_room(self) -> None:
+        """Give old processes time to end by themselves: beyond their limit the master ends the oldest."""
+        within = min(ROOM_WITHIN, self._timeout / 2)
+        if wait_for(lambda: self._has_room() or None, Deadline(within)) is None:
+            log.warning(
+                "reloading while old processes still serve",
+                action="reload",
+                old_processes=len(self._master.show_processes().old_workers),
+            )
+
+    def _has_room(self) -> bool:
+        return len(self._master.show_processes().old_workers) < self._max_old_processes
+
     def _look(
-        self, old: ServingProcess | None, before: Processes, digest: str
+        self, old: ServingProcess | None, before: Processes, description: str
     ) -> ServingProcess | str | None:
         now = observe_process(self._admin)
-        if now and now.runs(digest) and (old is None or now.pid != old.pid):
+        if now and now.started_from(description) and (old is None or now.pid != old.pid):
             return now
         return FAILED if self._has_failed(before) else None
 

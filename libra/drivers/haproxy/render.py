@@ -1,13 +1,16 @@
 """HAProxy's configuration as text: equal configurations give equal bytes, and no timestamp is in it.
 
-The first line marks the file as libra's; `description` in `global` carries the digest of everything else, so
-that a running process can be asked (`show info`) which text it runs.
+The first line marks the file as libra's. `description` in `global` carries two digests, so that a running process can
+be asked (`show info`) what it was started from: that of everything else in the text, and that of its structure, which
+is what cannot be changed without a reload (everything but servers and suspension).
 """
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import timedelta
+from typing import NamedTuple
 
 from libra.drivers.haproxy.config import (
     Backend,
@@ -23,31 +26,61 @@ from libra.errors import Invalid
 from libra.messages.fields import has_control_characters
 
 MARK = "# Managed by libra: changes made by hand are lost."
-_DESCRIPTION = re.compile(r"^    description libra ([0-9a-f]{32})$", re.MULTILINE)
+_DESCRIPTION = re.compile(r"^    description libra ([0-9a-f]{32}) ([0-9a-f]{32})$", re.MULTILINE)
 _PLAIN = re.compile(r"[A-Za-z0-9_./:*\[\],+=@%?&~-]+")
 _TIMEOUTS = (("connect", 5), ("client", 50), ("server", 50), ("http-request", 10))  # seconds
 
 
-def render(configuration: Configuration) -> str:
-    """The file's text; raises `Invalid` rather than write a control character."""
-    head = [MARK, "", "global"]
-    rest = "".join(f"{line}\n" for line in _lines(configuration))
-    text = "".join(f"{line}\n" for line in head)
-    return f"{text}    description libra {_digest(text + rest)}\n{rest}"
+RenderServers = Callable[[Backend], Iterable[str]]
 
 
-def digest_of(text: str) -> str | None:
-    """The digest that a text carries, where it is libra's and was not changed since; else None."""
-    match = _DESCRIPTION.search(text)
+def render_servers(backend: Backend) -> list[str]:
+    """The lines of a backend's servers."""
+    shape = shape_of(backend)
+    return [render_server(shape, server) for server in backend.servers]
+
+
+def render(configuration: Configuration, servers: RenderServers = render_servers) -> str:
+    """The file's text; raises `Invalid` rather than write a control character.
+
+    `servers` may be given by a caller who remembers what it rendered before.
+    """
+    head = f"{MARK}\n\nglobal\n"
+    rest = "\n".join([*_lines(configuration, servers), ""])
+    description = _description(_digest(head + rest), structure_of(configuration))
+    return f"{head}    description {description}\n{rest}"
+
+
+def structure_of(configuration: Configuration) -> str:
+    """The digest of what needs a reload to be changed."""
+    bare = replace(
+        configuration,
+        frontends=tuple(replace(item, disabled=False) for item in configuration.frontends),
+        backends=tuple(replace(item, servers=()) for item in configuration.backends),
+    )
+    return _digest("\n".join(_lines(bare, render_servers)))
+
+
+def description_of(text: str) -> str | None:
+    """What a process answers as its description that was started from this text.
+
+    None where the text is not libra's, or was changed since.
+    """
+    match = _DESCRIPTION.search(text, 0, 1000)
     if match is None or not text.startswith(MARK):
         return None
     bare = text[: match.start()] + text[match.end() + 1 :]
-    return match[1] if _digest(bare) == match[1] else None
+    return _description(match[1], match[2]) if _digest(bare) == match[1] else None
 
 
-def description_of(digest: str) -> str:
-    """What `show info` answers as description in a process that runs the text with this digest."""
-    return f"libra {digest}"
+def structure_in(description: str | None) -> str | None:
+    """The structure's digest in a description."""
+    words = (description or "").split(" ")
+    return words[2] if len(words) == 3 and words[0] == "libra" else None
+
+
+def _description(digest: str, structure: str) -> str:
+    return f"libra {digest} {structure}"
 
 
 def word(text: str) -> str:
@@ -63,13 +96,14 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _lines(configuration: Configuration) -> Iterator[str]:
+def _lines(configuration: Configuration, servers: RenderServers) -> Iterator[str]:
     yield from _global(configuration.options)
     yield from _defaults(configuration.options)
     for frontend in configuration.frontends:
         yield from _frontend(frontend)
     for backend in configuration.backends:
         yield from _backend(backend)
+        yield from servers(backend)
 
 
 def _global(options: Options) -> Iterator[str]:
@@ -78,6 +112,10 @@ def _global(options: Options) -> Iterator[str]:
     log_format = " format raw" if options.log_target == "stdout" else ""
     yield f"    log {word(options.log_target)}{log_format} local0 info"
     yield f"    hard-stop-after {_time(options.hard_stop_after)}"
+    if options.max_old_processes is not None:
+        yield f"    mworker-max-reloads {options.max_old_processes}"
+    if options.server_state_file is not None:
+        yield f"    server-state-file {word(options.server_state_file)}"
     if options.version >= (2, 6):
         yield "    httpclient.ssl.verify none"  # else every start and check loads the CA store
     if options.user:
@@ -97,6 +135,8 @@ def _defaults(options: Options) -> Iterator[str]:
     yield "    retries 3"
     for name, seconds in _TIMEOUTS:
         yield f"    timeout {name} {seconds}s"
+    if options.server_state_file is not None:
+        yield "    load-server-state-from-file global"
     # a name that does not resolve (yet) must not keep the others from being served
     yield "    default-server init-addr last,libc,none"
     yield from (f"    {line.strip()}" for line in options.extra_defaults)
@@ -145,10 +185,6 @@ def _backend(backend: Backend) -> Iterator[str]:
     yield from _persistence(backend)
     if backend.check is not None:
         yield from _check(backend.check)
-    suffix = " check" if backend.check else ""
-    with_cookie = backend.cookie is not None
-    for server in backend.servers:
-        yield f"    server {server_words(server, with_cookie=with_cookie)}{suffix}"
 
 
 def _persistence(backend: Backend) -> Iterator[str]:
@@ -171,17 +207,30 @@ def _check(check: Check) -> Iterator[str]:
     )
 
 
-def server_words(server: Server, *, with_cookie: bool) -> str:
-    """Name, address and parameters of a server line."""
+class ServerShape(NamedTuple):
+    """What of its backend stands in a server's line."""
+
+    backend: str
+    with_cookie: bool
+    with_check: bool
+
+
+def shape_of(backend: Backend) -> ServerShape:
+    """The same for all servers of a backend."""
+    return ServerShape(backend.name, backend.cookie is not None, backend.check is not None)
+
+
+def render_server(shape: ServerShape, server: Server) -> str:
+    """One line `server`."""
     weight = 0 if server.state is ServerState.DRAIN else server.weight
-    text = f"{server.name} {host(server.address)}:{server.port} weight {weight}"
-    if with_cookie:
+    text = f"    server {server.name} {host(server.address)}:{server.port} weight {weight}"
+    if shape.with_cookie:
         text += f" cookie {server.name}"
     if server.backup:
         text += " backup"
     if server.state is ServerState.MAINT:
         text += " disabled"
-    return text
+    return f"{text} check" if shape.with_check else text
 
 
 def host(address: str) -> str:

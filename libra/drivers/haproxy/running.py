@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from libra.drivers.haproxy.actions import Action, Reload, RuntimeAction
 from libra.drivers.haproxy.install import ConfigurationFile, Installed
 from libra.drivers.haproxy.master import MasterSocket
 from libra.drivers.haproxy.ports import Bind, parse_binds
-from libra.drivers.haproxy.render import description_of
+from libra.drivers.haproxy.render import structure_in
 from libra.drivers.haproxy.runtime import AdminSocket
 from libra.errors import DriverError, ProxyNotRunning
 from libra.messages.fields import quoted
+
+NOT_SERVING = "HAProxy does not serve"
+OTHER_STRUCTURE = "what runs was started from a configuration of another structure"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,9 +24,14 @@ class ServingProcess:
     version: str
     description: str
 
-    def runs(self, digest: str | None) -> bool:
-        """Whether it was started from the text with this digest."""
-        return digest is not None and self.description == description_of(digest)
+    def started_from(self, description: str | None) -> bool:
+        """Whether it was started from the text with this description; it may have been changed since."""
+        return description is not None and self.description == description
+
+    def has_structure_of(self, description: str | None) -> bool:
+        """Whether a reload could not change more than a runtime command could."""
+        structure = structure_in(self.description)
+        return structure is not None and structure == structure_in(description)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +52,9 @@ class Observed:
         if self.serving is None:
             return None if self.has_master else frozenset()
         for known in (self.installed, self.last_good):
-            if known.text is not None and self.serving.runs(known.digest):
-                return parse_binds(known.text)
+            if known.text is not None and self.serving.has_structure_of(known.description):
+                untouched = self.serving.started_from(known.description)
+                return parse_binds(known.text, disabled=not untouched)
         return None
 
 
@@ -53,17 +63,36 @@ class Step(Enum):
 
     NOTHING = "nothing"
     INSTALL = "install"  # it runs, only its file is not in place
+    CHANGE = "change"  # at runtime
     RELOAD = "reload"
     START = "start"
 
 
-def plan_step(observed: Observed, wanted: str) -> Step:
-    """The one decision whether HAProxy is reloaded; `wanted` is the digest of the text to run."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The step, with the actions of a change or the reasons for a reload."""
+
+    step: Step
+    actions: tuple[RuntimeAction, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+def plan(observed: Observed, description: str, actions: tuple[Action, ...] | None) -> Plan:
+    """The one decision whether HAProxy is reloaded.
+
+    `description` is that of the wanted text; `actions` lead there from what runs, None where that is not known.
+    """
     if observed.serving is None:
-        return Step.RELOAD if observed.has_master else Step.START
-    if not observed.serving.runs(wanted):
-        return Step.RELOAD
-    return Step.NOTHING if observed.installed.digest == wanted else Step.INSTALL
+        return Plan(Step.RELOAD if observed.has_master else Step.START, reasons=(NOT_SERVING,))
+    if actions is None:
+        return Plan(Step.RELOAD, reasons=(OTHER_STRUCTURE,))
+    reloads = [action for action in actions if isinstance(action, Reload)]
+    if reloads:
+        return Plan(Step.RELOAD, reasons=reloads[0].reasons)
+    if actions:
+        return Plan(Step.CHANGE, tuple(item for item in actions if not isinstance(item, Reload)))
+    installed = observed.installed.description == description
+    return Plan(Step.NOTHING if installed else Step.INSTALL)
 
 
 def observe(admin: AdminSocket, master: MasterSocket, file: ConfigurationFile) -> Observed:

@@ -45,11 +45,11 @@ class StatisticsReader:
         with self._lock:
             sightings = observe(self._admin, self._master)
             ledger = fold(self._load(), sightings.reading())
-            self._keep(_without_strangers(ledger, desired, sightings))
+            self._keep(drop_strangers(ledger, desired, sightings))
             totals = self._saved.totals
         first = sightings.first
         return build_report(
-            desired, Observed(first.table, _sessions(sightings), totals, first.stopping)
+            desired, Observed(first.table, sum_sessions(sightings), totals, first.stopping)
         )
 
     def snapshot(self) -> None:
@@ -102,7 +102,7 @@ class StatisticsReader:
             log.warning("counters stand still", action="save counters", error=str(error))
 
 
-def _without_strangers(ledger: Ledger, desired: Desired, sightings: Sightings) -> Ledger:
+def drop_strangers(ledger: Ledger, desired: Desired, sightings: Sightings) -> Ledger:
     """Rows of the process that serves stay: the desired state may have been read a moment before it was changed."""
     running = {name for item in sightings if not item.stopping for name in item.table}
     if running.issuperset(ledger.totals):
@@ -110,7 +110,7 @@ def _without_strangers(ledger: Ledger, desired: Desired, sightings: Sightings) -
     return retain(ledger, running.union(row_names(desired)))
 
 
-def _sessions(sightings: Sightings) -> Counter[tuple[str, str]]:
+def sum_sessions(sightings: Sightings) -> Counter[tuple[str, str]]:
     """Current sessions over all processes."""
     sessions: Counter[tuple[str, str]] = Counter()
     for item in sightings:

@@ -43,7 +43,7 @@ def test_one_change_among_thousands_is_made_once() -> None:
 
 def test_a_key_that_is_not_used_is_forgotten() -> None:
     made: list[int] = []
-    remembered = RememberedByKey(lambda item: made.append(item) or item)
+    remembered = RememberedByKey(lambda _key: lambda item: made.append(item) or item)
     remembered("a", [1])
     remembered.sweep()
     remembered.sweep()

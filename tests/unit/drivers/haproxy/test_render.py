@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from libra.drivers.haproxy.build import build
 from libra.drivers.haproxy.config import Options
-from libra.drivers.haproxy.render import MARK, digest_of, render, word
+from libra.drivers.haproxy.render import (
+    MARK,
+    description_of,
+    render,
+    structure_in,
+    structure_of,
+    word,
+)
 from libra.errors import Invalid
 from libra.model.loadbalancer import Desired
 from tests.support.desired import build_desired, desireds
@@ -31,22 +38,23 @@ def test_equal_states_give_equal_bytes(desired: Desired) -> None:
 
 
 @given(desireds(), desireds())
-def test_the_digest_tells_texts_apart(one: Desired, other: Desired) -> None:
+def test_the_description_tells_texts_apart(one: Desired, other: Desired) -> None:
     same = text_of(one) == text_of(other)
-    assert (digest_of(text_of(one)) == digest_of(text_of(other))) == same
+    assert (description_of(text_of(one)) == description_of(text_of(other))) == same
 
 
 @given(desireds())
 def test_a_text_carries_its_own_digest_until_it_is_changed(desired: Desired) -> None:
     text = text_of(desired)
     assert text.startswith(MARK)
-    assert digest_of(text) is not None
-    assert digest_of(text.replace("retries 3", "retries 4", 1)) is None
-    assert digest_of(text + "\n") is None
+    assert description_of(text) is not None
+    assert description_of(text.replace("retries 3", "retries 4", 1)) is None
+    assert description_of(text + "\n") is None
 
 
 def test_a_foreign_text_has_no_digest() -> None:
-    assert digest_of("global\n    description libra " + "0" * 32 + "\n") is None
+    zeros = "0" * 32
+    assert description_of(f"global\n    description libra {zeros} {zeros}\n") is None
 
 
 @given(desireds())
@@ -81,3 +89,16 @@ def test_a_word_stays_one_word(text: str) -> None:
     assert bare.count("'") in (0, 2)
     if not written.startswith("'"):
         assert not set(written) & set(" \t#\"'\\$")
+
+
+def test_the_structure_is_everything_but_servers_and_suspension() -> None:
+    one = build(build_desired(81), OPTIONS)
+    other = build(build_desired(82, 83, suspended=True), OPTIONS)
+    assert structure_of(one) == structure_of(other)
+    assert structure_of(one) != structure_of(build(build_desired(81, listen=1), OPTIONS))
+    assert structure_in(description_of(render(one))) == structure_of(one)
+
+
+@pytest.mark.parametrize("description", [None, "", "libra", "libra a", "other a b"])
+def test_a_foreign_description_has_no_structure(description: str | None) -> None:
+    assert structure_in(description) is None
