@@ -37,7 +37,7 @@ class Timing:
     drain: timedelta = timedelta(seconds=60)
     hung_after: timedelta = timedelta(minutes=3)
     stuck_after: timedelta = timedelta(seconds=30)
-    ensure_every: timedelta = timedelta(seconds=5)
+    ensure_every: timedelta = timedelta(seconds=2)
     registration_grace: timedelta = timedelta(seconds=1)
     watchdog: timedelta | None = None
 

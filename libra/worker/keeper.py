@@ -12,6 +12,7 @@ from libra.worker.dispatcher import Dispatcher
 from libra.worker.lanes import Task
 
 QUEUE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 10.0  # between tries that fail: each may check a large configuration
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +28,7 @@ class ProxyKeeper:
         self._dispatcher = dispatcher
         self._controller = controller
         self._every = every.total_seconds()
+        self._pause = self._every
         self._next = 0.0
         self._queued = False
         self._restored = False
@@ -56,7 +58,9 @@ class ProxyKeeper:
         trouble = _attempt(self._controller.ensure if self._restored else self._controller.restore)
         self._report(trouble)
         self.settled = True
-        self._next = time.monotonic() + self._every
+        longest = max(self._every, LONGEST_PAUSE_SECONDS)
+        self._pause = min(2 * self._pause, longest) if trouble else self._every
+        self._next = time.monotonic() + self._pause
         self._queued = False
 
     def _configure(self, configure: Callable[[], None], refuse: Callable[[], None]) -> None:

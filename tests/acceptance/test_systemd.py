@@ -12,6 +12,7 @@ import yaml
 
 from tests.support.load import Load
 from tests.support.ports import wait_until
+from tests.support.programs import find_program
 from tests.support.sdlab import SystemdHost, require_systemd
 from tests.support.web import WebServer, get
 
@@ -23,6 +24,14 @@ WORKER = "libra-worker.service"
 HAPROXY = "libra-haproxy.service"
 PORT = 80  # below 1024: only with the capability
 WAIT = 20.0
+NEEDED = {
+    "gearmand": "gearman-job-server",
+    "gearman": "gearman-tools",
+    "haproxy": "haproxy",
+    "logrotate": "logrotate",
+    "rsyslogd": "rsyslog",
+    f"python3.{sys.version_info.minor}": "python3",
+}
 INSTALL = """
 set -e
 python3.{minor} -m venv --without-pip /opt/libra
@@ -102,6 +111,8 @@ def update(*servers: WebServer) -> dict[str, object]:
 def device() -> Iterator[Device]:
     """Fresh: nothing has ever run on it."""
     require_systemd()
+    for name, package in NEEDED.items():
+        find_program(name, package=package)
     packages = Path(sysconfig.get_path("purelib"))
     binds = {ROOT: "/srv/checkout", packages: "/srv/packages"}
     with Device("libra", binds=binds, wanted=["rsyslog.service"]) as host, host.network():

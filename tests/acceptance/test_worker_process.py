@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gearmand import Gearmand
+from tests.support.gearmand import Gearmand, read_admin
 from tests.support.ports import free_port, wait_until
+from tests.support.programs import find_program
 from tests.support.worker import WAIT, HeldDriver, WorkerProcess
 
 UPDATE = {
@@ -51,7 +52,15 @@ def test_a_client_that_knows_nothing_of_libra(tmp_path: Path, gearmand: Gearmand
     with WorkerProcess(tmp_path, [gearmand.port]) as worker:
         worker.wait_ready()
         done = subprocess.run(
-            ["gearman", "-h", gearmand.host, "-p", str(gearmand.port), "-f", worker.name],
+            [
+                find_program("gearman", package="gearman-tools"),
+                "-h",
+                gearmand.host,
+                "-p",
+                str(gearmand.port),
+                "-f",
+                worker.name,
+            ],
             input=b'{"HPCS_Action": "discover"}',
             capture_output=True,
             timeout=WAIT,
@@ -145,18 +154,13 @@ def test_new_settings_are_used_and_the_old_job_server_is_left(
         worker.wait_ready(times=2)
         assert worker.ask("DISCOVER")["hpcs_response"] == "PASS"  # under its old name
         assert "a changed setting needs a restart  action=reload key=worker.name" in worker.log
-        wait_until(lambda: worker.name not in functions(gearmand), timeout=WAIT, what="it has left")
+        wait_until(lambda: workers(gearmand.port, worker.name) == 0, timeout=WAIT, what="it left")
 
 
-def functions(gearmand: Gearmand) -> str:
-    """What workers serve there."""
-    return subprocess.run(
-        ["gearadmin", "-h", gearmand.host, "-p", str(gearmand.port), "--workers"],
-        capture_output=True,
-        text=True,
-        timeout=WAIT,
-        check=True,
-    ).stdout
+def workers(port: int, function: str) -> int:
+    """How many serve the function there."""
+    row = read_admin(port, "status").get(function.encode())
+    return int(row[2]) if row else 0
 
 
 def test_faults_in_new_settings_are_all_told_and_change_nothing(

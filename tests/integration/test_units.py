@@ -1,8 +1,6 @@
 """The unit files, by systemd's own tools and beside the settings' defaults. No systemd needs to run."""
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 from configparser import RawConfigParser
@@ -11,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from libra.config.settings import Settings
+from tests.support.programs import find_program
 
 UNITS = Path(__file__).parents[2] / "etc" / "systemd"
 NAMES = ("libra-worker.service", "libra-haproxy.service")
@@ -19,13 +18,7 @@ WORST_SCORE = 2.5
 
 @pytest.fixture
 def analyze() -> str:
-    path = shutil.which("systemd-analyze")
-    if path is None:
-        reason = "systemd-analyze is not installed (Debian: systemd)"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return path
+    return find_program("systemd-analyze", package="systemd")
 
 
 def run(*command: str) -> str:

@@ -19,6 +19,8 @@ from typing import Self
 
 import pytest
 
+from tests.support.programs import find_program
+
 # What is installed on this machine must not start in the container, and what asks for a console or a network need not.
 MASKED = (
     "apt-daily-upgrade.timer",
@@ -57,14 +59,11 @@ SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 def require_systemd() -> None:
     """Skip the test where no container can be booted, but fail where CI is set."""
-    reason = ""
+    find_program("systemd-nspawn", package="systemd-container")
     if os.geteuid() != 0:
         reason = "booting a container needs root"
-    elif shutil.which("systemd-nspawn") is None:
-        reason = "systemd-nspawn is not installed (Debian: systemd-container)"
-    if reason and os.environ.get("CI"):
-        pytest.fail(reason)
-    if reason:
+        if os.environ.get("CI"):
+            pytest.fail(reason)
         pytest.skip(reason)
 
 
