@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 
 from libra.drivers.haproxy.master import MasterSocket, Processes
-from libra.drivers.haproxy.running import ServingProcess, observe_process
+from libra.drivers.haproxy.running import ServingProcess, observe_process, parse_process
 from libra.drivers.haproxy.runtime import AdminSocket
 from libra.drivers.haproxy.supervisors import Supervisor
 from libra.drivers.haproxy.waiting import Deadline, wait_for
@@ -57,6 +57,8 @@ class Reloader:
             raise self._failed(mark, answer.log)
         if old is None:
             _end_hung(before)
+        else:
+            wait_for(lambda: self._has_let_go(old) or None, deadline)
         return outcome
 
     def _make_room(self) -> None:
@@ -88,6 +90,13 @@ class Reloader:
             return self._supervisor.has_ended(before.master.pid)
         same_master = now.master.pid == before.master.pid
         return same_master and now.master.reloads > before.master.reloads and now.failed_reloads > 0
+
+    def _has_let_go(self, old: ServingProcess) -> bool:
+        """Both take connections on the admin socket for a moment; what is said to the old one would be lost."""
+        try:
+            return parse_process(self._master.ask_worker(old.pid, "show info")).stopping
+        except ProxyNotRunning:
+            return True  # it has ended already
 
     def _failed(self, mark: int, log: str, otherwise: str = "") -> ReloadFailed:
         words = self._supervisor.explain(mark, log) or otherwise or "HAProxy does not say why"

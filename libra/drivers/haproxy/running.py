@@ -18,11 +18,15 @@ OTHER_STRUCTURE = "what runs was started from a configuration of another structu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingProcess:
-    """The process behind the admin socket; `description` tells which text it was started from."""
+    """The process behind the admin socket; `description` tells which text it was started from.
+
+    `stopping`: it takes no connections any more.
+    """
 
     pid: int
     version: str
     description: str
+    stopping: bool = False
 
     def started_from(self, description: str | None) -> bool:
         """Whether it was started from the text with this description; it may have been changed since."""
@@ -132,6 +136,7 @@ def parse_process(text: str) -> ServingProcess:
             pid=int(values["Pid"]),
             version=values["Version"],
             description=values.get("description", ""),
+            stopping=values.get("Stopping", "0") != "0",
         )
     except (KeyError, ValueError) as error:
         raise DriverError(f"cannot read HAProxy's process information: {quoted(text)}") from error
