@@ -148,7 +148,7 @@ ConfigLine = Annotated[
 ]
 EndpointPattern = Annotated[
     str,
-    _matches(r"[!-~]{1,2048}"),
+    _matches(r"(?=[!-~]{1,2048}$)[a-z*?]+://[^/@\\#]+(/[^\\#]*)?"),
     Takes("a pattern of URLs without spaces, as https://swift.example.com/*"),
 ]
 AnyCase = Annotated[E, BeforeValidator(_fold)]

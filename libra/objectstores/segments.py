@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from libra.errors import ObjectStoreError
 from libra.objectstores.retries import Deadline
 
-# One buffer is filled while another is sent. Four MiB keep Swift busy for longer than a request costs it.
-SEGMENT_BYTES = 4 * 1024 * 1024
+# One buffer is filled while another is sent. Three MiB take Swift several times as long as the request by itself,
+# and a worker with two uploads over TLS stays under 64 MiB.
+SEGMENT_BYTES = 3 * 1024 * 1024
 BUFFERS = 2
 
 

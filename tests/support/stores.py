@@ -1,11 +1,16 @@
 """Object stores under test, with a look past them into what they hold."""
 
+import random
+import threading
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+
+import pytest
 
 from libra.config.settings import SwiftSettings
+from libra.errors import ObjectStoreError
 from libra.objectstores.base import Account, ObjectStore
 from libra.objectstores.memory import MemoryStore
 from libra.objectstores.retries import RetryPolicy
@@ -18,6 +23,8 @@ QUICK = RetryPolicy(
     attempts=3, first_delay=timedelta(milliseconds=20), network_timeout=timedelta(seconds=5)
 )
 SMALL_SEGMENT = 64 * 1024
+SMALL = b"a small log\n"
+LARGE = random.Random(1).randbytes(5 * SMALL_SEGMENT + 17)  # six segments
 
 
 def build_swift_store(
@@ -94,3 +101,18 @@ class SwiftBench:
         """Everything in a container and in that of its segments."""
         containers = (container, f"{container}_segments")
         return [f"{one}/{name}" for one in containers for name in self.swift.names(one)]
+
+
+def put(account: Account, container: str, data: bytes = SMALL, **options: Any) -> str:
+    """Store it as "x" and give the path."""
+    return build_swift_store(**options).put(account, container, "x", iter([data])).path
+
+
+def fail(account: Account, container: str, data: bytes = SMALL, **options: Any) -> ObjectStoreError:
+    """The error of an upload that cannot succeed. No thread is left by it, and no other library's error."""
+    with pytest.raises(ObjectStoreError) as caught:
+        put(account, container, data, **options)
+    assert not [one for one in threading.enumerate() if one.name == "swift-sender"]
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None or caught.value.__suppress_context__
+    return caught.value

@@ -1,7 +1,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from libra.config.settings import SwiftSettings
 from libra.errors import Forbidden, Invalid
 from libra.objectstores.endpoints import EndpointPolicy, parse_endpoint
 
@@ -182,3 +184,38 @@ def test_the_normal_form_is_stable(text: str) -> None:
         assert "/." in text
         return
     assert parse_endpoint(str(once)) == once
+
+
+PATTERN_PIECES = [
+    "http",
+    "https",
+    "://",
+    "*",
+    "?",
+    "h.example",
+    "[::1]",
+    ":80",
+    "/v1",
+    *"/@\\# \té",
+]
+
+
+@given(st.lists(st.sampled_from(PATTERN_PIECES), max_size=6).map("".join))
+def test_the_settings_take_exactly_the_patterns_that_can_be_used(pattern: str) -> None:
+    """So that a fault in one is found by the check of the settings, not by the first ARCHIVE."""
+
+    def usable() -> bool:
+        try:
+            EndpointPolicy((pattern,))
+        except Invalid:
+            return False
+        return True
+
+    def accepted() -> bool:
+        try:
+            SwiftSettings(allowed_endpoints=(pattern,))
+        except ValidationError:
+            return False
+        return True
+
+    assert accepted() is usable()
