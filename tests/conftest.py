@@ -5,7 +5,7 @@ import os
 from hypothesis import settings
 
 # One Swift for the whole run, whichever modules ask for it.
-from tests.support.swift_lab import container, swift, swift_cluster  # noqa: F401
+from tests.support.swift import container, swift, swift_cluster  # noqa: F401
 
 # No deadlines: the machine is shared. In CI the same examples in every run.
 settings.register_profile("local", deadline=None, max_examples=100)

@@ -21,7 +21,8 @@ from tests.support.stores import (
     fail,
     put,
 )
-from tests.support.swift_lab import SwiftLab, need_swift
+from tests.support.swift import need_swift
+from tests.support.swift_lab import SwiftLab
 
 HASTY = RetryPolicy(
     attempts=2,

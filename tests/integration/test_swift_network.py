@@ -17,7 +17,8 @@ from tests.support.certificates import Authority
 from tests.support.ports import free_port
 from tests.support.stores import LARGE, SMALL, build_account, build_swift_store, fail, put
 from tests.support.strangers import drip, pour, redirect_to, say, stranger
-from tests.support.swift_lab import SwiftLab, need_swift
+from tests.support.swift import need_swift
+from tests.support.swift_lab import SwiftLab
 from tests.support.tcpfault import TcpFault
 
 HASTY = RetryPolicy(
