@@ -6,10 +6,11 @@ import socket
 import subprocess
 import tempfile
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.support.ports import LOOPBACK, accepts, free_port
+from tests.support.ports import LOOPBACK, accepts, free_port, wait_until
 from tests.support.programs import find_program
 
 START_SECONDS = 10.0
@@ -69,6 +70,8 @@ class Gearmand:
     def freeze(self) -> None:
         """It answers nothing any more, but its connections stay, and the kernel accepts new ones."""
         self.send(signal.SIGSTOP)
+        # The signal is sent, but its threads stop one by one, and until then they answer.
+        wait_until(self._is_frozen, what="gearmand to stand still")
 
     def thaw(self) -> None:
         """It goes on."""
@@ -83,6 +86,11 @@ class Gearmand:
         if self._process is not None:
             self.thaw()
             self._end(signal.SIGTERM)
+
+    def _is_frozen(self) -> bool:
+        assert self._process is not None
+        tasks = Path(f"/proc/{self._process.pid}/task").iterdir()
+        return all("\nState:\tT" in (task / "status").read_text() for task in tasks)
 
     def _end(self, number: signal.Signals) -> None:
         if self._process is None:
