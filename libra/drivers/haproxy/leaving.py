@@ -38,6 +38,7 @@ class LeavingServers:
         self._thread: threading.Thread | None = None
         self._changed = threading.Event()
         self._closed = False
+        self._pid: int | None = None
 
     def servers(self) -> dict[ServerKey, Server]:
         """What has not been deleted yet, as it runs: in maintenance."""
@@ -64,11 +65,13 @@ class LeavingServers:
         with self._lock:
             self._servers.pop((backend, server), None)
 
-    def clear(self) -> None:
-        """A new process runs, which never knew them."""
+    def serve(self, pid: int) -> None:
+        """The process that serves; another one than before never knew them."""
         with self._lock:
-            self._servers.clear()
-            self._changed.set()
+            if pid != self._pid:
+                self._pid = pid
+                self._servers.clear()
+                self._changed.set()
 
     def close(self) -> None:
         """Stop asking, and wait for the thread; whoever looks at HAProxy next finds them in maintenance."""

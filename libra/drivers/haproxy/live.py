@@ -33,6 +33,7 @@ class LiveConfiguration:
 
         Raises `DriverError`, and `ValueError` where HAProxy's answer cannot be read.
         """
+        self._leaving.serve(pid)
         if self._running is None or self._pid != pid:
             servers = parse_servers_state(self._admin.ask(SERVERS))
             rows = parse_stat(self._admin.ask(FRONTENDS_AND_SERVERS))
@@ -57,7 +58,7 @@ class LiveConfiguration:
 
     def loaded(self, pid: int, desired: Configuration) -> None:
         """A process was just started from the file."""
-        self._leaving.clear()
+        self._leaving.serve(pid)
         self._pid, self._running = pid, after_reload(desired)
 
     def forget(self) -> None:
