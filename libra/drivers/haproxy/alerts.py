@@ -24,7 +24,8 @@ def explain(log: str, configuration: str = "") -> str:
     """
     alerts = [match[1].strip() for match in map(_ALERT.match, log.splitlines()) if match]
     telling = [alert for alert in alerts if not _NOISE.match(alert)] or alerts
-    return _shortened(_masked("; ".join(map(_plain, telling[:MOST])), configuration))
+    once = list(dict.fromkeys(map(_plain, telling)))
+    return _shortened(_masked("; ".join(once[:MOST]), configuration))
 
 
 def _plain(alert: str) -> str:

@@ -118,7 +118,7 @@ class OwnSupervisor:
         with self._files(), self._places.notices.open("rb") as file:
             file.seek(mark)
             text = file.read(LONGEST_NOTICES).decode(errors="replace")
-        return explain(log) or explain(text)
+        return explain(f"{log}\n{text}")
 
     def _serves(self) -> bool:
         return observe_process(self._admin) is not None
