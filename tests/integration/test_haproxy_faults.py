@@ -41,13 +41,13 @@ def write_program(path: Path, script: str) -> Path:
 
 
 @pytest.fixture
-def serving(haproxy: DrivenHAProxy) -> Iterator[tuple[DrivenHAProxy, int]]:
-    """A HAProxy that serves, and its port; after the test's fault it still serves the same."""
+def serving(haproxy: DrivenHAProxy) -> Iterator[DrivenHAProxy]:
+    """A HAProxy that serves; after the test's fault it still serves the same."""
     port = free_port()
     with WebServer("one") as one:
         haproxy.driver.apply(build_desired(one.port, listen=port))
         pid, text = haproxy.pid(), haproxy.text()
-        yield haproxy, port
+        yield haproxy
         assert get(port) == (200, "one")
         assert (haproxy.pid(), haproxy.text()) == (pid, text)
 
@@ -57,46 +57,42 @@ def with_binary(haproxy: DrivenHAProxy, binary: Path, sockets: Path) -> DrivenHA
     return DrivenHAProxy(binary, haproxy.directory, sockets, reload_timeout_seconds=0.3)
 
 
-def test_a_missing_binary(
-    serving: tuple[DrivenHAProxy, int], socket_directory: Path, tmp_path: Path
-) -> None:
-    haproxy, port = serving
+def test_a_missing_binary(serving: DrivenHAProxy, socket_directory: Path, tmp_path: Path) -> None:
+    haproxy = serving
     missing = with_binary(haproxy, tmp_path / "nowhere", socket_directory)
     with pytest.raises(DriverError, match=r"^cannot find HAProxy: haproxy.binary is .*/nowhere"):
-        missing.driver.apply(build_desired(1, listen=port))
+        missing.driver.apply(build_desired(1, listen=free_port()))
     assert missing.driver.version().version is None
 
 
 def test_a_program_that_is_no_haproxy(
-    serving: tuple[DrivenHAProxy, int], socket_directory: Path, tmp_path: Path
+    serving: DrivenHAProxy, socket_directory: Path, tmp_path: Path
 ) -> None:
-    haproxy, port = serving
+    haproxy = serving
     other = with_binary(haproxy, write_program(tmp_path / "other", "echo hello"), socket_directory)
     with pytest.raises(DriverError, match=r"^cannot read HAProxy's version: it says 'hello"):
-        other.driver.apply(build_desired(1, listen=port))
+        other.driver.apply(build_desired(1, listen=free_port()))
 
 
-def test_a_check_that_hangs(
-    serving: tuple[DrivenHAProxy, int], socket_directory: Path, tmp_path: Path
-) -> None:
+def test_a_check_that_hangs(serving: DrivenHAProxy, socket_directory: Path, tmp_path: Path) -> None:
     """Its child keeps the pipe open: the whole group has to go."""
-    haproxy, port = serving
+    haproxy = serving
     script = (
         f'case "$1" in -v) exec {haproxy.settings.haproxy.binary} -v;; esac; sleep 60 & sleep 60'
     )
     hung = with_binary(haproxy, write_program(tmp_path / "hung", script), socket_directory)
     with pytest.raises(DriverError, match=r"^cannot run '.*/hung -c -f .*': no end within 0.3 s$"):
-        hung.driver.apply(build_desired(1, listen=port))
+        hung.driver.apply(build_desired(1, listen=free_port()))
 
 
 def test_a_check_that_crashes(
-    serving: tuple[DrivenHAProxy, int], socket_directory: Path, tmp_path: Path
+    serving: DrivenHAProxy, socket_directory: Path, tmp_path: Path
 ) -> None:
-    haproxy, port = serving
+    haproxy = serving
     script = f'case "$1" in -v) exec {haproxy.settings.haproxy.binary} -v;; esac; kill -SEGV $$'
     crashing = with_binary(haproxy, write_program(tmp_path / "crashing", script), socket_directory)
     with pytest.raises(ConfigurationRejected, match=r"its check ended with status -11$"):
-        crashing.driver.apply(build_desired(1, listen=port))
+        crashing.driver.apply(build_desired(1, listen=free_port()))
 
 
 def test_a_start_that_hangs(haproxy: DrivenHAProxy, socket_directory: Path, tmp_path: Path) -> None:

@@ -28,10 +28,20 @@ from tests.support.web import EchoServer, WebServer, get
 __all__ = ["haproxy", "haproxy_binary", "socket_directory"]
 
 
-def build_both(web: int, echo: int, web_port: int, echo_port: int, weight: int) -> Desired:
-    """An HTTP and a TCP load balancer; another weight is another configuration."""
-    http = build_desired(web, listen=web_port).loadbalancers[0]
-    member = Member(id="e", address=LOOPBACK, port=echo, weight=weight)
+def build_one(
+    *ports: int, listen: int, limit: int = 1000, address: str | None = LOOPBACK
+) -> Desired:
+    """One load balancer; another connection limit, or another address, takes a reload."""
+    (loadbalancer,) = build_desired(*ports, listen=listen).loadbalancers
+    (listener,) = loadbalancer.listeners
+    listener = replace(listener, connection_limit=limit, bind_address=address)
+    return Desired(loadbalancers=(replace(loadbalancer, listeners=(listener,)),))
+
+
+def build_both(web: int, echo: int, web_port: int, echo_port: int, limit: int) -> Desired:
+    """An HTTP and a TCP load balancer."""
+    http = build_one(web, listen=web_port, limit=limit).loadbalancers[0]
+    member = Member(id="e", address=LOOPBACK, port=echo)
     tcp = Listener(
         id="echo",
         protocol=Protocol.TCP,
@@ -42,14 +52,6 @@ def build_both(web: int, echo: int, web_port: int, echo_port: int, weight: int) 
     return Desired(loadbalancers=(http, LoadBalancer(id="echo", listeners=(tcp,))))
 
 
-def any_address(desired: Desired) -> Desired:
-    """The same, listening on every address."""
-    (loadbalancer,) = desired.loadbalancers
-    (listener,) = loadbalancer.listeners
-    listener = replace(listener, bind_address=None)
-    return Desired(loadbalancers=(replace(loadbalancer, listeners=(listener,)),))
-
-
 @contextmanager
 def listening(host: str, port: int) -> Iterator[None]:
     """Another program, which has the port."""
@@ -58,19 +60,23 @@ def listening(host: str, port: int) -> Iterator[None]:
 
 
 @pytest.mark.load
-def test_reloads_under_load_lose_nothing(haproxy: DrivenHAProxy) -> None:
+def test_reloads_under_load_lose_nothing(
+    haproxy_binary: Path, tmp_path: Path, socket_directory: Path
+) -> None:
+    haproxy = DrivenHAProxy(haproxy_binary, tmp_path, socket_directory, max_old_processes=30)
     web_port, echo_port = free_ports(2)
     with WebServer("one") as one, EchoServer("echo") as echo:
 
-        def desired(weight: int) -> Desired:
-            return build_both(one.port, echo.port, web_port, echo_port, weight)
+        def desired(limit: int) -> Desired:
+            return build_both(one.port, echo.port, web_port, echo_port, limit)
 
-        haproxy.driver.apply(desired(1))
+        haproxy.driver.apply(desired(1000))
         with Load(web_port, tcp=2, tcp_port=echo_port) as load:
-            for weight in range(2, 22):
+            for limit in range(1001, 1021):
                 before = load.total
-                haproxy.driver.apply(desired(weight))
+                haproxy.driver.apply(desired(limit))
                 wait_until(lambda before=before: load.total > before + 20)
+        haproxy.driver.close()
         assert load.failures == []
         assert set(load.counts) == {"keep-alive", "idle", "short", "tcp"}
         assert haproxy.master.show_processes().master.reloads == 20
@@ -78,12 +84,14 @@ def test_reloads_under_load_lose_nothing(haproxy: DrivenHAProxy) -> None:
 
 def test_a_hundred_reloads_leave_nothing_behind(haproxy: DrivenHAProxy) -> None:
     port = free_port()
-    haproxy.driver.apply(build_desired(1, listen=port))
+    haproxy.driver.apply(build_one(1, listen=port))
     pids = {haproxy.pid()}
-    for number in range(2, 102):
-        haproxy.driver.apply(build_desired(number, listen=port))
-        pids.add(haproxy.pid())
-    assert len(pids) == 101
+    for limit in range(1001, 1101):
+        haproxy.driver.apply(build_one(1, listen=port, limit=limit))
+        now = {haproxy.pid() for _ in range(3)}
+        assert len(now) == 1, "the old process still answered on the admin socket"
+        assert not now & pids
+        pids |= now
     wait_until(lambda: sum(map(is_running, pids)) == 1)
     assert haproxy.master.show_processes().old_workers == ()
 
@@ -91,11 +99,11 @@ def test_a_hundred_reloads_leave_nothing_behind(haproxy: DrivenHAProxy) -> None:
 def test_a_long_connection_ends_in_the_old_process(haproxy: DrivenHAProxy) -> None:
     web_port, echo_port = free_ports(2)
     with WebServer("one") as one, EchoServer("echo") as echo:
-        haproxy.driver.apply(build_both(one.port, echo.port, web_port, echo_port, 1))
+        haproxy.driver.apply(build_both(one.port, echo.port, web_port, echo_port, 1001))
         with socket.create_connection((LOOPBACK, echo_port)) as client:
             assert client.recv(100) == b"echo\n"
             old = haproxy.pid()
-            haproxy.driver.apply(build_both(one.port, echo.port, web_port, echo_port, 2))
+            haproxy.driver.apply(build_both(one.port, echo.port, web_port, echo_port, 1002))
             processes = haproxy.master.show_processes()
             assert [worker.pid for worker in processes.old_workers] == [old]
             client.sendall(b"still here")
@@ -136,11 +144,11 @@ def test_a_failed_reload_goes_back(haproxy: DrivenHAProxy) -> None:
         haproxy.driver.apply(build_desired(one.port, listen=port))
         text, pid = haproxy.text(), haproxy.pid()
         with pytest.raises(ReloadFailed, match=r"^cannot reload HAProxy: .*cannot bind socket"):
-            haproxy.driver.apply(any_address(build_desired(one.port, listen=port)))
+            haproxy.driver.apply(build_one(one.port, listen=port, address=None))
         assert (haproxy.text(), haproxy.pid()) == (text, pid)
         assert get(port) == (200, "one")
     with WebServer("two") as two:
-        haproxy.driver.apply(build_desired(two.port, listen=port))
+        haproxy.driver.apply(build_one(two.port, listen=port))
         assert haproxy.pid() != pid
         assert get(port) == (200, "two")
 
@@ -194,12 +202,9 @@ def test_a_port_shared_by_reuseport_is_told(haproxy: DrivenHAProxy) -> None:
 
 
 def test_an_address_of_another_host_is_told(haproxy: DrivenHAProxy) -> None:
-    desired = build_desired(1, listen=free_port())
-    (loadbalancer,) = desired.loadbalancers
-    (listener,) = loadbalancer.listeners
-    listener = replace(listener, bind_address="192.0.2.1")
+    desired = build_one(1, listen=free_port(), address="192.0.2.1")
     with pytest.raises(DriverError, match=r"192\.0\.2\.1 port .*: this host has no such address"):
-        haproxy.driver.apply(Desired(loadbalancers=(replace(loadbalancer, listeners=(listener,)),)))
+        haproxy.driver.apply(desired)
 
 
 def test_ports_move_back_and_forth(haproxy: DrivenHAProxy) -> None:
@@ -207,7 +212,7 @@ def test_ports_move_back_and_forth(haproxy: DrivenHAProxy) -> None:
     ports = free_ports(2)
     for number in range(12):
         haproxy.driver.apply(build_desired(1, listen=ports[number % 2]))
-    haproxy.driver.apply(any_address(build_desired(1, listen=ports[0])))
+    haproxy.driver.apply(build_one(1, listen=ports[0], address=None))
     haproxy.driver.apply(build_desired(1, listen=ports[0]))
 
 

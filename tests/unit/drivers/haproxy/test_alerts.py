@@ -37,6 +37,7 @@ def test_better_little_than_nothing() -> None:
 def test_several_faults_are_joined_and_bounded() -> None:
     log = "".join(f"[ALERT]    (1) : fault {n} {'x' * 10}\n" for n in range(9))
     assert explain(log) == "fault 0 xxxxxxxxxx; fault 1 xxxxxxxxxx; fault 2 xxxxxxxxxx"
+    assert explain(CHECK + CHECK) == explain(CHECK)
     long = explain(f"[ALERT]    (1) : {'x' * 5000}\n")
     assert len(long) == LONGEST
     assert long.endswith("...")

@@ -1,0 +1,110 @@
+"""The configuration file on disk: whose it is, and what is kept beside it."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from libra.drivers.haproxy.binary import Binary
+from libra.drivers.haproxy.build import build
+from libra.drivers.haproxy.install import ConfigurationFile, Installed
+from libra.drivers.haproxy.render import description_of, render
+from libra.errors import ConfigurationRejected, DriverError
+from tests.support.desired import build_desired
+from tests.unit.drivers.haproxy.test_build import OPTIONS
+
+
+def text_of(listen: int) -> str:
+    return render(build(build_desired(1, listen=listen), OPTIONS))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> ConfigurationFile:
+    return ConfigurationFile(tmp_path / "new" / "haproxy.cfg")
+
+
+def checking(tmp_path: Path, script: str) -> Binary:
+    """A program whose check ends as wished."""
+    path = tmp_path / "haproxy"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o700)
+    return Binary(path, timedelta(seconds=10))
+
+
+def test_installed_texts_are_known_again(file: ConfigurationFile, tmp_path: Path) -> None:
+    assert file.load() == Installed()
+    file.install(text_of(81), checking(tmp_path, "exit 0"))
+    assert file.load() == Installed(text_of(81), description_of(text_of(81)))
+    assert [path.name for path in file.path.parent.iterdir()] == ["haproxy.cfg"]
+
+
+def test_a_rejected_text_is_kept_beside(file: ConfigurationFile, tmp_path: Path) -> None:
+    file.install(text_of(81), checking(tmp_path, "exit 0"))
+    words = "echo '[ALERT]    (1) : config : parsing [/x:3] : no good'; exit 1"
+    with pytest.raises(ConfigurationRejected, match=r"haproxy\.cfg\.rejected\): line 3: no good$"):
+        file.install(text_of(82), checking(tmp_path, words))
+    assert file.load().text == text_of(81)
+    assert file.path.with_name("haproxy.cfg.rejected").read_text() == text_of(82)
+
+
+def test_it_goes_back_to_what_was_seen_running(file: ConfigurationFile, tmp_path: Path) -> None:
+    binary = checking(tmp_path, "exit 0")
+    file.install(text_of(81), binary)
+    file.mark_good()
+    file.mark_good()
+    for listen in (82, 83):
+        file.install(text_of(listen), binary)
+        assert file.load_last_good().text == text_of(81)
+    assert file.put_back(keep_untried=False).text == text_of(81)
+    assert file.load().text == text_of(81)
+    file.install(text_of(84), binary)
+    assert file.load_last_good().text == text_of(81)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_without_a_good_text_there_is_nothing_to_go_back_to(
+    file: ConfigurationFile, tmp_path: Path, keep: bool
+) -> None:
+    file.install(text_of(81), checking(tmp_path, "exit 0"))
+    assert file.put_back(keep_untried=keep) == Installed()
+    assert file.path.exists() is keep
+
+
+def test_a_last_good_text_that_somebody_changed_is_not_trusted(
+    file: ConfigurationFile, tmp_path: Path
+) -> None:
+    file.install(text_of(81), checking(tmp_path, "exit 0"))
+    file.mark_good()
+    with file.path.open("a") as handle:  # an editor that writes in place changes both
+        handle.write("# mine\n")
+    assert file.load_last_good() == Installed()
+    with pytest.raises(DriverError, match="it was changed by hand"):
+        file.install(text_of(82), checking(tmp_path, "exit 0"))
+
+
+def test_an_adopted_file_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "haproxy.cfg"
+    path.write_text("global\n")
+    ConfigurationFile(path, adopt=True).install(text_of(81), checking(tmp_path, "exit 0"))
+    assert path.with_name("haproxy.cfg.adopted").read_text() == "global\n"
+    assert path.read_text() == text_of(81)
+
+
+def test_a_check_alone_installs_nothing(file: ConfigurationFile, tmp_path: Path) -> None:
+    file.check(text_of(81), checking(tmp_path, "exit 0"))
+    assert file.load() == Installed()
+    assert list(file.path.parent.iterdir()) == []
+
+
+def test_a_file_that_was_replaced_is_read_again(file: ConfigurationFile, tmp_path: Path) -> None:
+    for listen in (81, 82, 83):
+        file.install_unchecked(text_of(listen))
+        assert file.load().text == text_of(listen)
+        assert file.load() is file.load()
+
+
+def test_a_directory_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    file = ConfigurationFile(tmp_path / "file" / "haproxy.cfg")
+    with pytest.raises(DriverError, match=r"^cannot read .*: Not a directory$"):
+        file.load()
