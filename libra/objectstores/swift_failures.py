@@ -21,7 +21,7 @@ ERRORS = (
     OSError,
     ValueError,
 )
-_NO_CONNECTION = urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError
+_NO_CONNECTION = requests.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError
 MASK = "***"
 LONGEST_WORDS = 200
 LONGEST_WAIT_SECONDS = 3600.0

@@ -19,7 +19,7 @@ from tests.support.stores import LARGE, SMALL, build_account, build_swift_store,
 from tests.support.strangers import drip, pour, redirect_to, say, stranger
 from tests.support.swift import need_swift
 from tests.support.swift_lab import SwiftLab
-from tests.support.tcpfault import TcpFault
+from tests.support.tcpfault import TcpFault, black_hole
 
 HASTY = RetryPolicy(
     attempts=2,
@@ -125,6 +125,15 @@ def test_nobody_listens(container: str) -> None:
     error = fail(Account(endpoint=url, token="t"), container)
     assert (
         str(error) == f"cannot store: PUT {container}/x failed: Connection refused (tried 3 times)"
+    )
+
+
+def test_nobody_answers(container: str) -> None:
+    with black_hole() as port:
+        url = f"http://127.0.0.1:{port}/v1/AUTH_test"
+        error = fail(Account(endpoint=url, token="t"), container, retries=HASTY)
+    assert str(error) == (
+        f"cannot store: PUT {container}/x failed: no connection in time (tried 2 times)"
     )
 
 
