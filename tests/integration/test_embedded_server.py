@@ -324,13 +324,14 @@ def test_it_listens_on_the_loopback_address_only(server: EmbeddedJobServer) -> N
         assert sock.getpeername()[0] == LOOPBACK
 
 
-def test_it_leaves_nothing_behind(closing: ExitStack) -> None:
+def test_it_leaves_nothing_behind() -> None:
     before = set(threading.enumerate())
     server = EmbeddedJobServer()
     for _ in range(3):
         server.start()
         socks = [dial(server.port) for _ in range(5)]
-        ensure_serves(closing, server)
+        with ExitStack() as closing:
+            ensure_serves(closing, server)
         port = server.port
         server.stop()
         server.stop()
@@ -338,5 +339,4 @@ def test_it_leaves_nothing_behind(closing: ExitStack) -> None:
             assert is_hung_up(sock)
             sock.close()
     assert server.port == port
-    closing.close()
     wait_until(lambda: set(threading.enumerate()) <= before, what="the end of all threads")

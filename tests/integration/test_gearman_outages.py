@@ -140,7 +140,7 @@ def test_an_unreachable_server_costs_its_patience_once(
 def test_deadlines_hold_whatever_hangs(gearmand: Gearmand, closing: ExitStack) -> None:
     client = open_client(closing, gearmand.port, patience=30.0)
     source = open_source(closing, gearmand.port)
-    running = submitting(client, "w1", timeout=2.0)
+    running = submitting(client, "w1", timeout=4.0)
     assert source.take(LONG) is not None
     gearmand.freeze()
     with pytest.raises(JobDeadlinePassed, match="the job server does not answer any more"):
