@@ -105,10 +105,11 @@ def test_more_than_a_packet_holds_is_refused_on_either_side(
 def test_a_deadline_tells_whether_a_worker_has_begun(
     client: GearmanJobClient, source: GearmanJobSource
 ) -> None:
-    with pytest.raises(JobDeadlinePassed, match="no worker had begun with it"):
-        client.submit("nobody", b"", timeout=1.0)
-    running = submitting(client, "w1", timeout=1.0)
+    waiting = submitting(client, "nobody", timeout=3.0)
+    running = submitting(client, "w1", timeout=3.0)
     assert source.take(LONG) is not None
+    with pytest.raises(JobDeadlinePassed, match="no worker had begun with it"):
+        waiting.reply()
     with pytest.raises(JobDeadlinePassed, match="a worker had begun with it"):
         running.reply()
 

@@ -2,14 +2,15 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from types import SimpleNamespace
 
 import pytest
 from gear import constants
 
 from libra.errors import JobDeadlinePassed, JobServerUnavailable
-from libra.jobs.gearman import GearmanJobClient, GearmanJobSource
+from libra.jobs.gearman import GearmanJobClient, GearmanJobSource, registration, session
 from tests.support.gearmand import Gearmand, read_admin
 from tests.support.jobservers import (
     await_registered,
@@ -306,6 +307,42 @@ def test_nonsense_is_refused(answer: bytes, text: str, closing: ExitStack) -> No
         client.submit("w1", b"", timeout=LONG)
     assert source.connected() == 0
     assert source.take(0.05) is None
+
+
+def test_a_server_that_freezes_counts_as_lost_until_it_answers(
+    gearmand: Gearmand, closing: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "ASK_AGAIN_SECONDS", 0.2)
+    source = open_source(closing, gearmand.port)
+    gearmand.freeze()
+    wait_until(lambda: source.connected() == 0, what="the loss of the server")
+    gearmand.thaw()
+    await_registered(source)
+    with working(source):
+        assert open_client(closing, gearmand.port).submit("w1", b"x", timeout=LONG) == b"x"
+
+
+def test_an_outage_is_one_line_in_the_log(
+    closing: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(registration, "log", recording(lines))
+    tries: list[float] = []
+    fail = registration.Backoff.fail
+    monkeypatch.setattr(registration.Backoff, "fail", lambda self: tries.append(fail(self)) or 0.01)
+    source = GearmanJobSource(settings_for(free_port()), "w1")
+    closing.callback(source.close)
+    wait_until(lambda: len(tries) > 5, what="several attempts")
+    assert lines == ["warning cannot work for the job server: connection refused"]
+
+
+def recording(lines: list[str]) -> SimpleNamespace:
+    """A log that keeps its lines."""
+
+    def keep(level: str) -> Callable[..., None]:
+        return lambda event, **fields: lines.append(f"{level} {event}: {fields.get('error')}")
+
+    return SimpleNamespace(info=keep("info"), warning=keep("warning"), exception=keep("error"))
 
 
 def test_a_late_word_on_the_job_before_is_not_taken_for_the_next(closing: ExitStack) -> None:

@@ -12,7 +12,7 @@ from libra.jobs.base import Priority
 from libra.jobs.gearman.backoff import Backoff
 from libra.jobs.gearman.deadline import Deadline
 from libra.jobs.gearman.exchange import Exchange, Job, LostBefore, NotAccepted
-from libra.jobs.gearman.packets import ensure_sendable, quiet_gear
+from libra.jobs.gearman.packets import ensure_function, ensure_sendable, quiet_gear
 from libra.jobs.gearman.wire import Wire, WireError, name_server
 
 PATIENCE_SECONDS = 1.0
@@ -41,7 +41,8 @@ class GearmanJobClient:
     def submit(
         self, function: str, payload: bytes, *, timeout: float, priority: Priority = Priority.NORMAL
     ) -> bytes:
-        """The reply to one job; see `JobClient`. Raises `Invalid` for more than a packet holds (64 MiB)."""
+        """The reply to one job; see `JobClient`. `Invalid` for more than 64 MiB, or no function."""
+        ensure_function(function)
         ensure_sendable(len(payload))
         deadline = Deadline(timeout)
         job = Job(function, payload, priority, timeout)

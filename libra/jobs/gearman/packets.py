@@ -6,11 +6,14 @@ import struct
 import gear
 
 from libra.errors import Invalid
+from libra.messages.fields import quoted
 
 MOST_BYTES = 64 * 1024 * 1024
 """Largest packet that is sent or read."""
 MOST_LINE_BYTES = 8 * 1024
 """Longest line of the administrative protocol."""
+MOST_NAME_BYTES = 512
+"""Longest name of a function."""
 PIECE_BYTES = 64 * 1024
 """How much is read at once."""
 
@@ -87,6 +90,12 @@ class Framed(gear.Connection):
         if end < 0 and len(self._partial) >= MOST_LINE_BYTES:
             raise NotGearman(f"it sends more than {MOST_LINE_BYTES} bytes in one line")
         return None if end < 0 else end + 1
+
+
+def ensure_function(name: str) -> None:
+    """Raises `Invalid` for what cannot be a function's name: NUL separates arguments, line feeds end lines in lists."""
+    if not name or not name.isprintable() or len(name.encode(errors="replace")) > MOST_NAME_BYTES:
+        raise Invalid(f"cannot use {quoted(name)} as the name of a function")
 
 
 def ensure_sendable(size: int) -> None:

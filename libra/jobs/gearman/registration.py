@@ -73,15 +73,21 @@ class Registration:
             # A lost connection has nobody who reads on.
             wire.close(LINGER_SECONDS if self._desk.stopping.is_set() else 0.0)
 
-    def _note_registered(self) -> None:
-        if not self._registered:
-            self._registered = True
+    def _note_registered(self, registered: bool) -> None:
+        if registered == self._registered:
+            return
+        self._registered = registered
+        if registered:
             self._fault = ""
             self._backoff.succeed()
             log.info("registered at the job server", action="register", server=self._name)
+        else:
+            self._note_fault("it does not answer")
 
     def _note_fault(self, fault: str) -> None:
         """An outage is one line in the log, however often the server is tried."""
         if fault != self._fault and not self._leaving.is_set():
             self._fault = fault
-            log.warning(f"cannot work for the job server: {fault}", server=self._name)
+            log.warning(
+                "cannot work for the job server", action="register", server=self._name, error=fault
+            )

@@ -9,7 +9,7 @@ import structlog
 from gear import constants
 
 from libra import __version__
-from libra.jobs.gearman.packets import Packet, quiet_gear
+from libra.jobs.gearman.packets import MOST_NAME_BYTES, Packet, quiet_gear
 from libra.jobs.gearman.peer import Peer
 from libra.jobs.gearman.sockets import tune
 
@@ -18,7 +18,6 @@ log = structlog.get_logger(__name__)
 BACKLOG = 512
 ACCEPT_PAUSE_SECONDS = 1.0
 JOIN_SECONDS = 2.0
-MOST_NAME_BYTES = 512
 MOST_DELIVERIES = 3
 PACKETS_A_TURN = 100
 GRAB_JOB_ALL = 39

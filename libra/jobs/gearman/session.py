@@ -19,7 +19,7 @@ from libra.jobs.gearman.wire import Wire, WireError
 log = structlog.get_logger(__name__)
 
 ASK_AGAIN_SECONDS = 30.0
-"""How long a server is trusted to wake a sleeping worker."""
+"""How long a server is trusted to wake a sleeping worker, or may take to answer."""
 
 
 class GearmanJob:
@@ -78,11 +78,13 @@ class Session:
     job never keeps another from being taken from the same server. It never asks without a place on the shelf.
     """
 
-    def __init__(self, wire: Wire, desk: Desk, bell: Bell, registered: Callable[[], None]) -> None:
+    def __init__(
+        self, wire: Wire, desk: Desk, bell: Bell, note_registered: Callable[[bool], None]
+    ) -> None:
         self._wire = wire
         self._desk = desk
         self._bell = bell
-        self._registered = registered
+        self._note_registered = note_registered
         self._lock = threading.Lock()
         self._held: set[bytes] = set()
         self._answering = 0
@@ -100,7 +102,7 @@ class Session:
             self._wire.send(constants.CAN_DO, self._desk.function)
             while not self._desk.stopping.is_set():
                 self._advance()
-                ready = poll.poll(self._ask_again.left() * 1000 + 1)
+                ready = poll.poll(self._ask_again.left() * 1000 + 1)  # never 0: no spinning
                 if any(number == bell for number, _event in ready):
                     self._bell.quiet()
                 self._read()
@@ -140,15 +142,23 @@ class Session:
 
     def _advance(self) -> None:
         """Ask for a job where one may come, or unregister where none shall."""
+        if self._ask_again.passed():
+            self._lose_trust()
         if self._desk.draining.is_set():
             self._unregister_when_free()
             return
-        if self._phase is _Phase.ASLEEP and self._ask_again.passed():
-            self._phase = _Phase.IDLE
         if self._phase is _Phase.IDLE and self._desk.shelf.reserve(self._bell.ring):
             self._phase = _Phase.ASKED
             self._ask_again = Deadline(ASK_AGAIN_SECONDS)
             self._wire.send(constants.GRAB_JOB_UNIQ)
+
+    def _lose_trust(self) -> None:
+        """A wake-up may have been lost; a server that owes an answer is frozen, or behind a cut link."""
+        self._ask_again = Deadline(ASK_AGAIN_SECONDS)
+        if self._phase is _Phase.ASLEEP:
+            self._phase = _Phase.IDLE
+        elif self._phase is _Phase.ASKED:
+            self._note_registered(False)
 
     def _handle(self, packet: Packet) -> None:
         match packet.ptype:
@@ -160,7 +170,7 @@ class Session:
                 self._desk.shelf.release()
                 self._phase = _Phase.ASLEEP
                 self._wire.send(constants.PRE_SLEEP)
-                self._registered()
+                self._note_registered(True)
             case constants.NOOP if self._phase is _Phase.ASLEEP:
                 self._phase = _Phase.IDLE
             case constants.ERROR:
@@ -175,8 +185,8 @@ class Session:
             self._held.add(handle)
         if self._phase is _Phase.ASKED:
             self._phase = _Phase.IDLE
-            self._desk.shelf.put(job)
-        self._registered()
+            self._desk.shelf.put(job, weight=len(payload))
+        self._note_registered(True)
 
     def _unregister_when_free(self) -> None:
         """gearmand takes back every running job of a function that is unregistered, so it must wait for the last."""

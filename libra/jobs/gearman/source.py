@@ -5,19 +5,21 @@ from collections.abc import Sequence
 from libra.config.settings import JobServerSettings
 from libra.jobs.base import TakenJob
 from libra.jobs.gearman.deadline import Deadline
-from libra.jobs.gearman.packets import quiet_gear
+from libra.jobs.gearman.packets import ensure_function, quiet_gear
 from libra.jobs.gearman.registration import Registration
 from libra.jobs.gearman.session import Desk
 from libra.jobs.gearman.shelf import Shelf
 
 CLOSE_SECONDS = 2.0
 TAKEN_AHEAD = 32
+MOST_BYTES_AHEAD = 16 * 1024 * 1024
 
 
 class GearmanJobSource:
     """A `JobSource` on Gearman servers: one thread a server, one queue for all of them.
 
-    `ahead`: how many jobs are fetched at most before `take` asks for them; they count as running at the server.
+    `ahead`: how many jobs (and not much more than 16 MiB) are fetched at most before `take` asks for them; they count
+    as running at the server.
     Lost servers are tried again every two seconds or sooner, each for itself.
     """
 
@@ -25,7 +27,8 @@ class GearmanJobSource:
         self, servers: Sequence[JobServerSettings], function: str, *, ahead: int = TAKEN_AHEAD
     ) -> None:
         quiet_gear()
-        self._desk = Desk(function.encode(), Shelf(ahead))
+        ensure_function(function)
+        self._desk = Desk(function.encode(), Shelf(ahead, MOST_BYTES_AHEAD))
         self._registrations = [Registration(server, self._desk) for server in servers]
 
     def take(self, timeout: float) -> TakenJob | None:

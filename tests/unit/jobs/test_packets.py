@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libra.errors import Invalid
-from libra.jobs.gearman.packets import MOST_BYTES, Framed, NotGearman, Packet, ensure_sendable
+from libra.jobs.gearman.packets import (
+    MOST_BYTES,
+    Framed,
+    NotGearman,
+    Packet,
+    ensure_function,
+    ensure_sendable,
+)
 
 arguments = st.lists(st.binary(max_size=20).filter(lambda item: b"\0" not in item), max_size=3)
 
@@ -115,6 +122,17 @@ def test_arguments_are_those_that_gear_finds(data: bytes, index: int) -> None:
     else:
         with pytest.raises(IndexError):
             ours.getArgument(index)
+
+
+@pytest.mark.parametrize("name", ["", "a\0b", "a\nb", "x" * 513, "\ud800"])
+def test_what_is_no_name_of_a_function_is_refused(name: str) -> None:
+    with pytest.raises(Invalid, match="as the name of a function"):
+        ensure_function(name)
+
+
+def test_names_of_functions_may_hold_letters_of_all_kinds() -> None:
+    for name in ("w1", "web-1.example", "größe"):
+        ensure_function(name)
 
 
 def test_what_no_packet_holds_is_refused() -> None:

@@ -10,7 +10,7 @@ def never() -> None:
 
 
 def test_first_in_first_out() -> None:
-    shelf: Shelf[str] = Shelf(3)
+    shelf: Shelf[str] = Shelf(3, 100)
     for item in ("a", "b", "c"):
         assert shelf.reserve(never)
         shelf.put(item)
@@ -18,7 +18,7 @@ def test_first_in_first_out() -> None:
 
 
 def test_who_finds_no_place_is_called_once_when_there_is_one() -> None:
-    shelf: Shelf[str] = Shelf(1)
+    shelf: Shelf[str] = Shelf(1, 100)
     called: list[str] = []
 
     def call() -> None:
@@ -38,7 +38,7 @@ def test_who_finds_no_place_is_called_once_when_there_is_one() -> None:
 
 
 def test_removed_items_free_their_places() -> None:
-    shelf: Shelf[int] = Shelf(4)
+    shelf: Shelf[int] = Shelf(4, 100)
     for number in range(4):
         assert shelf.reserve(never)
         shelf.put(number)
@@ -51,7 +51,7 @@ def test_removed_items_free_their_places() -> None:
 
 
 def test_a_closed_shelf_gives_nothing_and_wakes_who_waits() -> None:
-    shelf: Shelf[str] = Shelf(2)
+    shelf: Shelf[str] = Shelf(2, 100)
     taken: list[object] = []
     waiting = threading.Thread(target=lambda: taken.append(shelf.take(60.0)))
     waiting.start()
@@ -62,3 +62,23 @@ def test_a_closed_shelf_gives_nothing_and_wakes_who_waits() -> None:
     shelf.put("a")
     assert shelf.take(60.0) is None
     assert shelf.remove(lambda _: True) == ["a"]
+
+
+def test_weight_counts_as_well_and_one_heavy_item_always_fits() -> None:
+    shelf: Shelf[str] = Shelf(10, 100)
+    called: list[bool] = []
+    assert shelf.reserve(never)
+    shelf.put("light", weight=99)
+    assert shelf.reserve(never)
+    shelf.put("heavy", weight=5000)
+    assert not shelf.reserve(lambda: called.append(True))
+    assert shelf.take(0.0) == "light"
+    assert called == [True]
+    assert not shelf.reserve(lambda: called.append(True))
+    assert shelf.take(0.0) == "heavy"
+    assert called == [True, True]
+    assert shelf.reserve(never)
+    shelf.put("unwanted", weight=200)
+    assert not shelf.reserve(lambda: None)
+    shelf.remove(lambda _: True)
+    assert shelf.reserve(never)
