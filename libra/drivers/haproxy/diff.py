@@ -21,6 +21,7 @@ from libra.drivers.haproxy.actions import (
 )
 from libra.drivers.haproxy.config import Backend, Configuration, Server
 from libra.drivers.haproxy.effects import Running, effective_weight, in_maintenance
+from libra.model.remembered import unequal_middle
 
 MOST_STEPS = 400  # beyond it one reload is quicker than its steps
 
@@ -169,7 +170,7 @@ def _changes(
     now: Sequence[Server], wanted: Sequence[Server]
 ) -> list[tuple[Server | None, Server | None]]:
     """Pairs that differ, by name. What both begin and end with is passed over quickly: it is nearly all."""
-    start, end = _unequal_middle(now, wanted)
+    start, end = unequal_middle(now, wanted)
     old = {server.name: server for server in now[start : len(now) - end]}
     pairs: list[tuple[Server | None, Server | None]] = []
     for server in wanted[start : len(wanted) - end]:
@@ -178,16 +179,3 @@ def _changes(
             pairs.append((before, server))
     pairs.extend((server, None) for server in old.values())
     return pairs
-
-
-def _unequal_middle(now: Sequence[Server], wanted: Sequence[Server]) -> tuple[int, int]:
-    shorter = min(len(now), len(wanted))
-    start = 0
-    while start < shorter and (now[start] is wanted[start] or now[start] == wanted[start]):
-        start += 1
-    end = 0
-    while end < shorter - start and (
-        now[-1 - end] is wanted[-1 - end] or now[-1 - end] == wanted[-1 - end]
-    ):
-        end += 1
-    return start, end
