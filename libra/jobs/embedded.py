@@ -39,6 +39,7 @@ class EmbeddedJobServer:
         try:
             socket.create_server((self.host, self.port), family=family).close()
         except OSError as error:
+            reason = str(error.strerror).partition(" (")[0].lower()  # without the address once more
             raise JobServerUnavailable(
-                f"cannot listen on {self.host}:{self.port}: {error.strerror or error}"
+                f"cannot listen on {self.host}:{self.port}: {reason}"
             ) from error

@@ -315,7 +315,10 @@ def test_one_that_never_stops_leaves_the_others_a_turn(
 
 
 def test_a_taken_port_is_named(server: EmbeddedJobServer) -> None:
-    with pytest.raises(JobServerUnavailable, match=f"cannot listen on 127.0.0.1:{server.port}: "):
+    with pytest.raises(
+        JobServerUnavailable,
+        match=rf"^cannot listen on 127.0.0.1:{server.port}: address already in use$",
+    ):
         EmbeddedJobServer(port=server.port).start()
 
 
