@@ -1,7 +1,6 @@
 """The worker's objects, wired from its settings."""
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -144,6 +143,6 @@ def _tell(changes: Changes) -> None:
     log.info("settings read", action="reload", changed=", ".join(sorted(changes.sections)))
 
 
-def take_environment(environ: "os._Environ[str]", names: tuple[str, ...]) -> dict[str, str]:
+def take_environment(environ: MutableMapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
     """These variables, removed, so that no child speaks to the service manager in our name."""
     return {name: environ.pop(name) for name in names if name in environ}

@@ -26,9 +26,8 @@ DAEMON_LOG = "libra-worker.log"
 def main() -> int:
     """Parse the arguments, read the settings, run."""
     arguments = _parse_arguments()
-    config = (
-        arguments.config.resolve()
-    )  # a daemon leaves the directory that a relative path starts from
+    # A daemon leaves the directory where a relative path starts; links are followed anew at each reload.
+    config = arguments.config.absolute()
     try:
         settings = _load(config)
     except LibraError as error:

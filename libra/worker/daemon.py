@@ -182,6 +182,9 @@ class WorkerDaemon:
             for fault in str(error).splitlines():
                 log.error("cannot use the new settings", action="reload", error=fault)
             self._refusal = REFUSAL
+        except Exception:
+            log.exception("internal error", action="reload")
+            self._refusal = REFUSAL
 
     def _adopt(self, renewal: Renewal) -> None:
         if renewal.timing is not None:

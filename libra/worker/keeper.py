@@ -44,8 +44,11 @@ class ProxyKeeper:
 
     def tick(self) -> None:
         """Queue the next check when it is due; a full lane of changes comes first."""
-        if not self._queued and time.monotonic() >= self._next:
-            self._queued = self._dispatcher.changes.put(Task(self._check))
+        if self._queued or time.monotonic() < self._next:
+            return
+        self._queued = True  # before it is: the lane may be done with it when `put` returns
+        if not self._dispatcher.changes.put(Task(self._check)):
+            self._queued = False
 
     def configure(self, configure: Callable[[], None], refuse: Callable[[], None]) -> None:
         """Bring the proxy to the saved state after `configure`; call `refuse` where that fails."""

@@ -296,9 +296,12 @@ def test_a_reload_without_changes() -> None:
         assert lab.ask("DISCOVER")["hpcs_response"] == "PASS"
 
 
-def test_faults_in_the_settings_change_nothing_and_are_told() -> None:
+@pytest.mark.parametrize(
+    "fault", [Invalid("a.yaml: worker.nam: unknown\na.yaml: job_servers: bad"), KeyError("oops")]
+)
+def test_faults_in_the_settings_change_nothing_and_are_told(fault: Exception) -> None:
     def renew() -> Renewal:
-        raise Invalid("a.yaml: worker.nam: unknown key\na.yaml: job_servers: must be a list")
+        raise fault
 
     with DaemonLab(renew=renew) as lab:
         assert lab.ready.wait(WAIT)
