@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
 
 from libra.model.loadbalancer import Desired, LoadBalancer
@@ -21,11 +22,37 @@ class ProxyVersion:
     version: str | None
 
 
+class Step(Enum):
+    """What makes the proxy run the wanted configuration."""
+
+    NOTHING = "nothing"
+    INSTALL = "install"  # it runs, only its file is not in place
+    CHANGE = "change"  # at runtime
+    RELOAD = "reload"
+    START = "start"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What `apply` would do, for people: it holds no secret.
+
+    `reasons` are sentences why the step is more than a change at runtime, `actions` what a change consists of;
+    `diff` is the unified diff of the configuration that is installed against the wanted one. `notes` tell what a
+    reader might miss otherwise.
+    """
+
+    step: Step
+    reasons: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    diff: str = ""
+    notes: tuple[str, ...] = ()
+
+
 class LoadBalancerDriver(ABC):
     """One proxy on one host.
 
-    `apply`, `ensure_running`, `configure`, `forget` and `close` are called by one thread at a time; the others at any
-    time, also beside them.
+    `apply`, `preview`, `ensure_running`, `configure`, `forget` and `close` are called by one thread at a time; the
+    others at any time, also beside them.
     An entry point names a factory `create_driver(settings: Settings) -> LoadBalancerDriver`.
     """
 
@@ -37,6 +64,13 @@ class LoadBalancerDriver(ABC):
 
         Idempotent, and touches nothing when all is so already. Returns when it is live and verified; raises
         `DriverError` with what ran before still running and installed.
+        """
+
+    @abstractmethod
+    def preview(self, desired: Desired) -> Preview:
+        """What `apply` would do right now. Changes nothing and leaves nothing behind.
+
+        Raises `DriverError` where `apply` is known to fail, as with a configuration that the proxy refuses.
         """
 
     def ensure_running(self) -> None:  # noqa: B027 - a driver may have nothing to look after

@@ -4,14 +4,17 @@ For trying out the fleet side without HAProxy, and the twin of every other drive
 no caller may expect.
 """
 
+import json
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from libra import __version__
-from libra.drivers.base import LoadBalancerDriver, ProxyVersion
+from libra.drivers.base import LoadBalancerDriver, Preview, ProxyVersion, Step
+from libra.drivers.textdiff import render_diff
 from libra.errors import ProxyNotRunning
 from libra.model.loadbalancer import Desired, LoadBalancer
 from libra.model.pool import Condition, Member
@@ -55,6 +58,14 @@ class NoopDriver(LoadBalancerDriver):
         if desired != self.desired:
             self.desired = desired
             self.applied += 1
+
+    def preview(self, desired: Desired) -> Preview:
+        """The difference to what was applied last; there are no actions in between."""
+        step = Step.NOTHING if desired == self.desired else Step.CHANGE
+        diff = render_diff(_text(self.desired), _text(desired))
+        if self.running:
+            return Preview(step=step, diff=diff)
+        return Preview(step=Step.START, reasons=("the noop proxy is not running",), diff=diff)
 
     def ensure_running(self) -> None:
         """Start it again, with what was applied last."""
@@ -125,6 +136,10 @@ class NoopDriver(LoadBalancerDriver):
             bytes_out=counts["bytes_out"],
             errors=counts["errors"],
         )
+
+
+def _text(desired: Desired) -> str:
+    return json.dumps(asdict(desired), indent=2, default=str)
 
 
 def _status(member: Member) -> MemberStatus:

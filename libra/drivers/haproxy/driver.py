@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from libra.drivers.base import LoadBalancerDriver, ProxyVersion
+from libra.drivers.base import LoadBalancerDriver, Preview, ProxyVersion, Step
 from libra.drivers.haproxy.actions import Action, RuntimeAction
 from libra.drivers.haproxy.binary import Binary
 from libra.drivers.haproxy.diff import diff
@@ -22,12 +22,12 @@ from libra.drivers.haproxy.master import MasterSocket
 from libra.drivers.haproxy.names import frontend_name
 from libra.drivers.haproxy.options import build_options, server_state_file
 from libra.drivers.haproxy.ports import ensure_free, parse_binds
+from libra.drivers.haproxy.preview import build_preview
 from libra.drivers.haproxy.reload import Reloader
 from libra.drivers.haproxy.running import (
     Observed,
     Plan,
     ServingProcess,
-    Step,
     observe,
     observe_process,
     plan,
@@ -99,6 +99,16 @@ class HAProxyDriver(LoadBalancerDriver):
             self._carry_out(step, wanted, observed)
             self._file.mark_good()
         self._applied = desired
+
+    def preview(self, desired: Desired) -> Preview:
+        """As `apply` up to the decision, but it neither waits for nor ends what is under way."""
+        wanted = self._render(desired)
+        observed = observe(self._admin, self._master, self._file)
+        step = self._plan(wanted, observed)
+        if step.step in (Step.RELOAD, Step.START):
+            self._ensure_can_listen(wanted.text, observed)
+        self._file.check(wanted.text, self._binary)
+        return build_preview(step, observed.installed, wanted.text)
 
     def ensure_running(self) -> None:
         """Where HAProxy ended, start it from the installed file; undo what somebody else changed in it."""

@@ -5,6 +5,7 @@ Beside `haproxy.cfg` stand `.candidate` (being checked), `.rejected` (the last o
 """
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -71,11 +72,17 @@ class ConfigurationFile:
         self._put_in_place()
 
     def check(self, text: str, binary: Binary) -> None:
-        """HAProxy's own check, without an installation; raises `ConfigurationRejected`."""
-        self._write_candidate(text)
-        self._check(text, binary)
-        with self._writing():
-            self._candidate.unlink(missing_ok=True)
+        """HAProxy's own check, without an installation or any trace beside the file; raises `ConfigurationRejected`."""
+        self.ensure_ours(self.load())
+        try:
+            with tempfile.TemporaryDirectory(prefix="libra-check-") as directory:
+                path = Path(directory, self.path.name)
+                _write(path, text.encode())
+                words = _refusal(path, text, binary)
+        except OSError as error:
+            raise DriverError(f"cannot check the configuration: {error.strerror}") from error
+        if words is not None:
+            raise ConfigurationRejected(f"cannot use the configuration: {words}")
 
     def _write_candidate(self, text: str) -> None:
         self.ensure_ours(self.load())
@@ -110,12 +117,11 @@ class ConfigurationFile:
         return last_good
 
     def _check(self, text: str, binary: Binary) -> None:
-        outcome = binary.run("-c", "-f", str(self._candidate))
-        if outcome.status == 0:
+        words = _refusal(self._candidate, text, binary)
+        if words is None:
             return
         with suppress(OSError):  # a full disk must not hide why it was refused
             self._candidate.replace(self._rejected)
-        words = explain(outcome.output, text) or f"its check ended with status {outcome.status}"
         raise ConfigurationRejected(f"cannot use the configuration (see {self._rejected}): {words}")
 
     def _keep_adopted(self) -> None:
@@ -144,6 +150,14 @@ class ConfigurationFile:
             yield
         except OSError as error:
             raise DriverError(f"cannot write {self.path}: {error.strerror}") from error
+
+
+def _refusal(path: Path, text: str, binary: Binary) -> str | None:
+    """HAProxy's words against the text in this file, None where it has none."""
+    outcome = binary.run("-c", "-f", str(path))
+    if outcome.status == 0:
+        return None
+    return explain(outcome.output, text) or f"its check ended with status {outcome.status}"
 
 
 def _key(path: Path) -> FileKey:

@@ -1,8 +1,8 @@
 """What runs and what is installed, looked at once and decided on once."""
 
 from dataclasses import dataclass
-from enum import Enum
 
+from libra.drivers.base import Step
 from libra.drivers.haproxy.actions import Action, Reload, RuntimeAction
 from libra.drivers.haproxy.install import ConfigurationFile, Installed
 from libra.drivers.haproxy.master import MasterSocket
@@ -60,16 +60,6 @@ class Observed:
                 untouched = self.serving.started_from(known.description)
                 return parse_binds(known.text, disabled=not untouched)
         return None
-
-
-class Step(Enum):
-    """What makes the proxy run the wanted text."""
-
-    NOTHING = "nothing"
-    INSTALL = "install"  # it runs, only its file is not in place
-    CHANGE = "change"  # at runtime
-    RELOAD = "reload"
-    START = "start"
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,10 +90,36 @@ def test_an_adopted_file_is_kept(tmp_path: Path) -> None:
     assert path.read_text() == text_of(81)
 
 
-def test_a_check_alone_installs_nothing(file: ConfigurationFile, tmp_path: Path) -> None:
-    file.check(text_of(81), checking(tmp_path, "exit 0"))
+def test_a_check_alone_leaves_nothing_behind(file: ConfigurationFile, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    file.check(text_of(81), checking(tmp_path, f'cat "$3" > {seen}; dirname "$3" > {seen}.where'))
+    assert seen.read_text() == text_of(81)
     assert file.load() == Installed()
-    assert list(file.path.parent.iterdir()) == []
+    assert not file.path.parent.exists()
+    assert not Path(f"{seen}.where").read_text().strip().startswith(str(tmp_path))
+    assert not Path(Path(f"{seen}.where").read_text().strip()).exists()
+
+
+def test_a_refused_check_leaves_nothing_behind_either(
+    file: ConfigurationFile, tmp_path: Path
+) -> None:
+    file.install(text_of(81), checking(tmp_path, "exit 0"))
+    words = "echo '[ALERT]    (1) : config : parsing [/x:3] : no good'; exit 1"
+    with pytest.raises(
+        ConfigurationRejected, match=r"^cannot use the configuration: line 3: no good$"
+    ):
+        file.check(text_of(82), checking(tmp_path, words))
+    assert [path.name for path in file.path.parent.iterdir()] == ["haproxy.cfg"]
+    assert file.load().text == text_of(81)
+
+
+def test_a_check_refuses_somebody_elses_file_as_an_installation_does(
+    file: ConfigurationFile, tmp_path: Path
+) -> None:
+    file.path.parent.mkdir()
+    file.path.write_text("global\n")
+    with pytest.raises(DriverError, match="it was not written by libra"):
+        file.check(text_of(81), checking(tmp_path, "exit 0"))
 
 
 def test_a_file_that_was_replaced_is_read_again(file: ConfigurationFile, tmp_path: Path) -> None:

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from libra.drivers.base import Step
 from libra.drivers.haproxy.actions import Action, Reload, SetReady
 from libra.drivers.haproxy.build import build
 from libra.drivers.haproxy.install import Installed
 from libra.drivers.haproxy.ports import Bind
 from libra.drivers.haproxy.render import description_of, render
-from libra.drivers.haproxy.running import Observed, ServingProcess, Step, parse_process, plan
+from libra.drivers.haproxy.running import Observed, ServingProcess, parse_process, plan
 from libra.errors import DriverError
 from tests.support.desired import build_desired
 from tests.unit.drivers.haproxy.test_build import OPTIONS
