@@ -71,6 +71,15 @@ def test_bytes_of_tcp_are_exact_and_sessions_are_seen_while_they_last(
     assert (lb.total_sessions, member.total_sessions, lb.errors) == (2, 2, 0)
 
 
+def test_bytes_are_seen_before_a_long_connection_ends(device: Device, echo: EchoServer) -> None:
+    desired = desire(Protocol.TCP, echo.port)
+    device.start(desired)
+    with echoing(port_of(desired)) as say:
+        say(b"x" * 1000)
+        lb = settled(device, desired, lambda lb: lb.bytes_out > 0, timeout=20)
+        assert (lb.bytes_in, lb.bytes_out, lb.current_sessions) == (1000, 1005, 1)
+
+
 def test_errors_are_counted(device: Device) -> None:
     desired = desire(Protocol.HTTP, free_port())
     (loadbalancer,) = desired.loadbalancers

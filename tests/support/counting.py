@@ -77,6 +77,7 @@ class Device:
         self.write(desired)
         if hold:
             self.reader.hold()
+        self.master.show_processes()  # the master is done with the reload before
         self.master.reload(RELOAD)
         wait_until(lambda: self.answers() and self.pid() != before, what="the new process")
 
@@ -108,6 +109,14 @@ class Device:
             with suppress(ProxyNotRunning):  # it has just ended
                 counts.append(parse_info(self.master.ask_worker(pid, "show info"))["CurrConns"])
         return counts
+
+    def await_end_of_old(self, *, timeout: float = 10.0) -> None:
+        """Until no old process is left. To ask them nudges HAProxy 2.6, which now and then sleeps over its end."""
+        wait_until(
+            lambda: not self.clients_of_old() and not self.old_pids(),
+            timeout=timeout,
+            what="the end of the old processes",
+        )
 
     def close(self) -> None:
         self.reader.close()
@@ -202,7 +211,11 @@ def echoing(port: int) -> Iterator[Callable[[bytes], None]]:
 
 
 def settled(
-    device: Device, desired: Desired, is_so: Callable[[LoadBalancerStatistics], bool]
+    device: Device,
+    desired: Desired,
+    is_so: Callable[[LoadBalancerStatistics], bool],
+    *,
+    timeout: float = 10.0,
 ) -> LoadBalancerStatistics:
     """The first reading that fulfils the condition: HAProxy counts a request when it is over, after the client."""
     readings: list[LoadBalancerStatistics] = []
@@ -212,7 +225,7 @@ def settled(
         return is_so(readings[-1])
 
     try:
-        wait_until(look, what="the numbers")
+        wait_until(look, timeout=timeout, what="the numbers")
     except AssertionError:
         raise AssertionError(f"the last reading is {readings[-1]}") from None
     return readings[-1]

@@ -21,9 +21,7 @@ log = structlog.get_logger(__name__)
 
 PROMPT = b"\n> "
 ANSWER_WITHIN = timedelta(seconds=5)
-IDLE_SECONDS = (
-    24 * 3600
-)  # the session's own time-out in HAProxy; a process is never asked less often
+IDLE_SECONDS = 24 * 3600  # after which HAProxy would end the session; it is asked far more often
 RELOAD_WITHIN = timedelta(minutes=2)  # a process that goes on serving had no reload: let go
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 1.0
@@ -79,7 +77,7 @@ class Anchor:
 class Anchors:
     """All of them, with a thread that watches them as long as there are any.
 
-    `take_in` gets the last words of each process before it is let go; it must not raise.
+    `take_in` gets the last words of each process before it is let go.
     """
 
     def __init__(self, path: Path, take_in: Callable[[Sighting], None]) -> None:
@@ -146,8 +144,10 @@ class Anchors:
             self._take_in(anchor.last_words())
         except (OSError, DriverError) as error:
             log.debug(
-                "an old process went silently", action="let go", pid=anchor.pid, error=str(error)
+                "an old process was silent", action="let go", pid=anchor.pid, error=str(error)
             )
+        except Exception:  # whatever it is, the thread lives on, and the process may end
+            log.exception("cannot take in the last words", action="let go", pid=anchor.pid)
         with self._lock:
             self._anchors.remove(anchor)
         anchor.close()

@@ -147,6 +147,7 @@ def _frontend(frontend: Frontend) -> Iterator[str]:
     yield f"frontend {frontend.name}"
     yield f"    mode {frontend.mode.value}"
     yield f"    option {frontend.mode.value}log"
+    yield "    option contstats"  # counts the bytes of long connections every 5 s, not only at their end
     yield f"    bind {_bind(frontend)}"
     if frontend.disabled:
         yield "    disabled"

@@ -2,13 +2,14 @@
 
 import threading
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
 from libra.drivers.haproxy.anchors import Anchors
-from libra.drivers.haproxy.counters import Ledger, Reading, fold, forget, retain
+from libra.drivers.haproxy.counters import Ledger, Reading, RowName, fold, forget, retain
 from libra.drivers.haproxy.ledger import LedgerFile
 from libra.drivers.haproxy.master import MasterSocket
 from libra.drivers.haproxy.report import Observed, build_report, row_names
@@ -47,10 +48,11 @@ class StatisticsReader:
             ledger = fold(self._load(), sightings.reading())
             self._keep(drop_strangers(ledger, desired, sightings))
             totals = self._saved.totals
+            sessions = sum_sessions(
+                item for item in sightings if item.process not in ledger.ignored
+            )
         first = sightings.first
-        return build_report(
-            desired, Observed(first.table, sum_sessions(sightings), totals, first.stopping)
-        )
+        return build_report(desired, Observed(first.table, sessions, totals, first.stopping))
 
     def snapshot(self) -> None:
         """Take in what the processes have counted up to now. Never raises: where nobody answers, nothing is lost."""
@@ -110,9 +112,9 @@ def drop_strangers(ledger: Ledger, desired: Desired, sightings: Sightings) -> Le
     return retain(ledger, running.union(row_names(desired)))
 
 
-def sum_sessions(sightings: Sightings) -> Counter[tuple[str, str]]:
-    """Current sessions over all processes."""
-    sessions: Counter[tuple[str, str]] = Counter()
+def sum_sessions(sightings: Iterable[Sighting]) -> Counter[RowName]:
+    """Current sessions over all of these processes."""
+    sessions: Counter[RowName] = Counter()
     for item in sightings:
         for name, row in item.table.items():
             if row.current_sessions:
