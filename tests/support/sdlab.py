@@ -19,6 +19,7 @@ from typing import Self
 
 import pytest
 
+from tests.support.ports import wait_until
 from tests.support.programs import find_program
 
 # What is installed on this machine must not start in the container, and what asks for a console or a network need not.
@@ -146,8 +147,7 @@ class SystemdHost:
             try:
                 self._process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+                self.crash()  # nspawn alone would leave the container's first process behind
         if self.root.is_mount():
             subprocess.run(["umount", "-R", "--lazy", self.root], check=True)
         for cgroup in self._cgroups:
@@ -252,6 +252,12 @@ def _cgroup_roots() -> list[Path]:
 
 
 def _remove_cgroup(cgroup: Path) -> None:
-    for directory, _, _ in os.walk(cgroup, topdown=False):
-        with suppress(OSError):
-            Path(directory).rmdir()
+    """Its last processes may still be on their way out."""
+
+    def is_removed() -> bool:
+        for directory, _, _ in os.walk(cgroup, topdown=False):
+            with suppress(OSError):
+                Path(directory).rmdir()
+        return not cgroup.exists()
+
+    wait_until(is_removed, timeout=STOP_SECONDS, what=f"the end of {cgroup}")
