@@ -213,10 +213,18 @@ def test_an_answer_that_drips_ends_with_the_whole_time(container: str, head: byt
     assert time.monotonic() - start < 30
 
 
-def test_an_endless_answer_is_not_read(container: str) -> None:
-    with stranger(pour(b"HTTP/1.1 500 No\r\n\r\n")) as server:
-        error = fail(Account(endpoint=server.url, token="t"), container)
-    assert error.status == 500
+@pytest.mark.parametrize(
+    ("status", "head"),
+    [
+        (500, b"HTTP/1.1 500 No\r\n\r\n"),
+        (307, b"HTTP/1.1 307 There\r\nLocation: http://127.0.0.1:1/\r\n\r\n"),
+    ],
+)
+def test_an_endless_answer_is_not_read(container: str, status: int, head: bytes) -> None:
+    with stranger(pour(head)) as server:
+        account = Account(endpoint=server.url, token="t")
+        error = fail(account, container, total_timeout_seconds=5)
+    assert error.status == status
     assert len(str(error)) < 500
 
 
