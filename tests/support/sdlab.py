@@ -136,8 +136,16 @@ class SystemdHost:
 
     def crash(self) -> None:
         """A power cut. `start` boots the same disk again."""
+        self._kill()
+        self._leader = 0
+
+    def _kill(self) -> None:
+        """Its first process, with which all others end; nspawn's own death would leave them all behind."""
         assert self._process is not None
-        os.kill(self._leader, signal.SIGKILL)
+        if self._leader:
+            os.kill(self._leader, signal.SIGKILL)
+        else:
+            self._process.kill()
         self._process.wait(STOP_SECONDS)
 
     def stop(self) -> None:
@@ -147,7 +155,7 @@ class SystemdHost:
             try:
                 self._process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
-                self.crash()  # nspawn alone would leave the container's first process behind
+                self._kill()
         if self.root.is_mount():
             subprocess.run(["umount", "-R", "--lazy", self.root], check=True)
         for cgroup in self._cgroups:
