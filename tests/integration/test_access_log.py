@@ -1,5 +1,6 @@
 """The access log through a real grep: exact, bounded, and gone without a trace when nobody wants it any more."""
 
+import errno
 import gzip
 import os
 import signal
@@ -20,12 +21,18 @@ from tests.support.ports import wait_until
 OTHER = "fe-16"
 
 
-@pytest.fixture(params=["grep", "no grep"])
+@pytest.fixture(params=["grep", "grep without splice", "no grep"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """With grep, and with what stands in for it."""
+    """With grep, and with what stands in for it or for the quick way of feeding it."""
     if request.param == "no grep":
         monkeypatch.setattr(logs, "find_grep", lambda: None)
+    if request.param == "grep without splice":
+        monkeypatch.setattr(os, "splice", no_splice)
     return str(request.param)
+
+
+def no_splice(*_: object, **__: object) -> int:
+    raise OSError(errno.EINVAL, "Invalid argument")
 
 
 def read(log: Path, *frontends: str) -> bytes:

@@ -108,6 +108,24 @@ def test_401_is_told_at_once(swift: SwiftLab, container: str) -> None:
         assert len(puts) == 1, "401 does not get better by trying again"
 
 
+def test_401_in_the_middle_of_a_long_body(swift: SwiftLab, container: str) -> None:
+    """Swift answers before it has read all, and hangs up."""
+    account = Account(endpoint=swift.storage_url, token="AUTH_tk0123456789abcdef")
+    data = bytes(8 * 1024 * 1024)
+    assert fail(account, container, data, segment_bytes=len(data)).status == 401
+
+
+@pytest.mark.parametrize("name", ["ü b", "a?b#c", "%2F", "a&b=c"])
+def test_a_containers_name_is_kept_to_the_letter(
+    swift: SwiftLab, container: str, name: str
+) -> None:
+    put(build_account(swift), container + name, LARGE)
+    _, _, listing = swift.request(
+        "GET", "/v1/AUTH_test", headers={"X-Auth-Token": swift.token(), "Accept": "text/plain"}
+    )
+    assert {container + name, f"{container}{name}_segments"} <= set(listing.decode().split("\n"))
+
+
 def test_403_is_told_at_once(swift: SwiftLab, container: str) -> None:
     token = swift.token("test:reader", "reading")
     error = fail(Account(endpoint=swift.storage_url, token=token), container)

@@ -1,6 +1,5 @@
 """`grep` as a child that picks lines at a gigabyte a second: a thread of ours feeds it, the caller reads it."""
 
-import errno
 import fcntl
 import os
 import select
@@ -141,8 +140,10 @@ class _Feeder(threading.Thread):
                 count = os.splice(
                     file.fd, self._sink.fileno(), file.size - position, offset_src=position
                 )
-            except OSError as error:
-                if error.errno != errno.EINVAL:
+            except BrokenPipeError:
+                raise
+            except OSError:
+                if position:
                     raise
                 return self._feed_blocks(file)  # a file system without splice
             if count == 0:
