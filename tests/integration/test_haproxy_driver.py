@@ -219,11 +219,34 @@ def test_a_file_changed_by_hand_is_refused_until_it_is_adopted(
 
 
 def test_stop_ends_all_processes(haproxy: DrivenHAProxy) -> None:
+    """At once after the start, too: then the master of 2.8 is just about to start itself anew."""
+    for _ in range(10):
+        haproxy.driver.apply(Desired())
+        pid = haproxy.pid()
+        haproxy.driver.stop()
+        assert not is_running(pid)
+    haproxy.driver.stop()
+
+
+def test_stop_needs_no_file_to_find_the_master(haproxy: DrivenHAProxy) -> None:
     haproxy.driver.apply(Desired())
     pid = haproxy.pid()
+    (haproxy.directory / "haproxy.pid").unlink()
     haproxy.driver.stop()
-    wait_until(lambda: not is_running(pid))
+    assert not is_running(pid)
+
+
+def test_stop_ends_frozen_processes(
+    haproxy_binary: Path, tmp_path: Path, socket_directory: Path
+) -> None:
+    haproxy = DrivenHAProxy(haproxy_binary, tmp_path, socket_directory, reload_timeout_seconds=5)
+    haproxy.driver.apply(Desired())
+    processes = haproxy.master.show_processes()
+    pids = [processes.master.pid, *(process.pid for process in processes.workers)]
+    for pid in pids:
+        kill(pid, signal.SIGSTOP)
     haproxy.driver.stop()
+    assert not any(map(is_running, pids))
 
 
 def test_its_own_words_stay_bounded(haproxy: DrivenHAProxy) -> None:

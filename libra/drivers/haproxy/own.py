@@ -3,8 +3,8 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ import structlog
 from libra.drivers.haproxy.alerts import explain
 from libra.drivers.haproxy.binary import Binary
 from libra.drivers.haproxy.master import MasterSocket
+from libra.drivers.haproxy.processes import MasterPid, has_ended, load_children, send
 from libra.drivers.haproxy.running import observe_master, observe_process
 from libra.drivers.haproxy.runtime import AdminSocket
 from libra.drivers.haproxy.waiting import Deadline, wait_for
@@ -22,10 +23,13 @@ from libra.errors import DriverError, ProxyNotRunning
 log = structlog.get_logger(__name__)
 
 FORMER = timedelta(seconds=2)
+GRACE = timedelta(seconds=5)  # from being told to stop to being killed
 LONGEST_NOTICES = 1 << 20  # bytes; a reload adds about a thousand
 # The shell ends at once, so HAProxy becomes the init process's child: it neither dies with the worker nor stays
-# behind as its zombie. Descriptor 3 carries the process id back and is not HAProxy's to keep.
-_DETACH = 'out=$1 err=$2; shift 2; exec 3>&1; "$@" >>"$out" 2>>"$err" 3>&- </dev/null & echo $! >&3'
+# behind as its zombie. It writes the process id down itself: the worker may die this moment, and the next one has to
+# find a HAProxy that is still reading its file. Descriptor 3 carries the id back and is not HAProxy's to keep.
+_DETACH = """out=$1 err=$2 pid=$3; shift 3; exec 3>&1
+"$@" >>"$out" 2>>"$err" 3>&- </dev/null & echo $! >"$pid"; echo $! >&3"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +41,7 @@ class Places:
     master_socket: Path
     access_log: Path  # HAProxy's standard output
     notices: Path  # its standard error: what it says of itself
-    pid_file: Path  # the master's; its socket alone would not tell a dead one from one that restarts itself
+    pid_file: Path  # the master's
 
 
 class OwnSupervisor:
@@ -50,6 +54,7 @@ class OwnSupervisor:
     ) -> None:
         self._binary = binary
         self._places = places
+        self._pid = MasterPid(places.pid_file, places.config_file)
         self._admin = admin
         self._master = master
 
@@ -58,14 +63,13 @@ class OwnSupervisor:
 
         The latter goes on serving its connections, but no longer listens, so that another can.
         """
-        pid = self._load_pid()
+        pid = self._pid.load()
         if pid is None or wait_for(lambda: self._is_settled(pid) or None, Deadline(FORMER)):
             return
         log.warning("HAProxy cannot be reached, so it is told to finish", action="settle", pid=pid)
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGUSR1)
+        send(pid, signal.SIGUSR1)
         with self._files():
-            self._places.pid_file.unlink(missing_ok=True)
+            self._pid.file.unlink(missing_ok=True)
 
     def start(self, deadline: Deadline) -> None:
         """Raises `DriverError` with HAProxy's own words where it ends again."""
@@ -74,32 +78,32 @@ class OwnSupervisor:
             return
         mark = self.mark()
         pid = self._spawn()
-        wait_for(lambda: self._serves() or self.has_ended(pid) or None, deadline)
+        wait_for(lambda: self._serves() or has_ended(pid) or None, deadline)
         if self._serves():
             log.info("HAProxy started", action="start", pid=pid)
             return
         words = self.explain(mark) or f"it does not answer at {self._places.admin_socket}"
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
+        send(pid, signal.SIGTERM)
         raise ProxyNotRunning(f"cannot start HAProxy: {words}")
 
     def stop(self, deadline: Deadline) -> None:
         """End the master and all its processes; their connections are cut."""
-        pid = self._load_pid()
+        pid = self._pid.load() or self._ask_pid()
         if pid is None:
             return
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
-        if wait_for(lambda: self.has_ended(pid) or None, deadline) is None:
-            raise DriverError(f"cannot stop HAProxy: process {pid} does not end")
+        family = (pid, *load_children(pid))  # now: nobody lists them once the master has gone
+        send(pid, signal.SIGTERM)
+        if _await_end(family, Deadline(min(GRACE, deadline.within / 2))):
+            return
+        for member in filter(self._pid.is_ours, family):
+            log.warning("a process of HAProxy hangs and is ended", action="stop", pid=member)
+            send(member, signal.SIGKILL)
+        if not _await_end(family, deadline):
+            raise DriverError(f"cannot stop HAProxy: process {pid} or a child of it does not end")
 
     def has_ended(self, pid: int) -> bool:
         """Also true for a process that waits to be reaped by a lazy init process."""
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1]
-        except OSError:
-            return True
-        return state in "ZX"
+        return has_ended(pid)
 
     def mark(self) -> int:
         """The size of the file of notices, which is cut where it grew long."""
@@ -125,22 +129,21 @@ class OwnSupervisor:
 
     def _is_settled(self, pid: int) -> bool:
         """Gone, or there with a process to serve."""
-        if self.has_ended(pid):
+        if has_ended(pid):
             return True
         try:
             workers = self._master.show_processes_now().workers
         except ProxyNotRunning:
             return False  # also for a moment after a start or during a reload
-        return any(not self.has_ended(worker.pid) for worker in workers)
+        return any(not has_ended(worker.pid) for worker in workers)
 
-    def _load_pid(self) -> int | None:
-        """The master's process id, where it runs and is the one that was started on our file."""
+    def _ask_pid(self) -> int | None:
+        """From its socket, where somebody removed the file with its number."""
         try:
-            pid = int(self._places.pid_file.read_text())
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except (OSError, ValueError):
+            pid = self._master.show_processes().master.pid
+        except ProxyNotRunning:
             return None
-        return pid if bytes(self._places.config_file) in words else None
+        return pid if self._pid.is_ours(pid) else None
 
     def _spawn(self) -> int:
         places = self._places
@@ -155,8 +158,9 @@ class OwnSupervisor:
             _ensure_appendable(places.access_log)
             _ensure_appendable(places.notices)
         haproxy = [str(self._binary.path()), "-W", "-S", f"{places.master_socket},mode,600"]
-        haproxy += ["-p", str(places.pid_file), "-f", str(places.config_file)]
-        return _detach([str(places.access_log), str(places.notices), *haproxy])
+        haproxy += ["-f", str(places.config_file)]
+        files = (places.access_log, places.notices, places.pid_file)
+        return _detach([*map(str, files), *haproxy])
 
     @contextmanager
     def _files(self) -> Iterator[None]:
@@ -165,6 +169,10 @@ class OwnSupervisor:
         except OSError as error:
             why = f"{error.filename}: {error.strerror}"
             raise DriverError(f"cannot keep HAProxy's files: {why}") from error
+
+
+def _await_end(pids: Iterable[int], deadline: Deadline) -> bool:
+    return wait_for(lambda: all(map(has_ended, pids)) or None, deadline) is not None
 
 
 def _ensure_appendable(path: Path) -> None:

@@ -1,0 +1,80 @@
+"""HAProxy's processes as the kernel knows them: the master that was started on our file, and its children."""
+
+import os
+import signal
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+from libra.drivers.haproxy.waiting import Deadline, wait_for
+
+MOMENT = timedelta(seconds=1)
+NOBODY = 0
+
+
+class MasterPid:
+    """The master's process id, kept in a file; its socket would not tell a dead one from one that restarts itself.
+
+    The number counts only where that process runs on the configuration file, for pids are used again.
+    """
+
+    def __init__(self, file: Path, config_file: Path) -> None:
+        self.file = file
+        self._config_file = config_file
+
+    def load(self) -> int | None:
+        """None where no such process runs."""
+        return wait_for(self._look, Deadline(MOMENT)) or None
+
+    def is_ours(self, pid: int) -> bool:
+        """Whether that process runs on our file, as the master's children do, too."""
+        words = load_words(pid)
+        return words is not None and bytes(self._config_file) in words
+
+    def _look(self) -> int | None:
+        """NOBODY where it is certain; None in the moment when the file is written, or the master starts itself anew."""
+        try:
+            text = self.file.read_text()
+            pid = int(text) if text else None
+        except (OSError, ValueError):
+            return NOBODY
+        if pid is None:
+            return None
+        if has_ended(pid):
+            return NOBODY
+        words = load_words(pid)
+        if not words:
+            return None
+        return pid if bytes(self._config_file) in words else NOBODY
+
+
+def load_words(pid: int) -> list[bytes] | None:
+    """Its command line: nothing where it starts itself anew this moment; None where there is no such process."""
+    try:
+        text = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return None
+    return text.split(b"\0") if text else []
+
+
+def load_children(pid: int) -> tuple[int, ...]:
+    """Those that were not reaped yet; none where the kernel does not say."""
+    try:
+        return tuple(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+    except OSError:
+        return ()
+
+
+def has_ended(pid: int) -> bool:
+    """Also true for a process that waits to be reaped by a lazy init process, with all its threads."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return True
+    return "\nState:\tX" in status or ("\nState:\tZ" in status and "\nThreads:\t1\n" in status)
+
+
+def send(pid: int, number: signal.Signals) -> None:
+    """A signal; no error where the process has ended meanwhile."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
