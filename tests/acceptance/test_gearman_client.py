@@ -16,11 +16,11 @@ from tests.support.gearmand import Gearmand
 from tests.support.haproxy import find_haproxy, socket_directory, stop_master
 from tests.support.load import Load
 from tests.support.ports import accepts, free_port
-from tests.support.swift_lab import SwiftLab, swift, swift_cluster
+from tests.support.swift_lab import SwiftLab
 from tests.support.web import EchoServer, WebServer, get
 from tests.support.worker import WAIT, WorkerProcess
 
-__all__ = ["socket_directory", "swift", "swift_cluster"]
+__all__ = ["socket_directory"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
