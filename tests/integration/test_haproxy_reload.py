@@ -1,7 +1,6 @@
 """Reloads of a real HAProxy: nothing is lost, nothing is left behind, and a failure changes nothing."""
 
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,6 +12,7 @@ from libra.errors import ConfigurationRejected, DriverError, ReloadFailed
 from libra.model.listener import Listener, Protocol
 from libra.model.loadbalancer import Desired, LoadBalancer
 from libra.model.pool import Member, Pool
+from tests.support.asking import Asking
 from tests.support.desired import build_desired
 from tests.support.haproxy import (
     DrivenHAProxy,
@@ -219,20 +219,7 @@ def test_ports_move_back_and_forth(haproxy: DrivenHAProxy) -> None:
 def test_statistics_are_answered_while_reloads_go_on(haproxy: DrivenHAProxy) -> None:
     desired = build_desired(1, listen=free_port())
     haproxy.driver.apply(desired)
-    failures: list[BaseException] = []
-    stop = threading.Event()
-
-    def ask() -> None:
-        while not stop.is_set():
-            try:
-                assert len(haproxy.driver.statistics(desired)) == 1
-            except BaseException as error:  # noqa: BLE001 - the test reports it
-                failures.append(error)
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    for number in range(2, 12):
-        haproxy.driver.apply(build_desired(number, listen=free_port()))
-    stop.set()
-    thread.join()
-    assert failures == []
+    with Asking(lambda: haproxy.driver.statistics(desired)) as asking:
+        for _ in range(10):
+            haproxy.driver.apply(build_desired(1, listen=free_port()))
+    assert asking.answers

@@ -111,6 +111,7 @@ class Load:
         except OSError as error:
             with self._lock:
                 self.failures.append(f"{kind}: {error!r}")
+            self._stop.wait(0.05)  # a port where nobody listens must not fill the memory
 
     def _count(self, kind: str) -> None:
         with self._lock:

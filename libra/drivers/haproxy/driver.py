@@ -39,7 +39,7 @@ from libra.drivers.haproxy.supervisors import create_supervisor
 from libra.drivers.haproxy.waiting import Deadline
 from libra.drivers.haproxy.wanted import Wanted, WantedBuilder
 from libra.durable import replace_file
-from libra.errors import DriverError
+from libra.errors import DriverError, ProxyNotRunning
 from libra.model.loadbalancer import Desired, LoadBalancer
 from libra.model.statistics import LoadBalancerStatistics
 
@@ -93,8 +93,7 @@ class HAProxyDriver(LoadBalancerDriver):
     def apply(self, desired: Desired) -> None:
         """Build, observe, decide, then change what runs or load it anew; go back where that fails."""
         wanted = self._render(desired)
-        observed = self._observe()
-        step = self._plan(wanted, observed)
+        observed, step = self._look(wanted)
         if step.step is not Step.NOTHING:
             self._carry_out(step, wanted, observed)
             self._file.mark_good()
@@ -170,6 +169,14 @@ class HAProxyDriver(LoadBalancerDriver):
             return observed
         self._supervisor.settle()
         return observe(self._admin, self._master, self._file)
+
+    def _look(self, wanted: Wanted) -> tuple[Observed, Plan]:
+        observed = self._observe()
+        try:
+            return observed, self._plan(wanted, observed)
+        except ProxyNotRunning:  # it ended while it was asked
+            observed = self._observe()
+            return observed, self._plan(wanted, observed)
 
     def _plan(self, wanted: Wanted, observed: Observed) -> Plan:
         return plan(observed, wanted.description, self._actions(wanted, observed.serving))

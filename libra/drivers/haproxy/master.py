@@ -95,7 +95,8 @@ class MasterSocket:
     def reload(self, timeout: timedelta) -> ReloadAnswer:
         """Tell the master to load its configuration file. Raises `ProxyNotRunning` where no master listens.
 
-        Up to HAProxy 2.6 it only begins with this; whether it succeeds is for the caller to watch.
+        Up to HAProxy 2.6 it only begins with this; whether it succeeds is for the caller to watch. To be sent to a
+        master that answers: one that just restarts itself, as it does after each start and reload, loses it.
         """
         return parse_reload(self._patiently(lambda: self._ask_to_reload(timeout)))
 
