@@ -18,6 +18,7 @@ PROTOCOL_VERSION = "1.0"  # what DISCOVER answers; "2.0" is reserved
 MAX_URL = 2048
 MAX_TOKEN = 16384
 MAX_CONTAINER_BYTES = 256
+DRY_RUN = "hpcs_dry_run"
 _STORE_TYPE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _URL = re.compile(r"https?://[\x21-\x7e]+", re.ASCII | re.IGNORECASE)
 _TOKEN = re.compile(rf"[\x21-\x7e]{{1,{MAX_TOKEN}}}")  # what an HTTP header can carry
@@ -42,24 +43,34 @@ class Action(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Run these load balancers and no others."""
+    """Run these load balancers and no others.
+
+    `dry_run`, here and below: say what would be done, and do nothing.
+    """
 
     loadbalancers: tuple[LoadBalancer, ...]
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Suspend:
     """Refuse new connections until ENABLE."""
 
+    dry_run: bool = False
+
 
 @dataclass(frozen=True, slots=True)
 class Enable:
     """Bring back exactly what was before SUSPEND."""
 
+    dry_run: bool = False
+
 
 @dataclass(frozen=True, slots=True)
 class Delete:
     """Forget everything."""
+
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,19 +110,24 @@ def parse_action(message: object) -> Action:
     return Fields(message).choice("hpcs_action", Action)
 
 
+def is_dry_run(message: object) -> bool:
+    """Whether a message asks what would be done, without a look at the rest; raises `Invalid`."""
+    return _parse_dry_run(Fields(message))
+
+
 def parse_request(message: object) -> Request:
     """A decoded JSON message to a typed request; raises `Invalid` with the path of the first fault."""
     fields = Fields(message)
     action = fields.choice("hpcs_action", Action)
     match action:
         case Action.UPDATE:
-            return Update(parse_loadbalancers(fields))
+            return Update(parse_loadbalancers(fields), _parse_dry_run(fields))
         case Action.SUSPEND:
-            return Suspend()
+            return Suspend(_parse_dry_run(fields))
         case Action.ENABLE:
-            return Enable()
+            return Enable(_parse_dry_run(fields))
         case Action.DELETE:
-            return Delete()
+            return Delete(_parse_dry_run(fields))
         case Action.DISCOVER:
             return Discover()
         case Action.STATS:
@@ -121,7 +137,14 @@ def parse_request(message: object) -> Request:
     assert_never(action)
 
 
+def _parse_dry_run(fields: Fields) -> bool:
+    return fields.flag(DRY_RUN, default=False)
+
+
 def _parse_archive(fields: Fields) -> Archive:
+    """There is no dry run of it; who asked for one must not find an object stored."""
+    if _parse_dry_run(fields):
+        raise fields.fault(DRY_RUN, "left out or false for ARCHIVE")
     return Archive(
         store_type=_parse_store_type(fields),
         basepath=_parse_basepath(fields),

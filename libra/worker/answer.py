@@ -1,8 +1,9 @@
 """One job from its bytes to its answer. Whatever happens, the job is answered and nothing is raised."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -10,9 +11,11 @@ from libra.errors import Invalid
 from libra.jobs.base import TakenJob
 from libra.messages.codec import JsonObject, decode, encode
 from libra.messages.replies import ERROR, RESPONSE, build_fail, passed
-from libra.messages.requests import Action, parse_action
+from libra.messages.requests import Action, is_dry_run, parse_action
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 INTERNAL = "internal error; the worker's log has the details"
 
@@ -32,12 +35,16 @@ class Controller(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReadJob:
-    """A job whose bytes were read: a message, or the reason why it is none."""
+    """A job whose bytes were read: a message, or the reason why it is none.
+
+    `dry_run`: whatever its action is, it changes nothing.
+    """
 
     job: TakenJob
     message: JsonObject | None
     fault: str = ""
     action: Action | None = None
+    dry_run: bool = False
     taken: float = 0.0  # time.monotonic()
 
 
@@ -48,10 +55,8 @@ def read_job(job: TakenJob) -> ReadJob:
         message = decode(job.payload)
     except Invalid as error:
         return ReadJob(job, None, fault=str(error), taken=taken)
-    try:
-        return ReadJob(job, message, action=parse_action(message), taken=taken)
-    except Invalid:
-        return ReadJob(job, message, taken=taken)  # the controller says what is wrong with it
+    action, dry_run = _if_readable(parse_action, message), _if_readable(is_dry_run, message)
+    return ReadJob(job, message, action=action, dry_run=bool(dry_run), taken=taken)
 
 
 def carry_out(read: ReadJob, controller: Controller) -> None:
@@ -63,6 +68,14 @@ def carry_out(read: ReadJob, controller: Controller) -> None:
 def refuse(read: ReadJob, reason: str) -> None:
     """Answer FAIL without carrying it out."""
     _answer(read, build_fail(read.message, reason), time.monotonic())
+
+
+def _if_readable(parse: Callable[[JsonObject], T], message: JsonObject) -> T | None:
+    """Where it is not, the controller says what is wrong with it."""
+    try:
+        return parse(message)
+    except Invalid:
+        return None
 
 
 def _handle(controller: Controller, read: ReadJob) -> JsonObject:
@@ -99,6 +112,8 @@ def _log(read: ReadJob, reply: JsonObject, started: float) -> None:
         "milliseconds": round((time.monotonic() - started) * 1000, 1),
         "waited_milliseconds": round((started - read.taken) * 1000, 1),
     }
+    if read.dry_run:
+        fields["dry_run"] = True
     if passed(reply):
         log.info("job answered", **fields)
     else:

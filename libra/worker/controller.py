@@ -26,6 +26,7 @@ from libra.messages.requests import (
 )
 from libra.model.loadbalancer import Desired
 from libra.worker.archive import Archiver
+from libra.worker.plan import render_plan
 from libra.worker.report import render_statistics
 from libra.worker.state import DesiredState, MemoryState, StateStore
 
@@ -33,6 +34,7 @@ log = structlog.get_logger(__name__)
 
 INTERNAL = "internal error; the worker's log has the details"
 WARNING = "hpcs_warning"
+PLAN = "plan"
 MAX_ERROR = 8000  # characters; a proxy may have a word on each of thousands of nodes
 
 
@@ -96,11 +98,11 @@ class LBaaSController:
             case Update():
                 return self._update(request)
             case Suspend():
-                return self._switch(suspended=True)
+                return self._switch(suspended=True, dry_run=request.dry_run)
             case Enable():
-                return self._switch(suspended=False)
+                return self._switch(suspended=False, dry_run=request.dry_run)
             case Delete():
-                return self._delete()
+                return self._delete(dry_run=request.dry_run)
             case Discover():
                 return self._discover()
             case Stats():
@@ -113,27 +115,32 @@ class LBaaSController:
         with self._changing:
             before = self._before()
             suspended = before is not None and before.suspended
-            self._make_so(before, Desired(loadbalancers=request.loadbalancers, suspended=suspended))
-        return {}
+            after = Desired(loadbalancers=request.loadbalancers, suspended=suspended)
+            return self._preview(after) if request.dry_run else self._make_so(before, after)
 
-    def _switch(self, *, suspended: bool) -> JsonObject:
+    def _switch(self, *, suspended: bool, dry_run: bool) -> JsonObject:
         with self._changing:
             before = self._configured("suspend" if suspended else "enable")
-            self._make_so(before, replace(before, suspended=suspended))
-        return {}
+            after = replace(before, suspended=suspended)
+            return self._preview(after) if dry_run else self._make_so(before, after)
 
-    def _delete(self) -> JsonObject:
+    def _delete(self, *, dry_run: bool) -> JsonObject:
         with self._changing:
+            if dry_run:
+                return self._preview(Desired())
             self._make_so(self._before(), Desired())
             self._driver.forget()
         return {}
+
+    def _preview(self, desired: Desired) -> JsonObject:
+        return {PLAN: render_plan(self._driver.preview(desired))}
 
     def _before(self) -> Desired | None:
         """The state that is to be replaced; None where it cannot be read, which must not keep it from that."""
         try:
             return self._state.current()
         except StateError as error:
-            log.warning("replacing a saved state", action="update", error=str(error))
+            log.warning("going on without the saved state", action="update", error=str(error))
             return None
 
     def _configured(self, verb: str) -> Desired:
@@ -142,7 +149,7 @@ class LBaaSController:
             raise Conflict(f"cannot {verb}: no load balancer is configured on this device")
         return desired
 
-    def _make_so(self, before: Desired | None, after: Desired) -> None:
+    def _make_so(self, before: Desired | None, after: Desired) -> JsonObject:
         """Apply, then save, so that what is saved was acknowledged. A FAIL leaves everything as it was."""
         try:
             self._driver.apply(after)
@@ -152,6 +159,7 @@ class LBaaSController:
         except Exception:
             self._go_back(before)
             raise
+        return {}
 
     def _go_back(self, before: Desired | None) -> None:
         if before is None:

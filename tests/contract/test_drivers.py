@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from libra.config.settings import Settings
-from libra.drivers.base import LoadBalancerDriver
+from libra.drivers.base import LoadBalancerDriver, Step
 from libra.drivers.noop import NoopDriver, create_driver
 from libra.errors import LibraError, ProxyNotRunning
 from libra.messages.requests import Update, parse_request
@@ -197,6 +197,47 @@ def test_the_same_again_is_fine_and_nothing_too(lab: Lab, ports: tuple[int, ...]
     for state in (Desired(), Desired(), wanted, wanted, Desired(), wanted, Desired()):
         lab.driver.apply(state)
         assert len(lab.driver.statistics(state)) == len(state.loadbalancers)
+
+
+def test_a_preview_changes_nothing_and_comes_true(lab: Lab, ports: tuple[int, ...]) -> None:
+    one = desired(http(port=ports[0], nodes=nodes(1, 2)))
+    states = (
+        one,
+        desired(http(port=ports[0], nodes=nodes(1, 2, weight=7))),
+        replace(one, suspended=True),
+        one,
+        desired(http(port=ports[0]), tcp(port=ports[1])),
+        Desired(),
+    )
+    first = lab.driver.preview(one)
+    assert first.step is Step.START
+    assert first.reasons
+    assert first.diff
+    with pytest.raises(ProxyNotRunning):
+        lab.driver.statistics(one)
+    lab.driver.apply(Desired())
+    before = Desired()
+    for state in states:
+        preview = lab.driver.preview(state)
+        assert preview.step in (Step.CHANGE, Step.RELOAD)
+        assert preview.diff
+        assert lab.driver.preview(state) == preview
+        assert lab.driver.preview(before).step is Step.NOTHING
+        lab.driver.apply(state)
+        assert len(lab.driver.statistics(state)) == len(state.loadbalancers)
+        again = lab.driver.preview(state)
+        assert (again.step, again.actions, again.reasons, again.diff) == (Step.NOTHING, (), (), "")
+        before = state
+
+
+def test_a_preview_of_a_proxy_that_died_does_not_start_it(lab: Lab, ports: tuple[int, ...]) -> None:
+    wanted = desired(http(port=ports[0]))
+    lab.driver.apply(wanted)
+    lab.kill()
+    preview = lab.driver.preview(wanted)
+    assert (preview.step, preview.diff) == (Step.START, "")
+    with pytest.raises(ProxyNotRunning):
+        lab.driver.statistics(wanted)
 
 
 def test_it_comes_back_after_a_crash(lab: Lab, ports: tuple[int, ...]) -> None:

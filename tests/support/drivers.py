@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from libra.drivers.base import Preview
 from libra.drivers.noop import NoopDriver
 from libra.errors import StateError
 from libra.model.loadbalancer import Desired
@@ -11,7 +12,10 @@ from libra.worker.state import FileState, MemoryState
 
 
 class TroubledDriver(NoopDriver):
-    """Raises `trouble` before it applies anything, and `late_trouble` after that, once each time they are set."""
+    """Raises `trouble` before it applies or previews anything, and `late_trouble` after it applied.
+
+    Once each time they are set.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -21,11 +25,19 @@ class TroubledDriver(NoopDriver):
 
     def apply(self, desired: Desired) -> None:
         """As the noop driver, with the trouble asked for."""
-        trouble, self.trouble = self.trouble, None
-        if trouble is not None:
-            raise trouble
+        self._make_trouble()
         super().apply(desired)
         trouble, self.late_trouble = self.late_trouble, None
+        if trouble is not None:
+            raise trouble
+
+    def preview(self, desired: Desired) -> Preview:
+        """As the noop driver, with the trouble asked for."""
+        self._make_trouble()
+        return super().preview(desired)
+
+    def _make_trouble(self) -> None:
+        trouble, self.trouble = self.trouble, None
         if trouble is not None:
             raise trouble
 

@@ -14,11 +14,13 @@ from libra.messages.requests import (
     Enable,
     Stats,
     Suspend,
+    Update,
+    is_dry_run,
     parse_action,
     parse_request,
 )
 from libra.model.listener import Protocol
-from tests.support.messages import fault_of
+from tests.support.messages import fault_of, http, update
 
 ARCHIVE = {
     "hpcs_action": "ARCHIVE",
@@ -101,6 +103,54 @@ def test_two_actions_are_none() -> None:
 @pytest.mark.parametrize("message", [None, [], "STATS", 1, b"{}", [{"hpcs_action": "STATS"}]])
 def test_a_message_is_an_object(message: object) -> None:
     assert fault_of(message).startswith("cannot read the message: it must be a JSON object, got ")
+
+
+# dry runs
+
+CHANGES = [
+    update(http()),
+    *({"hpcs_action": action} for action in ("SUSPEND", "ENABLE", "DELETE")),
+]
+
+
+@pytest.mark.parametrize("message", CHANGES)
+@pytest.mark.parametrize("name", ["hpcs_dry_run", "HPCS_Dry_Run"])
+@pytest.mark.parametrize("value", [True, 1, "true", "TRUE", "1", "yes"])
+def test_every_change_has_a_dry_run(message: dict[str, Any], name: str, value: object) -> None:
+    request = parse_request({**message, name: value})
+    assert isinstance(request, Update | Suspend | Enable | Delete)
+    assert request.dry_run
+    assert is_dry_run({**message, name: value})
+
+
+@pytest.mark.parametrize("message", CHANGES)
+@pytest.mark.parametrize("fields", [{}, *({"hpcs_dry_run": v} for v in (None, False, 0, "no"))])
+def test_nothing_else_is_a_dry_run(message: dict[str, Any], fields: dict[str, object]) -> None:
+    request = parse_request({**message, **fields})
+    assert isinstance(request, Update | Suspend | Enable | Delete)
+    assert not request.dry_run
+    assert not is_dry_run({**message, **fields})
+
+
+@pytest.mark.parametrize("message", CHANGES)
+@pytest.mark.parametrize("value", ["", "maybe", "true ", 2, [], {}, [True]])
+def test_a_dry_run_in_doubt_is_refused(message: dict[str, Any], value: object) -> None:
+    sentence = "cannot read hpcs_dry_run: it must be true or false, got "
+    assert fault_of({**message, "hpcs_dry_run": value}).startswith(sentence)
+    with pytest.raises(Invalid):
+        is_dry_run({**message, "hpcs_dry_run": value})
+
+
+def test_an_archive_has_no_dry_run() -> None:
+    assert fault_of(archive(hpcs_dry_run=True)) == (
+        "cannot read hpcs_dry_run: it must be left out or false for ARCHIVE, got true"
+    )
+    assert parse_archive(hpcs_dry_run=False) == parse_archive()
+
+
+@pytest.mark.parametrize("action", ["STATS", "DISCOVER"])
+def test_what_changes_nothing_ignores_it(action: str) -> None:
+    assert parse_request({"hpcs_action": action, "hpcs_dry_run": "maybe"}) is not None
 
 
 # ARCHIVE

@@ -146,6 +146,67 @@ def test_with_nothing_configured(
     assert bench.fail(message) == sentence
 
 
+# dry runs
+
+
+@pytest.mark.parametrize(
+    ("message", "step", "after"),
+    [
+        (ONE, "nothing", ONE),
+        (TWO, "change", TWO),
+        (SUSPEND, "change", ONE),
+        (ENABLE, "nothing", ONE),
+        (DELETE, "change", None),
+    ],
+)
+def test_a_dry_run_tells_and_changes_nothing(
+    bench: Bench, message: dict[str, Any], step: str, after: dict[str, Any] | None
+) -> None:
+    bench.pass_(ONE)
+    before, applied = bench.path.read_bytes(), bench.driver.applied
+    for flag in (True, "TRUE", 1):
+        reply = bench.pass_({**message, "Hpcs_Dry_Run": flag})
+        plan = reply["plan"]
+        assert (plan["step"], plan["reload"]) == (step, False)
+        assert bool(plan["diff"]) == (step == "change")
+        assert bench.driver.desired == desired(ONE)
+        assert bench.driver.applied == applied
+        assert bench.driver.forgotten == 0
+        assert bench.path.read_bytes() == before
+    bench.pass_({**message, "hpcs_dry_run": False})
+    assert bench.saved() == (
+        Desired() if after is None else desired(after, suspended=message is SUSPEND)
+    )
+
+
+def test_a_dry_run_of_an_update_while_suspended_stays_suspended(bench: Bench) -> None:
+    bench.pass_(ONE)
+    bench.pass_(SUSPEND)
+    assert bench.pass_({**ONE, "hpcs_dry_run": True})["plan"]["step"] == "nothing"
+
+
+@pytest.mark.parametrize("message", [SUSPEND, ENABLE])
+def test_a_dry_run_fails_as_the_change_would(bench: Bench, message: dict[str, Any]) -> None:
+    assert bench.fail({**message, "hpcs_dry_run": True}) == bench.fail(message)
+
+
+def test_a_dry_run_that_the_driver_refuses_has_its_words(bench: Bench) -> None:
+    bench.pass_(ONE)
+    bench.driver.trouble = ConfigurationRejected("cannot use the configuration: line 3: no")
+    assert bench.fail({**TWO, "hpcs_dry_run": True}) == "cannot use the configuration: line 3: no"
+    assert bench.saved() == desired(ONE)
+
+
+def test_a_field_of_the_message_that_is_called_plan_gives_way(bench: Bench) -> None:
+    reply = bench.pass_({**ONE, "PLAN": "mine", "hpcs_dry_run": True})
+    assert "PLAN" not in reply
+    assert reply["plan"]["step"] == "start"
+    assert bench.pass_({**ONE, "PLAN": "mine"})["PLAN"] == "mine"
+
+
+# what changes nothing
+
+
 def test_discover(bench: Bench) -> None:
     assert bench.pass_(DISCOVER) == {
         **DISCOVER,
@@ -381,6 +442,13 @@ def test_over_a_broken_file_an_update_repairs(broken: Bench) -> None:
     broken.restart()
     broken.controller.restore()
     assert broken.driver.desired == desired(TWO)
+
+
+def test_over_a_broken_file_a_dry_run_repairs_nothing(broken: Bench) -> None:
+    before = broken.path.read_bytes()
+    for message in (ONE, DELETE):
+        assert broken.pass_({**message, "hpcs_dry_run": True})["plan"]["step"]
+    assert broken.path.read_bytes() == before
 
 
 def test_over_a_broken_file_a_delete_repairs(broken: Bench) -> None:

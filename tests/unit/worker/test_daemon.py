@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from libra.errors import DriverError, Invalid, StateError
 from libra.jobs.base import Priority
@@ -34,6 +35,25 @@ def test_jobs_are_answered() -> None:
         assert lab.ask("UPDATE", **UPDATE)["hpcs_response"] == "PASS"
         assert lab.ask("discover")["version"] == "1.0"
         assert lab.ask("STATS")["loadbalancers"][0]["id"] == "http"
+
+
+def test_a_dry_run_waits_its_turn_and_is_told_in_the_log() -> None:
+    with DaemonLab() as lab:
+        lab.controller.hold("UPDATE")
+        first = lab.send("UPDATE", **UPDATE)
+        lab.controller.wait_running("UPDATE")
+        preview = lab.send("SUSPEND", hpcs_dry_run="true")
+        assert lab.ask("STATS")["hpcs_response"] == "PASS"
+        assert not preview.done()
+        with capture_logs() as events:
+            lab.controller.let_go("UPDATE")
+            assert preview.result(WAIT)["plan"]["step"] == "change"
+        assert first.done()
+        jobs = [event for event in events if event["event"] == "job answered"]
+        assert [(event["action"], event.get("dry_run")) for event in jobs] == [
+            ("UPDATE", None),
+            ("SUSPEND", True),
+        ]
 
 
 @pytest.mark.parametrize("payload", [b"", b"\xff\xfe", b"{", b"[1]", b"[" * 100_000, b"1" * 5000])
