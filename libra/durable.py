@@ -1,32 +1,57 @@
-"""Files that survive a crash: written beside, synced, renamed."""
+"""Files that survive a crash: written beside, synced, renamed.
+
+The name beside is always the same, `.NAME.new`: what a killed process leaves there is overwritten by the next one, so
+that nothing piles up. Two writers of one path have to wait for each other.
+"""
 
 import os
-import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
 def replace_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     """Put `data` at `path` whole or not at all; raises OSError and leaves the old file in place."""
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    beside = _beside(path)
+    write_new(beside, data, mode=mode)
+    with _removed_on_failure(beside):
+        beside.replace(path)
+    sync_directory(path.parent)
+
+
+def write_new(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """A new file in place of any other, its data on disk; its name is made durable by the rename that installs it.
+
+    Raises OSError, and then there is none: it would take the last room of a full disk.
+    """
+    path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with _removed_on_failure(path), os.fdopen(handle, "wb") as file:
+        os.fchmod(file.fileno(), mode)
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _removed_on_failure(path: Path) -> Iterator[None]:
     try:
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(beside).replace(path)
+        yield
     except BaseException:
         with suppress(OSError):
-            Path(beside).unlink()
+            path.unlink()
         raise
-    sync_directory(path.parent)
 
 
 def remove_file(path: Path) -> None:
-    """Remove a file for good; no error where there is none."""
+    """Remove a file for good, and what a killed process left of a new one; no error where there is none."""
     path.unlink(missing_ok=True)
+    _beside(path).unlink(missing_ok=True)
     sync_directory(path.parent)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new")
 
 
 def sync_directory(directory: Path) -> None:

@@ -110,6 +110,16 @@ def test_a_reader_sees_the_old_or_the_new_never_a_part(path: Path) -> None:
     assert seen <= set(contents)
 
 
+def test_what_a_killed_process_left_is_in_nobodys_way(path: Path) -> None:
+    (path.parent / ".file.new").write_text("half of somethi")
+    replace_file(path, b"new", mode=0o640)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert list(path.parent.iterdir()) == [path]
+    (path.parent / ".file.new").touch()
+    remove_file(path)
+    assert list(path.parent.iterdir()) == []
+
+
 def test_a_process_killed_in_the_middle_leaves_the_old_or_the_new(path: Path) -> None:
     """Killed at a random moment of a loop of replacements."""
     program = (
@@ -129,3 +139,4 @@ def test_a_process_killed_in_the_middle_leaves_the_old_or_the_new(path: Path) ->
         data = path.read_bytes()
         assert len(data) == 50_000
         assert len(set(data)) == 1
+        assert {item.name for item in path.parent.iterdir()} <= {"file", ".file.new"}

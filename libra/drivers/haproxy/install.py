@@ -4,7 +4,6 @@ Beside `haproxy.cfg` stand `.candidate` (being checked), `.rejected` (the last o
 `.last-good` (the last one seen running) and `.adopted` (somebody else's, moved away by `haproxy.adopt`).
 """
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +13,7 @@ from pathlib import Path
 from libra.drivers.haproxy.alerts import explain
 from libra.drivers.haproxy.binary import Binary
 from libra.drivers.haproxy.render import MARK, description_of
-from libra.durable import remove_file, sync_directory
+from libra.durable import remove_file, sync_directory, write_new
 from libra.errors import ConfigurationRejected, DriverError
 
 FileKey = tuple[int, int, int, int]
@@ -77,7 +76,7 @@ class ConfigurationFile:
         try:
             with tempfile.TemporaryDirectory(prefix="libra-check-") as directory:
                 path = Path(directory, self.path.name)
-                _write(path, text.encode())
+                write_new(path, text.encode())
                 words = _refusal(path, text, binary)
         except OSError as error:
             raise DriverError(f"cannot check the configuration: {error.strerror}") from error
@@ -88,7 +87,7 @@ class ConfigurationFile:
         self.ensure_ours(self.load())
         with self._writing():
             self.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-            _write(self._candidate, text.encode())
+            write_new(self._candidate, text.encode())
 
     def _put_in_place(self) -> None:
         with self._writing():
@@ -168,16 +167,6 @@ def _key(path: Path) -> FileKey:
 
 def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(f"{path.name}.{suffix}")
-
-
-def _write(path: Path, data: bytes) -> None:
-    """A new file, its data on disk; its name is made durable by the rename that installs it."""
-    path.unlink(missing_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _link(source: Path, target: Path) -> None:
