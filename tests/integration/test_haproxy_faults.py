@@ -21,10 +21,11 @@ from tests.support.haproxy import (
     DrivenHAProxy,
     haproxy,
     haproxy_binary,
+    is_running,
     socket_directory,
     stop_master,
 )
-from tests.support.ports import free_port
+from tests.support.ports import free_port, wait_until
 from tests.support.web import WebServer, get
 
 __all__ = ["haproxy", "haproxy_binary", "socket_directory"]
@@ -75,14 +76,16 @@ def test_a_program_that_is_no_haproxy(
 
 
 def test_a_check_that_hangs(serving: DrivenHAProxy, socket_directory: Path, tmp_path: Path) -> None:
-    """Its child keeps the pipe open: the whole group has to go."""
+    """Nothing of it stays behind, the children of a wrapper script neither."""
     haproxy = serving
-    script = (
-        f'case "$1" in -v) exec {haproxy.settings.haproxy.binary} -v;; esac; sleep 60 & sleep 60'
-    )
+    child = tmp_path / "child"
+    script = f'case "$1" in -v) exec {haproxy.settings.haproxy.binary} -v;; esac'
+    script += f"\nsleep 60 & echo $! >{child}; wait"
     hung = with_binary(haproxy, write_program(tmp_path / "hung", script), socket_directory)
     with pytest.raises(DriverError, match=r"^cannot run '.*/hung -c -f .*': no end within 0.3 s$"):
         hung.driver.apply(build_desired(1, listen=free_port()))
+    pid = int(child.read_text())
+    wait_until(lambda: not is_running(pid))
 
 
 def test_a_check_that_crashes(

@@ -83,7 +83,7 @@ def _read(process: "subprocess.Popen[bytes]", timeout: timedelta) -> bytes:
     try:
         return process.communicate(timeout=timeout.total_seconds())[0]
     except BaseException:
-        # the whole group: a child of the program would keep the pipe open, and us waiting
+        # the whole group, for a wrapper script's children would stay
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         raise
