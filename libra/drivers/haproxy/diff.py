@@ -141,18 +141,21 @@ def _resumptions(running: Running, desired: Configuration) -> Iterator[Action]:
 
 
 def _server_steps(now: Backend, wanted: Backend) -> Iterator[Action]:
-    """Additions first and removals last, so that there is never less to serve with than before or after."""
-    removals: list[Action] = []
+    """Whatever takes a server away from new clients comes last, so that there is never less to serve with than before
+    or after, wherever this ends.
+    """
+    losses: list[Action] = []
     changes: list[Action] = []
     for one, other in _changes(now.servers, wanted.servers):
         if one is None and other is not None:
             yield AddServer(now.name, other, wanted.check, with_cookie=wanted.cookie is not None)
         elif one is not None and other is None:
-            removals.append(RemoveServer(now.name, one.name))
+            losses.append(RemoveServer(now.name, one.name))
         elif one is not None and other is not None:
-            changes.extend(_change_steps(now.name, one, other))
+            steps = losses if in_maintenance(other) or not effective_weight(other) else changes
+            steps.extend(_change_steps(now.name, one, other))
     yield from changes
-    yield from removals
+    yield from losses
 
 
 def _change_steps(backend: str, now: Server, wanted: Server) -> Iterator[Action]:

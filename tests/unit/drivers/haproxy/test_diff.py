@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from libra.drivers.haproxy.actions import (
@@ -21,7 +21,14 @@ from libra.drivers.haproxy.actions import (
 from libra.drivers.haproxy.build import build
 from libra.drivers.haproxy.config import Backend, Configuration, Options, Server, ServerState
 from libra.drivers.haproxy.diff import MOST_STEPS, Features, diff
-from libra.drivers.haproxy.effects import Running, after_reload, apply, same
+from libra.drivers.haproxy.effects import (
+    Running,
+    after_reload,
+    apply,
+    effective_weight,
+    in_maintenance,
+    same,
+)
 from libra.model.loadbalancer import Desired
 from tests.support.desired import build_desired, desireds, members
 
@@ -229,3 +236,31 @@ def test_everything_else_is_one_reload(
     (step,) = diff(after_reload(running), desired, able)
     assert isinstance(step, Reload)
     assert reason in " ".join(step.reasons)
+
+
+AWAY = replace(TWO, state=ServerState.MAINT)
+
+
+@example((with_servers(ONE, AWAY), with_servers(replace(ONE, state=ServerState.MAINT), TWO)))
+@example((with_servers(ONE, replace(TWO, weight=0)), with_servers(replace(ONE, weight=0), TWO)))
+@given(neighbours())
+def test_no_interrupted_prefix_leaves_less_to_serve_with_than_before_and_after(
+    pair: tuple[Configuration, Configuration],
+) -> None:
+    before, after = pair
+    least = set(able_backends(before)) & set(able_backends(after))
+    steps = diff(Running(before), after, EVERYTHING)
+    for length in range(len(steps)):
+        halfway = apply(Running(before), steps[:length], after).configuration
+        assert least <= set(able_backends(halfway))
+
+
+def able_backends(configuration: Configuration) -> list[str]:
+    """Those that have somebody to send a new client to."""
+    return [
+        backend.name
+        for backend in configuration.backends
+        if any(
+            effective_weight(server) and not in_maintenance(server) for server in backend.servers
+        )
+    ]
