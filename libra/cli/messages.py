@@ -6,7 +6,8 @@ from pathlib import Path
 from libra.errors import Invalid
 from libra.messages.codec import MAX_MESSAGE_BYTES, JsonObject, decode
 from libra.messages.fields import fold, quoted
-from libra.messages.requests import Action
+from libra.messages.replies import PLAN
+from libra.messages.requests import DRY_RUN, Action
 
 ACTION = "hpcs_action"
 STANDARD_INPUT = Path("-")
@@ -39,6 +40,18 @@ def build_message(action: Action, data: bytes | None) -> JsonObject:
         if not isinstance(value, str) or value.strip().upper() != action.value:
             raise Invalid(f"cannot send {action.value}: the file's {ACTION} is {quoted(value)}")
     return fields if given else {ACTION: action.value, **fields}
+
+
+def with_dry_run(action: Action, fields: JsonObject) -> JsonObject:
+    """The message as a dry run, whatever it says itself; raises `Invalid` where there is none.
+
+    Without a `plan` of its own, whose echo by a worker that knows no dry run would look like one.
+    """
+    if not action.changes_proxy:
+        words = ", ".join(item.value for item in Action if item.changes_proxy)
+        raise Invalid(f"cannot send {action.value} as a dry run: only {words} have one")
+    others = {name: value for name, value in fields.items() if fold(name) not in (DRY_RUN, PLAN)}
+    return {**others, DRY_RUN: True}
 
 
 def _no_fields(action: Action) -> JsonObject:

@@ -41,6 +41,14 @@ MessageOption = Annotated[
         help="JSON object with the message's fields; - reads standard input. UPDATE and ARCHIVE need it.",
     ),
 ]
+DryRunOption = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        "-n",
+        help="Change nothing: ask what the UPDATE, SUSPEND, ENABLE or DELETE would do, and print that.",
+    ),
+]
 ServersOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from libra.cli.exchange import Answer
-from libra.messages.replies import ERROR, masked, masked_text, passed
+from libra.messages.replies import ERROR, PLAN, masked, masked_text, passed
 from libra.messages.requests import Action
 
 if TYPE_CHECKING:
@@ -38,10 +38,28 @@ def print_reply(action: Action, device: str, answer: Answer) -> None:
         typer.echo(f"PASS  {action.value} on {device} in {_duration(answer.seconds)}")
 
 
-def _print(renderable: "RenderableType") -> None:
+def print_plan(action: Action, device: str, answer: Answer) -> None:
+    """The plan of a dry run; as `print_reply` for a reply without one."""
+    plan = plan_of(answer)
+    if plan is None:
+        print_reply(action, device, answer)
+        return
+    from libra.cli.plans import build_plan
+
+    typer.echo(f"DRY RUN  {action.value} on {device} in {_duration(answer.seconds)}")
+    _print(build_plan(plan), soft_wrap=True)
+
+
+def plan_of(answer: Answer) -> dict[str, object] | None:
+    """What the answer to a dry run holds; None where the worker carried it out."""
+    plan = answer.reply.get(PLAN)
+    return plan if passed(answer.reply) and isinstance(plan, dict) else None
+
+
+def _print(renderable: "RenderableType", *, soft_wrap: bool = False) -> None:
     from rich.console import Console
 
-    Console(highlight=False, markup=False, emoji=False).print(renderable)
+    Console(highlight=False, markup=False, emoji=False).print(renderable, soft_wrap=soft_wrap)
 
 
 def _duration(seconds: float) -> str:

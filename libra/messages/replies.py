@@ -9,6 +9,7 @@ PASS = "PASS"  # noqa: S105
 FAIL = "FAIL"
 RESPONSE = "hpcs_response"
 ERROR = "hpcs_error"
+PLAN = "plan"  # of a dry run
 MASK = "***"
 _SECRETS = ("hpcs_object_store_token",)
 _SHORTEST_SECRET = 6  # a shorter one hides nothing, and masking it would garble every sentence

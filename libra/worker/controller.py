@@ -11,7 +11,7 @@ from libra import __version__
 from libra.drivers.base import LoadBalancerDriver
 from libra.errors import Conflict, DriverError, Invalid, LibraError, StateError
 from libra.messages.codec import JsonObject
-from libra.messages.replies import build_fail, build_pass, masked_text
+from libra.messages.replies import PLAN, build_fail, build_pass, masked_text
 from libra.messages.requests import (
     PROTOCOL_VERSION,
     Archive,
@@ -34,7 +34,6 @@ log = structlog.get_logger(__name__)
 
 INTERNAL = "internal error; the worker's log has the details"
 WARNING = "hpcs_warning"
-PLAN = "plan"
 MAX_ERROR = 8000  # characters; a proxy may have a word on each of thousands of nodes
 
 
