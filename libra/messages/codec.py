@@ -7,6 +7,7 @@ below what Python's recursion bears.
 import json
 import math
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from libra.errors import Invalid
@@ -27,7 +28,7 @@ def decode(data: bytes) -> JsonObject:
         raise Invalid(
             f"cannot read the message: it has {len(data)} bytes, at most {MAX_MESSAGE_BYTES} are taken"
         )
-    message = _parse(_text(data))
+    message = _parse(as_text(data))
     if not isinstance(message, dict):
         raise Invalid("cannot read the message: it must be a JSON object")
     if data.count(b"{") + data.count(b"[") > MAX_DEPTH and is_deeper(message, MAX_DEPTH):
@@ -57,7 +58,8 @@ def is_deeper(value: object, depth: int) -> bool:
     return True
 
 
-def _text(data: bytes) -> str:
+def as_text(data: bytes) -> str:
+    """The text in a job's bytes, without a byte order mark; raises `Invalid`."""
     try:
         text = data.decode("utf-8-sig")  # some editors put a byte order mark in front
     except UnicodeDecodeError as error:
@@ -69,12 +71,7 @@ def _text(data: bytes) -> str:
 
 def _parse(text: str) -> object:
     try:
-        return json.loads(
-            text,
-            object_pairs_hook=_unique,
-            parse_float=_finite,
-            parse_constant=_refuse_constant,
-        )
+        return _STRICT.decode(text)
     except RecursionError:
         raise _too_deep() from None
     except json.JSONDecodeError as error:
@@ -85,7 +82,8 @@ def _parse(text: str) -> object:
         raise Invalid("cannot read the message: a number in it has too many digits") from None
 
 
-def _unique(pairs: list[tuple[str, object]]) -> JsonObject:
+def unique(pairs: list[tuple[str, object]]) -> JsonObject:
+    """The pairs as an object; raises `ValueError` where a name stands twice."""
     fields = dict(pairs)
     if len(fields) != len(pairs):
         twice = next(
@@ -108,3 +106,13 @@ def _refuse_constant(name: str) -> object:
 
 def _too_deep() -> Invalid:
     return Invalid(f"cannot read the message: it is nested more than {MAX_DEPTH} deep")
+
+
+def build_strict_decoder(hook: Callable[[list[tuple[str, object]]], object]) -> json.JSONDecoder:
+    """JSON without the liberties that Python takes; raises `ValueError`. `hook` makes the objects."""
+    return json.JSONDecoder(
+        object_pairs_hook=hook, parse_float=_finite, parse_constant=_refuse_constant
+    )
+
+
+_STRICT = build_strict_decoder(unique)
