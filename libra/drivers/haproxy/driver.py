@@ -38,7 +38,6 @@ from libra.drivers.haproxy.statistics import StatisticsReader
 from libra.drivers.haproxy.supervisors import create_supervisor
 from libra.drivers.haproxy.waiting import Deadline
 from libra.drivers.haproxy.wanted import Wanted, WantedBuilder
-from libra.durable import replace_file
 from libra.errors import DriverError, ProxyNotRunning
 from libra.model.loadbalancer import Desired, LoadBalancer
 from libra.model.statistics import LoadBalancerStatistics
@@ -150,6 +149,7 @@ class HAProxyDriver(LoadBalancerDriver):
 
     def stop(self) -> None:
         """End a HAProxy that the worker started itself; raises `DriverError`."""
+        self._statistics.snapshot()
         self._supervisor.stop(Deadline(self._timeout))
 
     def close(self) -> None:
@@ -281,8 +281,9 @@ class HAProxyDriver(LoadBalancerDriver):
                 self._save_server_state(render_server_state(observed, wanted.configuration))
 
     def _save_server_state(self, text: str) -> None:
+        """Not durable, and need not be: it matters for the moment of a reload."""
         with suppress(OSError):
-            replace_file(server_state_file(self._settings.config_file), text.encode())
+            server_state_file(self._settings.config_file).write_text(text)
 
     def _go_back(self) -> None:
         """Install what ran before, and load it: what runs now may be half changed."""
