@@ -1,8 +1,11 @@
 """Desired state to HAProxy's configuration: a pure function, equal states give equal configurations."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 from libra.drivers.haproxy.config import (
+    SOURCE,
     Backend,
     Check,
     Configuration,
@@ -13,6 +16,7 @@ from libra.drivers.haproxy.config import (
     ServerState,
 )
 from libra.drivers.haproxy.names import backend_name, frontend_name, server_name
+from libra.drivers.haproxy.serverids import prefer_id, with_distinct_ids
 from libra.model.listener import Listener, Protocol
 from libra.model.loadbalancer import Desired
 from libra.model.pool import (
@@ -30,7 +34,7 @@ _MODES = {Protocol.HTTP: Mode.HTTP, Protocol.TCP: Mode.TCP}
 _BALANCE = {
     Algorithm.ROUND_ROBIN: "roundrobin",
     Algorithm.LEAST_CONNECTIONS: "leastconn",
-    Algorithm.SOURCE_IP: "source",
+    Algorithm.SOURCE_IP: SOURCE,
 }
 _STATES = {
     Condition.ENABLED: ServerState.READY,
@@ -39,12 +43,19 @@ _STATES = {
 }
 
 
-BuildServers = Callable[[str, Sequence[Member]], Sequence[Server]]
+class PoolShape(NamedTuple):
+    """What of its pool a server depends on."""
+
+    pool: str
+    numbered: bool
 
 
-def build_servers(_pool_id: str, members: Sequence[Member]) -> list[Server]:
+BuildServers = Callable[[PoolShape, Sequence[Member]], Sequence[Server]]
+
+
+def build_servers(shape: PoolShape, members: Sequence[Member]) -> list[Server]:
     """The servers of a pool, in the order of its members."""
-    return [build_server(member) for member in members]
+    return [build_server(shape, member) for member in members]
 
 
 def build(
@@ -78,11 +89,11 @@ def _build_frontend(listener: Listener, *, disabled: bool) -> Frontend:
 
 def _build_backend(listener: Listener, servers: BuildServers) -> Backend:
     pool = listener.pool
-    return Backend(
+    backend = Backend(
         name=backend_name(pool.id),
         mode=_MODES[listener.protocol],
         balance=_BALANCE[pool.algorithm],
-        servers=tuple(servers(pool.id, pool.members)),
+        servers=(),
         check=_build_check(pool.monitor) if pool.monitor else None,
         cookie=_cookie(pool),
         stick=_persistence(pool) is PersistenceType.SOURCE_IP,
@@ -90,17 +101,21 @@ def _build_backend(listener: Listener, servers: BuildServers) -> Backend:
         timeout_connect=listener.timeouts.connect,
         retries=listener.connect_retries,
     )
+    built = servers(PoolShape(pool.id, backend.numbered), pool.members)
+    return replace(backend, servers=with_distinct_ids(built) if backend.numbered else tuple(built))
 
 
-def build_server(member: Member) -> Server:
-    """One member as HAProxy's server."""
+def build_server(shape: PoolShape, member: Member) -> Server:
+    """One member as HAProxy's server, with the id it prefers where it needs one."""
+    name = server_name(member.id)
     return Server(
-        name=server_name(member.id),
+        name=name,
         address=member.address,
         port=member.port,
         weight=member.weight,
         state=_STATES[member.condition],
         backup=member.backup,
+        id=prefer_id(name) if shape.numbered else None,
     )
 
 

@@ -48,6 +48,8 @@ def _addition(action: AddServer) -> tuple[str, ...]:
     name = f"{action.backend}/{server.name}"
     words = [f"add server {name} {host(server.address)}:{server.port}"]
     words.append(f"weight {effective_weight(server)}")
+    if server.id is not None:
+        words.append(f"id {server.id}")
     if action.with_cookie:
         words.append(f"cookie {server.name}")
     if server.backup:

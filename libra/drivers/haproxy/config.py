@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
+SOURCE = "source"  # the algorithm that goes by the client's address
+
 
 class Mode(Enum):
     """What a proxy speaks."""
@@ -22,7 +24,7 @@ class ServerState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One line `server`. `address` is an IP address or a host name."""
+    """One line `server`. `address` is an IP address or a host name; `id` only where its backend is `numbered`."""
 
     name: str
     address: str
@@ -30,6 +32,7 @@ class Server:
     weight: int = 1
     state: ServerState = ServerState.READY
     backup: bool = False
+    id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,11 @@ class Backend:
     timeout_server: timedelta | None = None
     timeout_connect: timedelta | None = None
     retries: int | None = None
+
+    @property
+    def numbered(self) -> bool:
+        """True where a client's server is found by its number, which then must not change."""
+        return self.stick or self.balance == SOURCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

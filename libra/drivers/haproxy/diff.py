@@ -110,6 +110,8 @@ def _addition_reason(server: Server, backend: Backend, features: Features) -> st
 def _change_reason(now: Server, wanted: Server) -> str | None:
     if now.backup != wanted.backup:
         return f"{now.name} changed between backup and active"
+    if now.id != wanted.id:
+        return f"the number of {now.name} changed"
     moved = (now.address, now.port) != (wanted.address, wanted.port)
     if moved and not (is_ip_address(now.address) and is_ip_address(wanted.address)):
         return f"the host name of {now.name} is resolved at a start only"

@@ -25,6 +25,7 @@ class ObservedServer:
 
     backend: str
     name: str
+    id: int
     address: str
     port: int
     weight: int
@@ -45,6 +46,7 @@ def parse_servers_state(text: str) -> list[ObservedServer]:
         ObservedServer(
             row[backend],
             row[name],
+            int(row[column["srv_id"]]),
             row[address] if row[fqdn] == UNKNOWN else row[fqdn],
             int(row[port]),
             int(row[weight]),
@@ -106,15 +108,24 @@ def _overlay_backend(
         row = rows.get((backend.name, item.name))
         known = wanted.get(item.name)
         backup = row["bck"] == "1" if row is not None else known is not None and known.backup
-        servers.append(_overlay_server(known, item, backup=backup))
+        number = item.id if backend.numbered else None
+        servers.append(_overlay_server(known, item, backup=backup, number=number))
     return replace(backend, servers=tuple(servers))
 
 
-def _overlay_server(wanted: Server | None, observed: ObservedServer, *, backup: bool) -> Server:
+def _overlay_server(
+    wanted: Server | None, observed: ObservedServer, *, backup: bool, number: int | None
+) -> Server:
     """The wanted object itself where it runs as wanted, so that comparing stays quick."""
     state = ServerState.MAINT if observed.in_maintenance else ServerState.READY
     server = Server(
-        observed.name, observed.address, observed.port, observed.weight, state, backup=backup
+        name=observed.name,
+        address=observed.address,
+        port=observed.port,
+        weight=observed.weight,
+        state=state,
+        backup=backup,
+        id=number,
     )
     if wanted is not None and _runs_as(wanted, server):
         return wanted
@@ -123,7 +134,8 @@ def _overlay_server(wanted: Server | None, observed: ObservedServer, *, backup: 
 
 def _runs_as(wanted: Server, server: Server) -> bool:
     return (
-        (wanted.address, wanted.port, wanted.backup) == (server.address, server.port, server.backup)
+        (wanted.address, wanted.port, wanted.backup, wanted.id)
+        == (server.address, server.port, server.backup, server.id)
         and effective_weight(wanted) == server.weight
         and in_maintenance(wanted) == in_maintenance(server)
     )

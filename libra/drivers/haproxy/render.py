@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from libra.drivers.haproxy.config import (
+    SOURCE,
     Backend,
     Check,
     Configuration,
@@ -175,7 +176,7 @@ def _backend(backend: Backend) -> Iterator[str]:
     yield f"backend {backend.name}"
     yield f"    mode {backend.mode.value}"
     yield f"    balance {backend.balance}"
-    if backend.balance == "source":
+    if backend.balance == SOURCE:
         yield "    hash-type consistent"  # few clients move when servers come and go, also at runtime
     if backend.retries is not None:
         yield f"    retries {backend.retries}"
@@ -225,6 +226,8 @@ def render_server(shape: ServerShape, server: Server) -> str:
     """One line `server`."""
     weight = 0 if server.state is ServerState.DRAIN else server.weight
     text = f"    server {server.name} {host(server.address)}:{server.port} weight {weight}"
+    if server.id is not None:
+        text += f" id {server.id}"
     if shape.with_cookie:
         text += f" cookie {server.name}"
     if server.backup:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from libra.drivers.haproxy.build import build, build_server
+from libra.drivers.haproxy.build import PoolShape, build, build_server
 from libra.drivers.haproxy.config import Backend, Configuration, Options, Server
 from libra.drivers.haproxy.render import (
     ServerShape,
@@ -30,8 +30,8 @@ class WantedBuilder:
     """Remembers servers and their lines from one build to the next. One thread at a time."""
 
     def __init__(self) -> None:
-        self._servers: RememberedByKey[str, Member, Server] = RememberedByKey(
-            lambda _pool: build_server
+        self._servers: RememberedByKey[PoolShape, Member, Server] = RememberedByKey(
+            lambda shape: lambda member: build_server(shape, member)
         )
         self._lines: RememberedByKey[ServerShape, Server, str] = RememberedByKey(
             lambda shape: lambda server: render_server(shape, server)
@@ -47,8 +47,8 @@ class WantedBuilder:
         self._lines.sweep()
         return Wanted(configuration, text, description)
 
-    def _build_servers(self, pool_id: str, members: Sequence[Member]) -> Sequence[Server]:
-        return self._servers(pool_id, members)
+    def _build_servers(self, shape: PoolShape, members: Sequence[Member]) -> Sequence[Server]:
+        return self._servers(shape, members)
 
     def _render_servers(self, backend: Backend) -> Sequence[str]:
         return self._lines(shape_of(backend), backend.servers)

@@ -56,6 +56,10 @@ def lines_of(**fields: object) -> list[str]:
             ["stick-table type ipv6 size 100k expire 30m", "stick on src"],
         ),
         (
+            {"algorithm": "SOURCE_IP"},
+            ["server 10.0.0.1:80 10.0.0.1:80 weight 1 id 703252"],
+        ),
+        (
             {"monitor": {"type": "CONNECT", "delay": 5, "timeout": 3, "attempts": 4}},
             [
                 "timeout check 3s",

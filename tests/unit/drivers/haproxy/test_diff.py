@@ -195,6 +195,7 @@ def test_out_of_maintenance_comes_last() -> None:
         ),
         (BASE, with_servers(ONE, TWO, retries=9), EVERYTHING, "pool be-web changed"),
         (BASE, with_servers(replace(ONE, backup=True), TWO), EVERYTHING, "backup and active"),
+        (BASE, with_servers(replace(ONE, id=5), TWO), EVERYTHING, "the number of m0 changed"),
         (BASE, with_servers(replace(ONE, address="a.example"), TWO), EVERYTHING, "host name"),
         (
             BASE,

@@ -51,7 +51,7 @@ def observed(*lines: str, stat: str = STAT) -> Running:
 
 def test_a_line_is_read_by_its_column_names() -> None:
     (server,) = parse_servers_state(HEAD + line("m0", 81, admin=5, weight=9))
-    assert server == ObservedServer("be-web", "m0", "127.0.0.1", 81, 9, in_maintenance=True)
+    assert server == ObservedServer("be-web", "m0", 1, "127.0.0.1", 81, 9, in_maintenance=True)
 
 
 def test_maintenance_by_the_file_alone_was_lifted_at_runtime() -> None:
@@ -84,6 +84,19 @@ def test_what_runs_as_wanted_is_the_wanted_object_itself() -> None:
 def test_every_drift_of_a_server_is_seen(seen: str, server: Server) -> None:
     running = observed(seen, line("m1", 82))
     assert running.configuration.backends[0].servers == (server, TWO)
+
+
+def test_a_number_matters_where_clients_are_found_by_it() -> None:
+    (backend,) = CONFIGURATION.backends
+    for number in (1, 7):
+        servers = tuple(replace(server, id=number) for server in (ONE, TWO))
+        numbered = replace(backend, stick=True, servers=servers)
+        seen = parse_servers_state(HEAD + line("m0", 81) + line("m1", 82))
+        running = overlay(
+            replace(CONFIGURATION, backends=(numbered,)), seen, parse_stat(STAT)
+        ).configuration.backends[0]
+        assert running.servers == (replace(ONE, id=1), replace(TWO, id=1))
+        assert (running.servers[0] is servers[0]) == (number == 1)
 
 
 def test_a_missing_server_is_seen() -> None:
