@@ -183,14 +183,15 @@ class Fields:
 
     def count(self, name: str) -> int:
         """How many items a list holds."""
-        return len(self._list(name))
+        return len(self.items(name))
 
     def objects(self, name: str) -> "Iterator[Fields]":
         """The objects of a list, one by one."""
         where = self.where(name)
-        return (Fields(item, f"{where}[{index}]") for index, item in enumerate(self._list(name)))
+        return (Fields(item, f"{where}[{index}]") for index, item in enumerate(self.items(name)))
 
-    def _list(self, name: str) -> list[object]:
+    def items(self, name: str) -> list[object]:
+        """A list, its items as they came."""
         value = self.raw(name)
         if not isinstance(value, list):
             raise self.fault(name, "a list")

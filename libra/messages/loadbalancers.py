@@ -5,6 +5,7 @@ from itertools import combinations
 
 from libra.errors import Invalid
 from libra.messages.fields import Fields, quoted
+from libra.messages.members import ParseMembers, parse_members
 from libra.messages.pools import parse_pool
 from libra.model.listener import Listener, Protocol, Timeouts
 from libra.model.loadbalancer import LoadBalancer
@@ -21,7 +22,9 @@ def default_id(protocol: Protocol) -> str:
     return protocol.value.lower()
 
 
-def parse_loadbalancers(message: Fields) -> tuple[LoadBalancer, ...]:
+def parse_loadbalancers(
+    message: Fields, members: ParseMembers = parse_members
+) -> tuple[LoadBalancer, ...]:
     """The load balancers of an UPDATE: one, or two where one is HTTP and the other TCP."""
     count = message.count("loadbalancers")
     if not 1 <= count <= len(Protocol):
@@ -31,7 +34,8 @@ def parse_loadbalancers(message: Fields) -> tuple[LoadBalancer, ...]:
     if len(set(protocols)) != count:
         raise _wrong_set(f"two with the protocol {protocols[0].value}")
     parsed = tuple(
-        _parse_loadbalancer(item, protocol) for item, protocol in zip(items, protocols, strict=True)
+        _parse_loadbalancer(item, protocol, members)
+        for item, protocol in zip(items, protocols, strict=True)
     )
     for one, other in combinations(parsed, 2):
         _refuse_same_id(one, other)
@@ -66,16 +70,18 @@ def _overlap(one: str | None, other: str | None) -> bool:
     return EVERY_IPV4 in (one, other) and ":" not in one + other
 
 
-def _parse_loadbalancer(fields: Fields, protocol: Protocol) -> LoadBalancer:
+def _parse_loadbalancer(fields: Fields, protocol: Protocol, members: ParseMembers) -> LoadBalancer:
     identity = fields.identifier() or default_id(protocol)
     return LoadBalancer(
         id=identity,
         name=fields.optional_text("name"),
-        listeners=(_parse_listener(fields, protocol, identity),),
+        listeners=(_parse_listener(fields, protocol, identity, members),),
     )
 
 
-def _parse_listener(fields: Fields, protocol: Protocol, identity: str) -> Listener:
+def _parse_listener(
+    fields: Fields, protocol: Protocol, identity: str, members: ParseMembers
+) -> Listener:
     listens = fields.listening_address("bind_address") if fields.has("bind_address") else None
     options = fields.optional_nested("options") or Fields({})
     return Listener(
@@ -83,7 +89,7 @@ def _parse_listener(fields: Fields, protocol: Protocol, identity: str) -> Listen
         protocol=protocol,
         bind_address=listens,
         port=_parse_port(fields, protocol),
-        pool=parse_pool(fields, protocol, identity),
+        pool=parse_pool(fields, protocol, identity, members),
         connection_limit=fields.optional_integer("connection_limit", least=1, most=MAX_CONNECTIONS),
         x_forwarded_for=_parse_forwarded(fields, protocol),
         timeouts=_parse_timeouts(options),

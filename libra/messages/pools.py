@@ -4,22 +4,18 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 
-from libra.errors import Invalid
 from libra.messages.fields import Fields, quoted
+from libra.messages.members import ParseMembers, parse_members
 from libra.model.listener import Protocol
 from libra.model.pool import (
     Algorithm,
-    Condition,
     HealthMonitor,
-    Member,
     MonitorType,
     PersistenceType,
     Pool,
     SessionPersistence,
 )
 
-MAX_NODES = 20_000
-MAX_WEIGHT = 256
 MAX_MONITOR_SECONDS = 3600
 MAX_CODES = 100
 # What RFC 3986 lets stand in a path and a query, without the single quote.
@@ -28,57 +24,17 @@ _COOKIE_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _CODES = re.compile(r" *([1-5][0-9]{2})(?:-([1-5][0-9]{2}))? *")
 
 
-def parse_pool(fields: Fields, protocol: Protocol, identity: str) -> Pool:
+def parse_pool(
+    fields: Fields, protocol: Protocol, identity: str, members: ParseMembers = parse_members
+) -> Pool:
     """The pool that a load balancer's own fields describe."""
     return Pool(
         id=identity,
-        members=_parse_members(fields),
+        members=members(fields, protocol.value),
         algorithm=fields.choice("algorithm", Algorithm, default=Algorithm.ROUND_ROBIN),
         monitor=_parse_monitor(fields.nested("monitor")) if fields.has("monitor") else None,
         persistence=_parse_persistence(fields, protocol),
     )
-
-
-def _parse_members(fields: Fields) -> tuple[Member, ...]:
-    count = fields.count("nodes")
-    if not 1 <= count <= MAX_NODES:
-        raise Invalid(
-            f"cannot read {fields.where('nodes')}: it must hold 1 to {MAX_NODES} nodes, got {count}"
-        )
-    members = tuple(_parse_member(item) for item in fields.objects("nodes"))
-    _refuse_twins(fields.where("nodes"), members)
-    return members
-
-
-def _parse_member(fields: Fields) -> Member:
-    address = fields.address("address")
-    port = fields.integer("port", least=1, most=65535)
-    host = f"[{address}]" if ":" in address else address
-    return Member(
-        id=fields.identifier() or f"{host}:{port}",
-        address=address,
-        port=port,
-        weight=fields.integer("weight", least=0, most=MAX_WEIGHT, default=1),
-        condition=fields.choice("condition", Condition, default=Condition.ENABLED),
-        backup=fields.flag("backup", default=False),
-    )
-
-
-def _refuse_twins(where: str, members: tuple[Member, ...]) -> None:
-    by_target: dict[tuple[str, int], int] = {}
-    by_id: dict[str, int] = {}
-    for index, member in enumerate(members):
-        first = by_target.setdefault((member.address, member.port), index)
-        if first != index:
-            raise Invalid(
-                f"cannot read {where}[{index}]: it is the same address and port as {where}[{first}], "
-                f"{quoted(member.address)} port {member.port}"
-            )
-        first = by_id.setdefault(member.id, index)
-        if first != index:
-            raise Invalid(
-                f"cannot read {where}[{index}].id: {where}[{first}] has the same id {quoted(member.id)}"
-            )
 
 
 def _parse_monitor(fields: Fields) -> HealthMonitor:

@@ -11,6 +11,7 @@ from typing import assert_never
 from libra.errors import Invalid
 from libra.messages.fields import Fields, fold
 from libra.messages.loadbalancers import default_id, parse_loadbalancers
+from libra.messages.members import ParseMembers, parse_members
 from libra.model.listener import Protocol
 from libra.model.loadbalancer import LoadBalancer
 
@@ -115,13 +116,16 @@ def is_dry_run(message: object) -> bool:
     return _parse_dry_run(Fields(message))
 
 
-def parse_request(message: object) -> Request:
-    """A decoded JSON message to a typed request; raises `Invalid` with the path of the first fault."""
+def parse_request(message: object, members: ParseMembers = parse_members) -> Request:
+    """A decoded JSON message to a typed request; raises `Invalid` with the path of the first fault.
+
+    `members` may be given by a caller who remembers what it parsed before.
+    """
     fields = Fields(message)
     action = fields.choice("hpcs_action", Action)
     match action:
         case Action.UPDATE:
-            return Update(parse_loadbalancers(fields), _parse_dry_run(fields))
+            return Update(parse_loadbalancers(fields, members), _parse_dry_run(fields))
         case Action.SUSPEND:
             return Suspend(_parse_dry_run(fields))
         case Action.ENABLE:

@@ -11,6 +11,8 @@ from libra import __version__
 from libra.drivers.base import LoadBalancerDriver
 from libra.errors import Conflict, DriverError, Invalid, LibraError, StateError
 from libra.messages.codec import JsonObject
+from libra.messages.decoder import Message
+from libra.messages.members import RememberedMembers
 from libra.messages.replies import PLAN, build_fail, build_pass, masked_text
 from libra.messages.requests import (
     PROTOCOL_VERSION,
@@ -55,6 +57,7 @@ class LBaaSController:
         self._state = DesiredState(state or MemoryState())
         self._archiver = archiver or Archiver(stores={})
         self._changing = threading.Lock()
+        self._members = RememberedMembers()
 
     def restore(self) -> None:
         """Bring the proxy to the saved state, as at start-up; raises `LibraError`.
@@ -81,7 +84,7 @@ class LBaaSController:
 
     def _reply(self, original: JsonObject, message: object) -> JsonObject:
         try:
-            return build_pass(original, self._carry_out(_parse(original, message)))
+            return build_pass(original, self._carry_out(self._parse(original, message)))
         except LibraError as error:
             text = masked_text(_bounded(error), original)
             log.debug("message refused", action="handle", error=text)
@@ -91,6 +94,13 @@ class LBaaSController:
             text = masked_text("".join(traceback.format_exception(error)), original)
             log.error("internal error", action="handle", traceback=text)
             return build_fail(original, INTERNAL)
+
+    def _parse(self, original: JsonObject, message: object) -> Request:
+        if isinstance(message, dict) and len(original) != len(message):
+            raise Invalid("cannot read the message: every name in it must be a text")
+        if isinstance(message, Message):  # a caller's own might be changed and come again
+            return parse_request(original, self._members)
+        return parse_request(original if isinstance(message, dict) else message)
 
     def _carry_out(self, request: Request) -> JsonObject:
         match request:
@@ -200,12 +210,6 @@ def _plain(message: object) -> JsonObject:
     if not isinstance(message, dict):
         return {}
     return {name: value for name, value in message.items() if type(name) is str}
-
-
-def _parse(original: JsonObject, message: object) -> Request:
-    if isinstance(message, dict) and len(original) != len(message):
-        raise Invalid("cannot read the message: every name in it must be a text")
-    return parse_request(original if isinstance(message, dict) else message)
 
 
 def _bounded(error: LibraError) -> str:

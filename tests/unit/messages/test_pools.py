@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from libra.messages.pools import MAX_NODES
+from libra.messages.members import MAX_NODES
 from libra.model.pool import (
     Algorithm,
     Condition,

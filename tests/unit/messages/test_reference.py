@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from libra.messages import codec, fields, loadbalancers, pools, requests
+from libra.messages import codec, fields, loadbalancers, members, pools, requests
 from libra.messages.requests import Action
 from tests.support.message_docs import DOCUMENT, fill_in
 from tests.support.messages import DIRECTORY, load_pair, load_pairs
@@ -42,8 +42,8 @@ def test_every_field_there_is_stands_in_a_table() -> None:
 @pytest.mark.parametrize(
     ("name", "limits"),
     [
-        ("nodes", f"1 to {pools.MAX_NODES} "),
-        ("weight", f"0 to {pools.MAX_WEIGHT};"),
+        ("nodes", f"1 to {members.MAX_NODES} "),
+        ("weight", f"0 to {members.MAX_WEIGHT};"),
         ("connection_limit", f"1 to {loadbalancers.MAX_CONNECTIONS} "),
         ("connect_retries", f"0 to {loadbalancers.MAX_RETRIES} "),
         ("client_timeout", f"1 to {loadbalancers.MAX_MILLISECONDS} milliseconds"),

@@ -1,0 +1,127 @@
+"""Reads the nodes of a load balancer in an UPDATE message; what came before as the very same objects only once."""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import compress, count
+from operator import is_not
+
+from libra.errors import Invalid
+from libra.messages.fields import Fields, quoted
+from libra.model.pool import Condition, Member
+
+MAX_NODES = 20_000
+MAX_WEIGHT = 256
+
+ParseMembers = Callable[[Fields, str], tuple[Member, ...]]
+"""From the fields of a load balancer and a key, which is the same for its next message, to its members."""
+
+
+def parse_members(fields: Fields, _key: str = "") -> tuple[Member, ...]:
+    """The members in the list `nodes`; raises `Invalid` with the path of the first fault."""
+    nodes = _nodes(fields)
+    members = tuple(_parse_some(fields, nodes, 0, len(nodes)))
+    _refuse_twins(fields.where("nodes"), members)
+    return members
+
+
+class RememberedMembers:
+    """`parse_members` for messages of a `Decoder`, where nodes that came before are the same objects and unchanged.
+
+    Equal objects are not enough: true equals 1, and only one of them is a weight. Threads may share it.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, _Known] = {}
+
+    def __call__(self, fields: Fields, key: str) -> tuple[Member, ...]:
+        """As `parse_members`."""
+        known = self._known.pop(key, None)  # nobody else has it meanwhile
+        if known is None:
+            members = parse_members(fields)
+            known = _Known(_nodes(fields), members)
+        try:
+            return known.parse(fields)
+        finally:
+            self._known[key] = known
+
+
+class _Known:
+    """The last good list, its members, and what no two of them may share."""
+
+    def __init__(self, nodes: Sequence[object], members: tuple[Member, ...]) -> None:
+        self._nodes = nodes
+        self._members = members
+        self._marks = set(_marks(members))
+
+    def parse(self, fields: Fields) -> tuple[Member, ...]:
+        """The members of another list; where it is at fault, everything stays as it was."""
+        nodes = _nodes(fields)
+        start, end = _same_ends(self._nodes, nodes)
+        stop = len(self._members) - end
+        fresh = _parse_some(fields, nodes, start, len(nodes) - end)
+        members = (*self._members[:start], *fresh, *self._members[stop:])
+        gone, come = set(_marks(self._members[start:stop])), set(_marks(fresh))
+        if len(come) != 2 * len(fresh) or not (come - gone).isdisjoint(self._marks):
+            _refuse_twins(fields.where("nodes"), members)
+        self._marks -= gone
+        self._marks |= come
+        self._nodes, self._members = nodes, members
+        return members
+
+
+def _same_ends(one: Sequence[object], other: Sequence[object]) -> tuple[int, int]:
+    """How many objects both begin and end with, without counting any twice."""
+    shorter = min(len(one), len(other))
+    start = next(compress(count(), map(is_not, one, other)), shorter)
+    backwards = map(is_not, reversed(one), reversed(other))
+    return start, min(next(compress(count(), backwards), shorter), shorter - start)
+
+
+def _marks(members: Iterable[Member]) -> Iterable[object]:
+    for member in members:
+        yield member.id
+        yield (member.address, member.port)
+
+
+def _nodes(fields: Fields) -> Sequence[object]:
+    nodes = fields.items("nodes")
+    if not 1 <= len(nodes) <= MAX_NODES:
+        raise Invalid(
+            f"cannot read {fields.where('nodes')}: it must hold 1 to {MAX_NODES} nodes, got {len(nodes)}"
+        )
+    return nodes
+
+
+def _parse_some(fields: Fields, nodes: Sequence[object], start: int, stop: int) -> list[Member]:
+    where = fields.where("nodes")
+    return [_parse_member(Fields(nodes[i], f"{where}[{i}]")) for i in range(start, stop)]
+
+
+def _parse_member(fields: Fields) -> Member:
+    address = fields.address("address")
+    port = fields.integer("port", least=1, most=65535)
+    host = f"[{address}]" if ":" in address else address
+    return Member(
+        id=fields.identifier() or f"{host}:{port}",
+        address=address,
+        port=port,
+        weight=fields.integer("weight", least=0, most=MAX_WEIGHT, default=1),
+        condition=fields.choice("condition", Condition, default=Condition.ENABLED),
+        backup=fields.flag("backup", default=False),
+    )
+
+
+def _refuse_twins(where: str, members: tuple[Member, ...]) -> None:
+    by_target: dict[tuple[str, int], int] = {}
+    by_id: dict[str, int] = {}
+    for index, member in enumerate(members):
+        first = by_target.setdefault((member.address, member.port), index)
+        if first != index:
+            raise Invalid(
+                f"cannot read {where}[{index}]: it is the same address and port as {where}[{first}], "
+                f"{quoted(member.address)} port {member.port}"
+            )
+        first = by_id.setdefault(member.id, index)
+        if first != index:
+            raise Invalid(
+                f"cannot read {where}[{index}].id: {where}[{first}] has the same id {quoted(member.id)}"
+            )
