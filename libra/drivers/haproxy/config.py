@@ -86,14 +86,13 @@ class Frontend:
 class Options:
     """What the host's settings put into the file, the same for every load balancer.
 
-    `version` is HAProxy's (major, minor), for a few lines that older ones do not know.
+    `version` is HAProxy's (major, minor, patch), for a few lines that older ones do not know.
     """
 
     admin_socket: str
     log_target: str
-    version: tuple[int, int]
+    version: tuple[int, ...]
     hard_stop_after: timedelta
-    max_old_processes: int | None = None
     server_state_file: str | None = None
     user: str | None = None
     group: str | None = None

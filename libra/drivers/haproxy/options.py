@@ -19,9 +19,8 @@ def build_options(settings: HAProxySettings, version: Version) -> Options:
     return Options(
         admin_socket=str(settings.admin_socket),
         log_target=settings.log_target or _default_log_target(settings.supervisor),
-        version=(version.major, version.minor),
+        version=(version.major, version.minor, version.patch),
         hard_stop_after=timedelta(seconds=settings.hard_stop_after_seconds),
-        max_old_processes=settings.max_old_processes,
         server_state_file=str(server_state_file(settings.config_file)),
         user=settings.user,
         group=settings.group,

@@ -101,7 +101,7 @@ def _lines(configuration: Configuration, servers: RenderServers) -> Iterator[str
     yield from _global(configuration.options)
     yield from _defaults(configuration.options)
     for frontend in configuration.frontends:
-        yield from _frontend(frontend)
+        yield from _frontend(frontend, configuration.options)
     for backend in configuration.backends:
         yield from _backend(backend)
         yield from servers(backend)
@@ -113,8 +113,6 @@ def _global(options: Options) -> Iterator[str]:
     log_format = " format raw" if options.log_target == "stdout" else ""
     yield f"    log {word(options.log_target)}{log_format} local0 info"
     yield f"    hard-stop-after {_time(options.hard_stop_after)}"
-    if options.max_old_processes is not None:
-        yield f"    mworker-max-reloads {options.max_old_processes}"
     if options.server_state_file is not None:
         yield f"    server-state-file {word(options.server_state_file)}"
     if options.version >= (2, 6):
@@ -143,7 +141,7 @@ def _defaults(options: Options) -> Iterator[str]:
     yield from (f"    {line.strip()}" for line in options.extra_defaults)
 
 
-def _frontend(frontend: Frontend) -> Iterator[str]:
+def _frontend(frontend: Frontend, options: Options) -> Iterator[str]:
     yield ""
     yield f"frontend {frontend.name}"
     yield f"    mode {frontend.mode.value}"
@@ -156,11 +154,16 @@ def _frontend(frontend: Frontend) -> Iterator[str]:
         yield f"    maxconn {frontend.max_connections}"
     if frontend.timeout_client is not None:
         yield f"    timeout client {_time(frontend.timeout_client)}"
-    if frontend.mode is Mode.HTTP:
+    if frontend.mode is Mode.HTTP and _knows_idle_close(options.version):
         yield "    option idle-close-on-response"  # what makes a reload cost idle clients nothing
     if frontend.forward_for:
         yield "    option forwardfor"
     yield f"    default_backend {frontend.backend}"
+
+
+def _knows_idle_close(version: tuple[int, ...]) -> bool:
+    """It came with 2.6, and was given to 2.4 and 2.5 in early 2022; before, a check would refuse the file."""
+    return version >= (2, 5, 4) or (2, 4, 14) <= version < (2, 5)
 
 
 def _bind(frontend: Frontend) -> str:

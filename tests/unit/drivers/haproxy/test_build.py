@@ -10,6 +10,7 @@ from libra.drivers.haproxy.config import Backend, Check, Options, ServerState
 from libra.drivers.haproxy.render import render
 from libra.messages.requests import Update, parse_request
 from libra.model.loadbalancer import Desired
+from tests.support.desired import build_desired
 
 OPTIONS = Options(
     admin_socket="/run/a.sock",
@@ -106,8 +107,31 @@ def test_the_order_of_the_message_is_the_order_of_the_file() -> None:
 
 
 def test_older_versions_get_no_line_they_do_not_know() -> None:
-    configuration = build(Desired(), replace(OPTIONS, version=(2, 4)))
+    configuration = build(Desired(), replace(OPTIONS, version=(2, 4, 30)))
     assert "httpclient" not in render(configuration)
+    assert "httpclient" in render(replace(configuration, options=OPTIONS))
+
+
+@pytest.mark.parametrize(
+    ("version", "known"),
+    [
+        ((2, 4, 0), False),
+        ((2, 4, 13), False),
+        ((2, 4, 14), True),
+        ((2, 4, 35), True),
+        ((2, 5, 0), False),
+        ((2, 5, 3), False),
+        ((2, 5, 4), True),
+        ((2, 6, 0), True),
+        ((2, 8, 25), True),
+        ((3, 0, 0), True),
+    ],
+)
+def test_idle_connections_are_closed_politely_where_haproxy_can(
+    version: tuple[int, ...], known: bool
+) -> None:
+    text = render(build(build_desired(1), replace(OPTIONS, version=version)))
+    assert ("    option idle-close-on-response\n" in text) is known
 
 
 def test_a_connect_monitor_asks_for_no_page() -> None:

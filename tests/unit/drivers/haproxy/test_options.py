@@ -22,7 +22,7 @@ def test_every_setting_finds_its_place() -> None:
     )
     options = build_options(settings, VERSION)
     assert options.admin_socket == str(settings.admin_socket)
-    assert (options.user, options.group, options.version) == ("haproxy", "libra", (2, 6))
+    assert (options.user, options.group, options.version) == ("haproxy", "libra", (2, 6, 12))
     assert options.hard_stop_after == timedelta(seconds=90)
     assert options.extra_global == ("nbthread 2",)
     assert options.extra_defaults == ("timeout http-request 10s",)
