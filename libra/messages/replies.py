@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from libra.messages.codec import JsonObject
+from libra.messages.codec import JsonObject, encode
 from libra.messages.fields import fold
 
 PASS = "PASS"  # noqa: S105
@@ -11,6 +11,7 @@ RESPONSE = "hpcs_response"
 ERROR = "hpcs_error"
 PLAN = "plan"  # of a dry run
 MASK = "***"
+SMALLEST_SPLICED = 4096  # bytes
 _SECRETS = ("hpcs_object_store_token",)
 _SHORTEST_SECRET = 6  # a shorter one hides nothing, and masking it would garble every sentence
 
@@ -26,6 +27,23 @@ def build_pass(
 def build_fail(message: Mapping[str, object] | None, error: str) -> JsonObject:
     """The reply to a message that was not; None where it could not even be read."""
     return {**_echo(message or {}, ()), RESPONSE: FAIL, ERROR: error}
+
+
+def splice(
+    data: bytes, message: JsonObject | None, reply: JsonObject, smallest: int = SMALLEST_SPLICED
+) -> bytes | None:
+    """The reply as JSON, made of the message's own bytes; None where it has to be encoded.
+
+    That is for large messages only. `data` is what the message was decoded from, and ASCII, as `encode` promises.
+    """
+    if not message or len(data) < smallest or not data.isascii():
+        return None
+    fields = list(reply.items())
+    echo, added = fields[: len(message)], fields[len(message) :]
+    same = zip(message.items(), echo, strict=False)
+    if not added or not all(one[0] == two[0] and one[1] is two[1] for one, two in same):
+        return None
+    return data.rstrip()[:-1] + b"," + encode(dict(added))[1:]
 
 
 def passed(reply: Mapping[str, object]) -> bool:

@@ -10,7 +10,7 @@ import structlog
 from libra.errors import Invalid
 from libra.jobs.base import TakenJob
 from libra.messages.codec import JsonObject, decode, encode
-from libra.messages.replies import ERROR, RESPONSE, build_fail, passed
+from libra.messages.replies import ERROR, RESPONSE, build_fail, passed, splice
 from libra.messages.requests import Action, is_dry_run, parse_action
 
 log = structlog.get_logger(__name__)
@@ -48,11 +48,11 @@ class ReadJob:
     taken: float = 0.0  # time.monotonic()
 
 
-def read_job(job: TakenJob) -> ReadJob:
+def read_job(job: TakenJob, read: Callable[[bytes], JsonObject] = decode) -> ReadJob:
     """Decode the payload; the action is None where the message names none that is known."""
     taken = time.monotonic()
     try:
-        message = decode(job.payload)
+        message = read(job.payload)
     except Invalid as error:
         return ReadJob(job, None, fault=str(error), taken=taken)
     action, dry_run = _if_readable(parse_action, message), _if_readable(is_dry_run, message)
@@ -89,15 +89,15 @@ def _handle(controller: Controller, read: ReadJob) -> JsonObject:
 
 
 def _answer(read: ReadJob, reply: JsonObject, started: float) -> None:
-    data, reply = _encode(reply)
+    data, reply = _encode(read, reply)
     _log(read, reply, started)
     read.job.complete(data)
 
 
-def _encode(reply: JsonObject) -> tuple[bytes, JsonObject]:
+def _encode(read: ReadJob, reply: JsonObject) -> tuple[bytes, JsonObject]:
     """A message may be nested deeper than its echo can be written: then the answer goes without the echo."""
     try:
-        return encode(reply), reply
+        return splice(read.job.payload, read.message, reply) or encode(reply), reply
     except Invalid as error:
         bare = build_fail(None, str(error))
         return encode(bare), bare

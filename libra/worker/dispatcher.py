@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from libra.jobs.base import TakenJob
+from libra.messages.decoder import Decoder
 from libra.messages.requests import Action
 from libra.worker.answer import Controller, ReadJob, carry_out, read_job, refuse
 from libra.worker.lanes import Lane, LaneSize, Task
@@ -21,6 +22,7 @@ class Dispatcher:
 
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
+        self._decoder = Decoder()
         self.changes = Lane("changes", LaneSize(threads=1))
         self._quick = Lane("quick", LaneSize(threads=2))
         self._archives = Lane("archives", LaneSize(threads=2, most_tasks=ARCHIVES_WAITING))
@@ -28,7 +30,7 @@ class Dispatcher:
 
     def accept(self, job: TakenJob, release: Callable[[], None]) -> None:
         """Put a job into its lane; waits while that is full. After `finish` the job stays unanswered."""
-        read = read_job(job)
+        read = read_job(job, self._decoder.decode)
         task = Task(lambda: self._run(read, release), weight=len(job.payload))
         if read.action is Action.ARCHIVE:
             self._put_archive(task, read, release)

@@ -4,8 +4,11 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from libra.messages.replies import build_fail, build_pass, masked, masked_text, passed
+from libra.messages.codec import JsonObject, decode
+from libra.messages.replies import build_fail, build_pass, masked, masked_text, passed, splice
 
 TOKEN = "MY_AUTH_TOKEN"
 
@@ -71,3 +74,43 @@ def test_names_that_are_no_text_are_echoed() -> None:
     odd: Any = {1: "a", None: "b"}
     assert build_pass(odd) == {1: "a", None: "b", "hpcs_response": "PASS"}
     assert masked(odd) == odd
+
+
+values = st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.integers())
+field_names = st.sampled_from(
+    ["a", "loadbalancers", "hpcs_response", "HPCS_ERROR", "hpcs_error", "plan"]
+)
+
+
+@given(
+    st.dictionaries(field_names, values),
+    st.dictionaries(st.sampled_from(["plan", "a"]), values),
+    st.sampled_from([None, 2]),
+    st.booleans(),
+)
+def test_a_spliced_reply_is_the_reply(
+    message: JsonObject, added: JsonObject, indent: int | None, ascii_only: bool
+) -> None:
+    data = f" {json.dumps(message, indent=indent, ensure_ascii=ascii_only)}\n".encode(
+        "utf-8", "replace"
+    )
+    message = decode(data)
+    for reply in (
+        build_pass(message, added),
+        build_fail(message, "cannot"),
+        build_fail(None, "no"),
+    ):
+        spliced = splice(data, message, reply, smallest=0)
+        if spliced is not None:
+            assert spliced.isascii()
+            assert json.dumps(decode(spliced)) == json.dumps(reply)
+
+
+def test_the_usual_reply_is_spliced() -> None:
+    data = b'{"a": [1, 2.50], "b": 1e2 } '
+    message = decode(data)
+    assert splice(data, message, build_pass(message), smallest=0) == (
+        b'{"a": [1, 2.50], "b": 1e2 ,"hpcs_response":"PASS"}'
+    )
+    assert splice(data, message, build_pass(message)) is None
+    assert splice(data, {**message, "a": [1, 2.5]}, build_pass(message), smallest=0) is None
