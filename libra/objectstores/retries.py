@@ -14,6 +14,9 @@ def is_transient(status: int) -> bool:
     return status in TRANSIENT_STATUSES or 500 <= status <= 599
 
 
+_CHANCE = random.Random()  # noqa: S311 - no secret; of its own, so that nobody else's sequence is disturbed
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
     """How often a request is tried, and how long to wait in between: twice as long each time, with jitter.
@@ -30,7 +33,7 @@ class RetryPolicy:
         """How long to wait after so many failures; `asked_seconds` is the server's Retry-After."""
         longest = self.longest_delay.total_seconds()
         grown = min(longest, self.first_delay.total_seconds() * 2.0 ** (failures - 1))
-        jittered = grown * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        jittered = grown * _CHANCE.uniform(0.5, 1.0)
         return max(jittered, min(asked_seconds, longest))
 
 

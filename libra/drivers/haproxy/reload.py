@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import structlog
 
-from libra.drivers.haproxy.master import MasterSocket, Processes
+from libra.drivers.haproxy.master import MasterSocket, Process, Processes
 from libra.drivers.haproxy.running import ServingProcess, observe_process, parse_process
 from libra.drivers.haproxy.runtime import AdminSocket
 from libra.drivers.haproxy.supervisors import Supervisor
@@ -17,6 +17,8 @@ from libra.errors import ProxyNotRunning, ReloadFailed
 log = structlog.get_logger(__name__)
 
 FAILED = "failed"
+Outcome = ServingProcess | str | None  # the new process, FAILED, or nothing yet
+LOST_AFTER = timedelta(seconds=2)
 ROOM_WITHIN = timedelta(seconds=12)  # idle keep-alive connections end after 10 s
 
 
@@ -49,7 +51,7 @@ class Reloader:
         answer = self._master.reload(self._timeout)
         if answer.succeeded is False:
             raise self._failed(mark, answer.log)
-        outcome = wait_for(lambda: self._look(old, before, description), deadline)
+        outcome = self._watch(old, before, description, deadline)
         if outcome is None:
             seconds = self._timeout.total_seconds()
             raise self._failed(mark, answer.log, f"no new process serves it within {seconds:g} s")
@@ -62,21 +64,56 @@ class Reloader:
         return outcome
 
     def _make_room(self) -> None:
-        """Give old processes time to end by themselves: beyond their limit the master ends the oldest."""
+        """Give old processes time to end by themselves; then the one that was replaced first is ended.
+
+        Not by mworker-max-reloads, which counts how many reloads a process has seen and not how many there are.
+        """
         within = min(ROOM_WITHIN, self._timeout / 2)
-        if wait_for(lambda: self._has_room() or None, Deadline(within)) is None:
-            log.warning(
-                "reloading while old processes still serve",
-                action="reload",
-                old_processes=len(self._master.show_processes().old_workers),
-            )
+        if wait_for(lambda: not self._crowd() or None, Deadline(within)) is None:
+            for process in self._crowd():
+                log.warning(
+                    "too many old processes: one is ended with its connections",
+                    action="reload",
+                    pid=process.pid,
+                )
+                _end(process.pid, signal.SIGTERM)
 
-    def _has_room(self) -> bool:
-        return len(self._master.show_processes().old_workers) < self._max_old_processes
+    def _crowd(self) -> list[Process]:
+        """The old processes that have to go before there may be another one, oldest first."""
+        old = sorted(self._master.show_processes().old_workers, key=lambda item: -item.reloads)
+        return old[: max(0, len(old) - self._max_old_processes + 1)]
 
-    def _look(
-        self, old: ServingProcess | None, before: Processes, description: str
-    ) -> ServingProcess | str | None:
+    def _ask_again(self, before: Processes, again: Deadline) -> bool:
+        """A master that was just restarting itself may have lost the command."""
+        if not again.passed:
+            return False
+        try:
+            now = self._master.show_processes_now()
+        except ProxyNotRunning:
+            return False
+        if (now.master.pid, now.master.reloads) != (before.master.pid, before.master.reloads):
+            return False
+        log.warning("HAProxy's master lost the reload; asking again", action="reload")
+        self._master.reload(self._timeout)
+        return True
+
+    def _watch(
+        self, old: ServingProcess | None, before: Processes, description: str, deadline: Deadline
+    ) -> Outcome:
+        again = Deadline(LOST_AFTER)
+        outcome: Outcome = None
+
+        def look() -> bool | None:
+            nonlocal again, outcome
+            if self._ask_again(before, again):
+                again = Deadline(LOST_AFTER)
+            outcome = self._look(old, before, description)
+            return outcome is not None or None
+
+        wait_for(look, deadline)
+        return outcome
+
+    def _look(self, old: ServingProcess | None, before: Processes, description: str) -> Outcome:
         now = observe_process(self._admin)
         if now and now.started_from(description) and (old is None or now.pid != old.pid):
             return now
@@ -107,5 +144,9 @@ def _end_hung(before: Processes) -> None:
     """A process that did not answer did not hand its listeners over either: it would still catch connections."""
     for worker in before.workers:
         log.warning("a process of HAProxy hangs and is ended", action="reload", pid=worker.pid)
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(worker.pid, signal.SIGKILL)
+        _end(worker.pid, signal.SIGKILL)
+
+
+def _end(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)

@@ -42,14 +42,21 @@ def render_servers(backend: Backend) -> list[str]:
 
 
 def render(configuration: Configuration, servers: RenderServers = render_servers) -> str:
-    """The file's text; raises `Invalid` rather than write a control character.
+    """The file's text; raises `Invalid` rather than write a control character."""
+    return render_described(configuration, servers)[0]
+
+
+def render_described(
+    configuration: Configuration, servers: RenderServers = render_servers
+) -> tuple[str, str]:
+    """The file's text, and what a process answers as its description that was started from it.
 
     `servers` may be given by a caller who remembers what it rendered before.
     """
     head = f"{MARK}\n\nglobal\n"
     rest = "\n".join([*_lines(configuration, servers), ""])
     description = _description(_digest(head + rest), structure_of(configuration))
-    return f"{head}    description {description}\n{rest}"
+    return f"{head}    description {description}\n{rest}", description
 
 
 def structure_of(configuration: Configuration) -> str:
