@@ -4,8 +4,10 @@ import re
 
 import pytest
 
+from libra.drivers.base import Preview, Step
 from libra.messages import codec, fields, loadbalancers, members, pools, requests
-from libra.messages.requests import Action
+from libra.messages.requests import DRY_RUN, Action
+from libra.worker import plan
 from tests.support.message_docs import DOCUMENT, fill_in
 from tests.support.messages import DIRECTORY, load_pair, load_pairs
 
@@ -49,12 +51,23 @@ def test_every_field_there_is_stands_in_a_table() -> None:
         ("client_timeout", f"1 to {loadbalancers.MAX_MILLISECONDS} milliseconds"),
         ("delay", f"1 to {pools.MAX_MONITOR_SECONDS} seconds"),
         ("expected_codes", f"up to {pools.MAX_CODES} status codes"),
+        ("diff", f"at most {plan.MOST_LINES} lines and {plan.MOST_CHARACTERS} characters"),
         ("hpcs_object_store_basepath", f"at most {requests.MAX_CONTAINER_BYTES} bytes"),
         ("hpcs_object_store_token", f"at most {requests.MAX_TOKEN} characters"),
     ],
 )
 def test_the_limits_are_those_of_the_code(name: str, limits: str) -> None:
     assert any(limits in line for line in TABLES if line.startswith(f"| `{name}` |"))
+
+
+def test_every_step_of_a_plan_is_told() -> None:
+    (row,) = [line for line in TABLES if line.startswith("| `step` |")]
+    assert set(re.findall(r"`(\w+)`", row)) == {"step", *(step.value for step in Step)}
+
+
+def test_the_plan_of_a_dry_run_is_told() -> None:
+    names = set(plan.render_plan(Preview(step=Step.NOTHING))) | {DRY_RUN}
+    assert all(any(line.startswith(f"| `{name}` |") for line in TABLES) for name in names)
 
 
 def test_the_limits_of_every_message() -> None:
