@@ -1,14 +1,18 @@
 """Writes load balancers as the UPDATE message that reads back as exactly these."""
 
+import json
+from dataclasses import replace
 from datetime import timedelta
 
 from libra.messages.codec import JsonObject
 from libra.model.listener import Listener, Timeouts
 from libra.model.loadbalancer import LoadBalancer
 from libra.model.pool import HealthMonitor, Member, MonitorType, SessionPersistence
+from libra.model.remembered import RememberedByKey
 
 _MILLISECOND = timedelta(milliseconds=1)
 _SECOND = timedelta(seconds=1)
+_NO_NODES = '"nodes":[]'
 
 
 def build_update(loadbalancers: tuple[LoadBalancer, ...]) -> JsonObject:
@@ -17,6 +21,38 @@ def build_update(loadbalancers: tuple[LoadBalancer, ...]) -> JsonObject:
         "hpcs_action": "UPDATE",
         "loadbalancers": [_loadbalancer(item) for item in loadbalancers],
     }
+
+
+class UpdateWriter:
+    """`build_update` as JSON; nodes that did not change since the last one are not written again.
+
+    One thread at a time.
+    """
+
+    def __init__(self) -> None:
+        self._nodes: RememberedByKey[str, Member, str] = RememberedByKey(
+            lambda _pool_id: lambda member: _dump(_node(member))
+        )
+
+    def write(self, loadbalancers: tuple[LoadBalancer, ...]) -> str:
+        """Compact, and ASCII only."""
+        text = _dump(build_update(tuple(map(_without_members, loadbalancers))))
+        parts = text.split(_NO_NODES)  # no text holds it: there, quotes stand behind a backslash
+        for index, loadbalancer in enumerate(loadbalancers):
+            pool = loadbalancer.listeners[0].pool
+            parts[index] += f'"nodes":[{",".join(self._nodes(pool.id, pool.members))}]'
+        self._nodes.sweep()
+        return "".join(parts)
+
+
+def _dump(value: JsonObject) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _without_members(loadbalancer: LoadBalancer) -> LoadBalancer:
+    (listener,) = loadbalancer.listeners
+    bare = replace(listener, pool=replace(listener.pool, members=()))
+    return replace(loadbalancer, listeners=(bare,))
 
 
 def _loadbalancer(loadbalancer: LoadBalancer) -> JsonObject:

@@ -10,7 +10,7 @@ from typing import Protocol
 from libra.durable import remove_file, replace_file
 from libra.errors import Invalid, StateError
 from libra.messages.requests import Update, parse_request
-from libra.messages.updates import build_update
+from libra.messages.updates import UpdateWriter
 from libra.model.loadbalancer import Desired
 
 FORMAT = 1
@@ -52,6 +52,7 @@ class FileState:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._unreadable = False
+        self._writer = UpdateWriter()
 
     def load(self) -> Desired:
         """The empty state where there is no file."""
@@ -76,10 +77,15 @@ class FileState:
             if desired.is_empty:
                 remove_file(self._path)
             else:
-                replace_file(self._path, _render_state(desired), mode=0o600)
+                replace_file(self._path, self._render(desired), mode=0o600)
         except OSError as error:
             raise StateError(f"cannot save the state to {self._path}: {_words(error)}") from error
         self._unreadable = False
+
+    def _render(self, desired: Desired) -> bytes:
+        head = json.dumps({"format": FORMAT, "suspended": desired.suspended}, separators=(",", ":"))
+        update = self._writer.write(desired.loadbalancers)
+        return f'{head[:-1]},"update":{update}}}\n'.encode("ascii")
 
     def _keep_unreadable(self) -> None:
         """A link, so that at no moment there is no file: that would be read as "nothing is configured"."""
@@ -114,12 +120,6 @@ class DesiredState:
         with self._lock:
             self._store.save(desired)
             self._known = desired
-
-
-def _render_state(desired: Desired) -> bytes:
-    update = build_update(desired.loadbalancers)
-    value = {"format": FORMAT, "suspended": desired.suspended, "update": update}
-    return json.dumps(value, separators=(",", ":")).encode("ascii") + b"\n"
 
 
 def _parse_state(data: bytes) -> Desired:

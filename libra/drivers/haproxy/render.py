@@ -30,6 +30,8 @@ MARK = "# Managed by libra: changes made by hand are lost."
 _DESCRIPTION = re.compile(r"^    description libra ([0-9a-f]{32}) ([0-9a-f]{32})$", re.MULTILINE)
 _PLAIN = re.compile(r"[A-Za-z0-9_./:*\[\],+=@%?&~-]+")
 _TIMEOUTS = (("connect", 5), ("client", 50), ("server", 50), ("http-request", 10))  # seconds
+CLIENT_EXPIRY = timedelta(minutes=30)  # how long a client that does not come stays tied
+PEERS = PEER = "libra"
 
 
 RenderServers = Callable[[Backend], Iterable[str]]
@@ -109,8 +111,10 @@ def _lines(configuration: Configuration, servers: RenderServers) -> Iterator[str
     yield from _defaults(configuration.options)
     for frontend in configuration.frontends:
         yield from _frontend(frontend, configuration.options)
+    if configuration.ties_by_address:
+        yield from _peers(configuration.options)
     for backend in configuration.backends:
-        yield from _backend(backend)
+        yield from _backend(backend, configuration.options)
         yield from servers(backend)
 
 
@@ -181,7 +185,20 @@ def _bind(frontend: Frontend) -> str:
     return f"{host(frontend.bind_address)}:{frontend.port}"
 
 
-def _backend(backend: Backend) -> Iterator[str]:
+def _peers(options: Options) -> Iterator[str]:
+    """By which a process teaches the one that replaces it what its stick tables hold; nobody else is asked."""
+    if options.peers_socket is None:
+        return
+    user = f" user {word(options.user)}" if options.user else ""
+    yield ""
+    yield f"global\n    localpeer {PEER}"
+    yield ""
+    yield f"peers {PEERS}"
+    yield f"    bind unix@{options.peers_socket} mode 600{user}"
+    yield f"    server {PEER}"
+
+
+def _backend(backend: Backend, options: Options) -> Iterator[str]:
     yield ""
     yield f"backend {backend.name}"
     yield f"    mode {backend.mode.value}"
@@ -194,16 +211,22 @@ def _backend(backend: Backend) -> Iterator[str]:
         yield f"    timeout connect {_time(backend.timeout_connect)}"
     if backend.timeout_server is not None:
         yield f"    timeout server {_time(backend.timeout_server)}"
-    yield from _persistence(backend)
+    yield from _persistence(backend, options)
     if backend.check is not None:
         yield from _check(backend.check)
 
 
-def _persistence(backend: Backend) -> Iterator[str]:
+def _persistence(backend: Backend, options: Options) -> Iterator[str]:
     if backend.cookie is not None and backend.mode is Mode.HTTP:
         yield f"    cookie {word(backend.cookie)} insert indirect nocache httponly"
     if backend.stick:
-        yield "    stick-table type ipv6 size 100k expire 30m"
+        peers = f" peers {PEERS}" if options.peers_socket is not None else ""
+        yield f"    stick-table type ipv6 size 100k expire {_time(CLIENT_EXPIRY)}{peers}"
+        if options.clients_file is not None:
+            # for clients of the process before, of which this one was not taught yet
+            former = f"src,concat(@{backend.name}),map({options.clients_file}),word(1,|)"
+            known = f"src,table_server_id({backend.name}) gt 0"
+            yield f"    use-server %[{former}] unless {{ {known} }}"
         yield "    stick on src"
 
 

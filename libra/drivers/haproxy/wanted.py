@@ -7,8 +7,7 @@ from libra.drivers.haproxy.build import PoolShape, build, build_server
 from libra.drivers.haproxy.config import Backend, Configuration, Options, Server
 from libra.drivers.haproxy.render import (
     ServerShape,
-    description_of,
-    render,
+    render_described,
     render_server,
     shape_of,
 )
@@ -40,9 +39,7 @@ class WantedBuilder:
     def build(self, desired: Desired, options: Options) -> Wanted:
         """Raises `Invalid` where the text would hold a control character."""
         configuration = build(desired, options, self._build_servers)
-        text = render(configuration, self._render_servers)
-        description = description_of(text)
-        assert description is not None
+        text, description = render_described(configuration, self._render_servers)
         self._servers.sweep()
         self._lines.sweep()
         return Wanted(configuration, text, description)
