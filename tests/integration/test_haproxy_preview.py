@@ -3,7 +3,7 @@
 import random
 import socket
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from libra.model.loadbalancer import Desired, LoadBalancer
 from libra.model.pool import Condition, Member, PersistenceType, Pool, SessionPersistence
 from tests.support.desired import build_desired
 from tests.support.haproxy import DrivenHAProxy, haproxy, haproxy_binary, socket_directory
-from tests.support.ports import free_port, wait_until
+from tests.support.ports import accepts, free_port, wait_until
 
 __all__ = ["haproxy", "haproxy_binary", "socket_directory"]
 
@@ -120,6 +120,23 @@ def test_the_actions_are_told(haproxy: DrivenHAProxy) -> None:
     reload = haproxy.driver.preview(desired(port, replace(ONE, backup=True), TWO))
     assert (reload.step, reload.actions) == (Step.RELOAD, ())
     assert reload.reasons == ("one changed between backup and active in be-web",)
+
+
+def test_what_cannot_be_reached_is_not_ended(haproxy: DrivenHAProxy) -> None:
+    """An UPDATE would have it finish, for another to take its place."""
+    port = free_port()
+    haproxy.driver.apply(build_desired(1, listen=port))
+    processes = haproxy.master.show_processes()
+    names = (haproxy.settings.haproxy.admin_socket, haproxy.settings.haproxy.master_socket)
+    for name in names:
+        name.rename(name.with_suffix(".away"))
+    with suppress(DriverError):  # the port is taken, as far as one can see
+        assert haproxy.driver.preview(build_desired(1, listen=port)).step is Step.START
+    assert accepts(port)
+    for name in names:
+        name.with_suffix(".away").rename(name)
+    assert haproxy.master.show_processes().workers[0].pid == processes.workers[0].pid
+    assert haproxy.driver.preview(build_desired(1, listen=port)).step is Step.NOTHING
 
 
 @pytest.mark.parametrize("line", ["bogus line", "timeout nonsense 1s"])
