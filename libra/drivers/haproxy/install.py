@@ -38,6 +38,7 @@ class ConfigurationFile:
         self._last_good = _beside(path, "last-good")
         self._adopted = _beside(path, "adopted")
         self._seen: dict[FileKey, Installed] = {}
+        self._unsynced = False
 
     def load(self) -> Installed:
         """What is installed."""
@@ -66,9 +67,13 @@ class ConfigurationFile:
         self._put_in_place()
 
     def install_unchecked(self, text: str) -> None:
-        """Put in place what differs from a text that runs by nothing but what the running process will judge itself."""
+        """Put in place what differs from a text that runs by nothing but what the running process will judge itself.
+
+        The new name is made durable by `mark_good`: a loss of power before it ends HAProxy, too, and brings back the
+        file of before, as the change was not acknowledged.
+        """
         self._write_candidate(text)
-        self._put_in_place()
+        self._put_in_place(synced=False)
 
     def check(self, text: str, binary: Binary) -> None:
         """HAProxy's own check, without an installation or any trace beside the file; raises `ConfigurationRejected`."""
@@ -89,17 +94,22 @@ class ConfigurationFile:
             self.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
             write_new(self._candidate, text.encode())
 
-    def _put_in_place(self) -> None:
+    def _put_in_place(self, *, synced: bool = True) -> None:
         with self._writing():
             self._keep_adopted()
             self._candidate.replace(self.path)
-            sync_directory(self.path.parent)
+            self._unsynced = not synced
+            if synced:
+                sync_directory(self.path.parent)
 
     def mark_good(self) -> None:
         """The installed text was seen running: it is what to go back to."""
         with self._writing():
             if not _same(self.path, self._last_good):
                 _link(self.path, self._last_good)
+            if self._unsynced:
+                sync_directory(self.path.parent)
+                self._unsynced = False
 
     def put_back(self, *, keep_untried: bool) -> Installed:
         """Install again what ran last, which is returned; without such a text, take away what does not run.
