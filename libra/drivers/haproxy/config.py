@@ -87,6 +87,7 @@ class Options:
     """What the host's settings put into the file, the same for every load balancer.
 
     `version` is HAProxy's (major, minor, patch), for a few lines that older ones do not know.
+    `peers_socket` and `clients_file` keep clients at their servers over a reload, where their address ties them.
     """
 
     admin_socket: str
@@ -94,6 +95,8 @@ class Options:
     version: tuple[int, ...]
     hard_stop_after: timedelta
     server_state_file: str | None = None
+    peers_socket: str | None = None
+    clients_file: str | None = None
     user: str | None = None
     group: str | None = None
     extra_global: tuple[str, ...] = ()
@@ -107,3 +110,8 @@ class Configuration:
     options: Options
     frontends: tuple[Frontend, ...] = ()
     backends: tuple[Backend, ...] = ()
+
+    @property
+    def ties_by_address(self) -> bool:
+        """True where some backend has a stick table."""
+        return any(backend.stick for backend in self.backends)

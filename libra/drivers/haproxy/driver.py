@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,13 +14,14 @@ from libra.drivers.haproxy.actions import Action, RuntimeAction
 from libra.drivers.haproxy.binary import Binary
 from libra.drivers.haproxy.diff import diff
 from libra.drivers.haproxy.features import FeatureProbe
+from libra.drivers.haproxy.handover import Handover
 from libra.drivers.haproxy.install import ConfigurationFile
 from libra.drivers.haproxy.leaving import LeavingServers
-from libra.drivers.haproxy.live import SERVERS, LiveConfiguration
+from libra.drivers.haproxy.live import LiveConfiguration
 from libra.drivers.haproxy.logs import open_access_log
 from libra.drivers.haproxy.master import MasterSocket
 from libra.drivers.haproxy.names import frontend_name
-from libra.drivers.haproxy.options import build_options, server_state_file
+from libra.drivers.haproxy.options import build_options
 from libra.drivers.haproxy.ports import ensure_free, parse_binds
 from libra.drivers.haproxy.preview import build_preview
 from libra.drivers.haproxy.reload import Reloader
@@ -33,7 +34,6 @@ from libra.drivers.haproxy.running import (
     plan,
 )
 from libra.drivers.haproxy.runtime import AdminSocket
-from libra.drivers.haproxy.serverstate import EMPTY, render_server_state
 from libra.drivers.haproxy.statistics import StatisticsReader
 from libra.drivers.haproxy.supervisors import create_supervisor
 from libra.drivers.haproxy.waiting import Deadline
@@ -78,6 +78,7 @@ class HAProxyDriver(LoadBalancerDriver):
         self._timeout = timedelta(seconds=settings.reload_timeout_seconds)
         self._binary = Binary(settings.binary, self._timeout)
         self._file = ConfigurationFile(settings.config_file, adopt=settings.adopt)
+        self._handover = Handover(self._admin, settings.config_file)
         self._supervisor = create_supervisor(settings, self._binary, self._admin, self._master)
         self._reloader = Reloader(
             self._admin, self._master, self._supervisor, self._timeout, settings.max_old_processes
@@ -122,6 +123,7 @@ class HAProxyDriver(LoadBalancerDriver):
         if observed.serving is not None:
             return
         self._ensure_can_listen(installed.text, observed)
+        self._handover.ensure_files(installed.text)
         self._bring_live(installed.description, None)
         log.warning("HAProxy had ended and runs again", action="start")
 
@@ -160,7 +162,10 @@ class HAProxyDriver(LoadBalancerDriver):
     # Looking and deciding.
 
     def _render(self, desired: Desired) -> Wanted:
-        return self._builder.build(desired, build_options(self._settings, self._binary.version()))
+        options = build_options(self._settings, self._binary.version())
+        wanted = self._builder.build(desired, options)
+        self._handover.ensure_files(wanted.text)
+        return wanted
 
     def _observe(self) -> Observed:
         """A HAProxy that died may just be about to be started again."""
@@ -263,27 +268,17 @@ class HAProxyDriver(LoadBalancerDriver):
     def _reload(
         self, description: str, serving: ServingProcess | None, wanted: Wanted | None
     ) -> ServingProcess:
+        self._reloader.make_room()
         if serving is not None:
             self._statistics.hold()
         try:
-            self._take_along(wanted)
+            if wanted is not None:
+                self._handover.take_along(wanted.configuration)
             fresh = self._reloader.reload(description, serving)
         finally:
-            self._save_server_state(EMPTY)  # a start from scratch must not believe it
+            self._handover.close()
         log.info("HAProxy reloaded", action="reload", pid=fresh.pid)
         return fresh
-
-    def _take_along(self, wanted: Wanted | None) -> None:
-        """The state of checks; without it servers only are checked anew."""
-        with suppress(DriverError):
-            if wanted is not None:
-                observed = self._admin.ask(SERVERS)
-                self._save_server_state(render_server_state(observed, wanted.configuration))
-
-    def _save_server_state(self, text: str) -> None:
-        """Not durable, and need not be: it matters for the moment of a reload."""
-        with suppress(OSError):
-            server_state_file(self._settings.config_file).write_text(text)
 
     def _go_back(self) -> None:
         """Install what ran before, and load it: what runs now may be half changed."""

@@ -1,5 +1,6 @@
 """From the host's settings to what of them stands in HAProxy's file."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,13 +9,20 @@ from libra.drivers.haproxy.binary import Version
 from libra.drivers.haproxy.config import Options
 from libra.errors import Invalid
 
+_IN_EXPRESSION = re.compile(r"[A-Za-z0-9_./+-]+")
+_OWN = {
+    "description": "by which it knows what runs",
+    "localpeer": "by which clients stay at their servers over a reload",
+}
+
 
 def build_options(settings: HAProxySettings, version: Version) -> Options:
-    """Raises `Invalid` for a line of the operator's that would hide which configuration runs."""
+    """Raises `Invalid` for a line of the operator's that stands in libra's own way."""
     for line in settings.extra_global:
-        if line.split()[:1] == ["description"]:
+        keyword = line.split()[0]
+        if keyword in _OWN:
             raise Invalid(
-                "cannot use haproxy.extra_global: 'description' is libra's own, by which it knows what runs"
+                f"cannot use haproxy.extra_global: '{keyword}' is libra's own, {_OWN[keyword]}"
             )
     return Options(
         admin_socket=str(settings.admin_socket),
@@ -22,6 +30,8 @@ def build_options(settings: HAProxySettings, version: Version) -> Options:
         version=(version.major, version.minor, version.patch),
         hard_stop_after=timedelta(seconds=settings.hard_stop_after_seconds),
         server_state_file=str(server_state_file(settings.config_file)),
+        peers_socket=f"{settings.admin_socket}.peers",
+        clients_file=_expressible(clients_file(settings.config_file)),
         user=settings.user,
         group=settings.group,
         extra_global=settings.extra_global,
@@ -32,6 +42,16 @@ def build_options(settings: HAProxySettings, version: Version) -> Options:
 def server_state_file(config_file: Path) -> Path:
     """Where a reload finds the state of checks."""
     return config_file.with_name(f"{config_file.name}.servers")
+
+
+def clients_file(config_file: Path) -> Path:
+    """Where a reload finds which server a client is tied to."""
+    return config_file.with_name(f"{config_file.name}.clients")
+
+
+def _expressible(path: Path) -> str | None:
+    """None where HAProxy's expressions have no quoting for it: then some clients may move at a reload."""
+    return str(path) if _IN_EXPRESSION.fullmatch(str(path)) else None
 
 
 def _default_log_target(supervisor: Supervisor) -> str:

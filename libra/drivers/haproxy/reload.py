@@ -44,7 +44,6 @@ class Reloader:
 
         Raises `ReloadFailed` with HAProxy's own words; then the old process serves on. Raises `ProxyNotRunning`.
         """
-        self._make_room()
         deadline = Deadline(self._timeout)
         before = self._master.show_processes()
         mark = self._supervisor.mark()
@@ -63,8 +62,8 @@ class Reloader:
             wait_for(lambda: self._has_let_go(old) or None, deadline)
         return outcome
 
-    def _make_room(self) -> None:
-        """Give old processes time to end by themselves; then the one that was replaced first is ended.
+    def make_room(self) -> None:
+        """Call before a reload. Old processes get time to end by themselves; then the first to be replaced is ended.
 
         Not by mworker-max-reloads, which counts how many reloads a process has seen and not how many there are.
         """

@@ -221,7 +221,7 @@ def _persistence(backend: Backend, options: Options) -> Iterator[str]:
         yield f"    cookie {word(backend.cookie)} insert indirect nocache httponly"
     if backend.stick:
         peers = f" peers {PEERS}" if options.peers_socket is not None else ""
-        yield f"    stick-table type ipv6 size 100k expire {_time(CLIENT_EXPIRY)}{peers}"
+        yield f"    stick-table type ipv6 size 100k expire {_minutes(CLIENT_EXPIRY)}{peers}"
         if options.clients_file is not None:
             # for clients of the process before, of which this one was not taught yet
             former = f"src,concat(@{backend.name}),map({options.clients_file}),word(1,|)"
@@ -279,6 +279,10 @@ def _time(value: timedelta) -> str:
     """HAProxy's time: whole seconds where that is exact, else milliseconds."""
     exact = milliseconds(value)
     return f"{exact // 1000}s" if exact % 1000 == 0 else f"{exact}ms"
+
+
+def _minutes(value: timedelta) -> str:
+    return f"{value // timedelta(minutes=1)}m"
 
 
 def milliseconds(value: timedelta) -> int:

@@ -1,0 +1,93 @@
+"""Which server each client address is tied to, over a reload: what HAProxy's stick tables hold, as a map file.
+
+The new process is taught the tables by the old one (a peers section), which takes it some milliseconds: a client that
+comes earlier would be tied to another server for good. So the new process also reads what the old one knew from a file,
+before it serves the first client, and looks there for clients that its table does not know yet. The format is that of
+HAProxy's maps: "ADDRESS@BACKEND SERVER|UNTIL" a line, where UNTIL is for libra alone.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from libra.drivers.haproxy.config import Configuration
+from libra.drivers.haproxy.render import CLIENT_EXPIRY
+
+MOST = 200_000  # lines: what is only remembered from the last file is left out beyond it
+_ENTRY = re.compile(r"key=(\S+) .*?\bexp=(\d+) .*?\bserver_key=(\S+)")
+_MAPPED = "::ffff:"  # a table of IPv6 addresses holds IPv4 ones so
+
+Addresses = dict[str, tuple[str, float]]  # address: server, until when
+
+
+class Tie(NamedTuple):
+    """A line; `until` is seconds on the monotonic clock."""
+
+    address: str
+    backend: str
+    server: str
+    until: float
+
+
+def parse_table(text: str, now: float) -> Addresses:
+    """The answer to `show table`."""
+    return {
+        address.removeprefix(_MAPPED): (server, now + int(expires) / 1000)
+        for address, expires, server in _ENTRY.findall(text)
+    }
+
+
+def render_clients(
+    tables: Mapping[str, Addresses], former: str, desired: Configuration, now: float
+) -> str:
+    """The file for a reload: what the tables hold, by backend, and what the former file still tells beside it.
+
+    That may be a client that did not come again since the last reload. `desired` says which backends and servers
+    there will be.
+    """
+    wanted = {
+        backend.name: {server.name for server in backend.servers}
+        for backend in desired.backends
+        if backend.stick
+    }
+    mapped = any(":" in (frontend.bind_address or "") for frontend in desired.frontends)
+    ties = [tie for tie in _known(tables) if tie.server in wanted.get(tie.backend, ())]
+    room = MOST - len(ties)
+    ties.extend(
+        tie
+        for tie, _ in zip(_remembered(former, tables, now), range(max(0, room)), strict=False)
+        if tie.server in wanted.get(tie.backend, ())
+    )
+    return "".join(_line(tie, mapped=mapped) for tie in ties)
+
+
+def _known(tables: Mapping[str, Addresses]) -> Iterator[Tie]:
+    for backend, addresses in tables.items():
+        for address, (server, until) in addresses.items():
+            yield Tie(address, backend, server, until)
+
+
+def _remembered(former: str, tables: Mapping[str, Addresses], now: float) -> Iterator[Tie]:
+    for tie in _parse_lines(former):
+        known = tables.get(tie.backend, {})
+        if tie.until > now and tie.address not in known and not tie.address.startswith(_MAPPED):
+            # where the clock began anew with the machine, nothing may stay for ever
+            yield tie._replace(until=min(tie.until, now + CLIENT_EXPIRY.total_seconds()))
+
+
+def _parse_lines(text: str) -> Iterator[Tie]:
+    for line in text.splitlines():
+        key, _, value = line.partition(" ")
+        address, _, backend = key.partition("@")
+        server, _, until = value.partition("|")
+        if until.isdigit():
+            yield Tie(address, backend, server, float(until))
+
+
+def _line(tie: Tie, *, mapped: bool) -> str:
+    """`mapped`: also as HAProxy writes IPv4 clients of an IPv6 listener."""
+    rest = f"@{tie.backend} {tie.server}|{tie.until:.0f}\n"
+    text = tie.address + rest
+    if mapped and ":" not in tie.address:
+        text += _MAPPED + tie.address + rest
+    return text

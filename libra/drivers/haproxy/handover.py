@@ -1,0 +1,71 @@
+"""What a new process takes over from the one that it replaces, by files that it reads when it starts."""
+
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from libra.drivers.haproxy.clients import Addresses, parse_table, render_clients
+from libra.drivers.haproxy.config import Configuration
+from libra.drivers.haproxy.live import SERVERS
+from libra.drivers.haproxy.options import clients_file, server_state_file
+from libra.drivers.haproxy.runtime import AdminSocket
+from libra.drivers.haproxy.serverstate import EMPTY, render_server_state
+from libra.durable import replace_file
+from libra.errors import DriverError
+
+log = structlog.get_logger(__name__)
+
+
+class Handover:
+    """The state of checks, which only a reload may believe, and the servers that clients are tied to.
+
+    Nothing here raises: a reload without all this costs a few checks, or some clients their server, and no request.
+    """
+
+    def __init__(self, admin: AdminSocket, config_file: Path) -> None:
+        self._admin = admin
+        self._states = server_state_file(config_file)
+        self._clients = clients_file(config_file)
+
+    def ensure_files(self, text: str) -> None:
+        """HAProxy does not start without the file of clients, where its configuration's text names it."""
+        if str(self._clients) in text and not self._clients.exists():
+            with suppress(OSError):
+                replace_file(self._clients, b"")
+
+    def take_along(self, desired: Configuration) -> None:
+        """Call right before a reload to what is desired."""
+        try:
+            states = self._admin.ask(SERVERS)
+            _save(self._states, render_server_state(states, desired))
+            self._take_clients(desired)
+        except DriverError as error:
+            log.info("nothing to take along", action="reload", error=str(error))
+
+    def close(self) -> None:
+        """Call after a reload: a start from scratch must not believe how servers were."""
+        _save(self._states, EMPTY)
+
+    def _take_clients(self, desired: Configuration) -> None:
+        former = self._load_clients()
+        if desired.ties_by_address or former:
+            now = time.monotonic()
+            _save(self._clients, render_clients(self._tables(desired, now), former, desired, now))
+
+    def _tables(self, desired: Configuration, now: float) -> dict[str, Addresses]:
+        names = [backend.name for backend in desired.backends if backend.stick]
+        return {name: parse_table(self._admin.ask(f"show table {name}"), now) for name in names}
+
+    def _load_clients(self) -> str:
+        try:
+            return self._clients.read_text()
+        except (OSError, ValueError):
+            return ""
+
+
+def _save(path: Path, text: str) -> None:
+    """Not durable, and need not be: it matters for the moment of a reload."""
+    with suppress(OSError):
+        path.write_text(text)
