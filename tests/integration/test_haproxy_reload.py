@@ -55,7 +55,8 @@ def build_both(web: int, echo: int, web_port: int, echo_port: int, limit: int) -
 @contextmanager
 def listening(host: str, port: int) -> Iterator[None]:
     """Another program, which has the port."""
-    with socket.create_server((host, port)):
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family):
         yield
 
 
@@ -137,10 +138,33 @@ def test_a_rejected_configuration_changes_nothing(
         assert haproxy.pid() == pid
 
 
-def test_a_failed_reload_goes_back(haproxy: DrivenHAProxy) -> None:
-    """The port is ours on one address, so only HAProxy itself finds out that it cannot have it on all."""
+def test_a_port_that_another_program_shares_is_told_before_haproxy_pauses(
+    haproxy: DrivenHAProxy,
+) -> None:
+    """It is ours on one address, and somebody else's on another, so we cannot have it on all."""
     port = free_port()
-    with WebServer("one") as one, listening("127.0.0.2", port):
+    with WebServer("one") as one, listening("127.0.0.2", port), listening("::1", port):
+        haproxy.driver.apply(build_one(one.port, listen=port))
+        text, pid = haproxy.text(), haproxy.pid()
+        with (
+            Load(port) as load,
+            pytest.raises(DriverError, match="port .*: another program has it"),
+        ):
+            haproxy.driver.apply(build_one(one.port, listen=port, address=None))
+        assert load.failures == []
+        assert (haproxy.text(), haproxy.pid()) == (text, pid)
+    with WebServer("two") as two, listening("::1", port):
+        haproxy.driver.apply(build_one(two.port, listen=port, address=None))
+        assert get(port) == (200, "two")
+        with pytest.raises(DriverError, match="port .*: another program has it"):
+            haproxy.driver.apply(build_one(two.port, listen=port, address="::"))
+
+
+def test_a_failed_reload_goes_back(haproxy: DrivenHAProxy) -> None:
+    """The port is bound elsewhere, but nobody listens, so only HAProxy finds out that it cannot have it on all."""
+    port = free_port()
+    with WebServer("one") as one, socket.socket() as other:
+        other.bind(("127.0.0.2", port))
         haproxy.driver.apply(build_desired(one.port, listen=port))
         text, pid = haproxy.text(), haproxy.pid()
         with pytest.raises(ReloadFailed, match=r"^cannot reload HAProxy: .*cannot bind socket"):

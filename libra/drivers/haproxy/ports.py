@@ -62,13 +62,17 @@ def _host(text: str) -> str:
     return text.strip("[]").replace("*", "") or "0.0.0.0"  # noqa: S104 - as HAProxy reads it
 
 
-def ensure_free(wanted: Iterable[Bind], held: Iterable[Bind]) -> None:
-    """Raises `DriverError` for the first that cannot be had; what `held` overlaps is HAProxy's own already."""
+def ensure_free(wanted: frozenset[Bind], held: Iterable[Bind]) -> None:
+    """Raises `DriverError` for the first that cannot be had; what `held` has is HAProxy's own already.
+
+    A HAProxy that finds out by itself tries for two seconds, in which the old process does not listen.
+    """
     ours = frozenset(held)
-    for bind in sorted(wanted):
+    for bind in sorted(wanted - ours):
         if any(overlap(bind, other) for other in ours):
-            continue
-        why = _why_taken(bind)
+            why = _why_shared(bind, ours)
+        else:
+            why = _why_taken(bind)
         if why:
             raise DriverError(f"cannot listen on {bind}: {why}")
 
@@ -77,6 +81,25 @@ def overlap(one: Bind, other: Bind) -> bool:
     """Whether one process could not have both beside another that has one of them."""
     same_host = one.host == other.host or one.host in _ANY or other.host in _ANY
     return one.port == other.port and same_host
+
+
+def _why_shared(bind: Bind, ours: frozenset[Bind]) -> str | None:
+    """One that overlaps with ours cannot be tried; but whoever listens where ours do not is somebody else."""
+    known = {(other.host, other.port) for other in ours}
+
+    def is_free() -> bool | None:
+        others = (other for other in _load_all_listening() if (other.host, other.port) not in known)
+        return None if any(_conflict(bind, other) for other in others) else True
+
+    if wait_for(is_free, Deadline(_SETTLING)):
+        return None
+    return _WHY[errno.EADDRINUSE]
+
+
+def _conflict(bind: Bind, listening: Bind) -> bool:
+    """Whether that is certain; the tables do not tell whether a listener on `::` takes IPv4, too."""
+    same_kind = (":" in bind.host) == (":" in listening.host)
+    return overlap(bind, listening) and (same_kind or bind.both)
 
 
 def _why_taken(bind: Bind) -> str | None:
@@ -116,8 +139,11 @@ def _probe(bind: Bind) -> int:
 
 def _is_listening(bind: Bind) -> bool:
     """Whether anybody listens there, from the kernel's tables, which everybody may read."""
-    listening = {entry for table in _TABLES for entry in _load_listening(table)}
-    return any(overlap(bind, other) for other in listening)
+    return any(overlap(bind, other) for other in _load_all_listening())
+
+
+def _load_all_listening() -> set[Bind]:
+    return {entry for table in _TABLES for entry in _load_listening(table)}
 
 
 def _load_listening(table: Path) -> set[Bind]:
