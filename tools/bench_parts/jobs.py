@@ -21,6 +21,7 @@ from libra.config.settings import JobServerSettings
 from libra.jobs.embedded import EmbeddedJobServer
 from libra.jobs.gearman import GearmanJobClient, GearmanJobSource
 from tests.support.gearmand import Gearmand
+from tools.bench_parts.figures import Figure
 
 FUNCTION = "bench"
 PAYLOAD = b'{"hpcs_action": "STATS"}'
@@ -50,6 +51,17 @@ def run(console: Console, *, quick: bool) -> None:
             table.add_row(name, ms(middle), ms(last), f"{middle / bare:.2f}", rate)
         console.print(table)
         console.print(large_jobs(ways, (1,) if quick else (1, 10)))
+
+
+def figures(*, quick: bool) -> list[Figure]:
+    """The table's."""
+    with Gearmand() as gearmand:
+        ways = {"bare": ("nodelay", gearmand.port), "libra": ("libra", gearmand.port)}
+        times, _ = measure(ways, 40 if quick else 400)
+    bare, ours = statistics.median(times["bare"]), statistics.median(times["libra"])
+    ratio = ours / bare
+    name = "job round trip over gearmand beside the bare gear echo, p50"
+    return [Figure(name, "<= 1.2 x", f"{ratio:.2f} x ({ms(ours)} ms)", ratio <= 1.2)]
 
 
 def measure(

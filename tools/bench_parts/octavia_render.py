@@ -1,0 +1,85 @@
+"""Octavia's rendering of one listener with many members, timed. Run by an interpreter that has octavia.
+
+    python octavia_render.py NODES TIMES
+
+Prints a JSON object: the seconds of each rendering, and how many server lines came out.
+"""
+
+import json
+import re
+import sys
+import time
+
+from octavia.common import data_models
+from octavia.common.jinja.haproxy.combined_listeners import jinja_cfg
+
+
+def main() -> None:
+    """See above."""
+    nodes, times = int(sys.argv[1]), int(sys.argv[2])
+    amphora = data_models.Amphora(id="amphora", lb_network_ip="10.9.9.9", vrrp_ip="10.9.9.8")
+    vip = data_models.Vip(ip_address="10.9.9.7")
+    members = [
+        data_models.Member(
+            id=f"n{n}",
+            ip_address=f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}",
+            protocol_port=80,
+            weight=1,
+            enabled=True,
+            operating_status="ONLINE",
+            backup=False,
+        )
+        for n in range(nodes)
+    ]
+    pool = data_models.Pool(
+        id="pool",
+        protocol="HTTP",
+        lb_algorithm="ROUND_ROBIN",
+        members=members,
+        enabled=True,
+        operating_status="ONLINE",
+    )
+    balancer = data_models.LoadBalancer(
+        id="lb",
+        project_id="p",
+        vip=vip,
+        amphorae=[amphora],
+        topology="SINGLE",
+        enabled=True,
+        pools=[pool],
+    )
+    listener = data_models.Listener(
+        id="listener",
+        protocol="HTTP",
+        protocol_port=80,
+        connection_limit=-1,
+        load_balancer=balancer,
+        default_pool=pool,
+        default_pool_id="pool",
+        pools=[pool],
+        l7policies=[],
+        sni_containers=[],
+        insert_headers={},
+        enabled=True,
+        timeout_client_data=50000,
+        timeout_member_connect=5000,
+        timeout_member_data=50000,
+        timeout_tcp_inspect=0,
+    )
+    balancer.listeners = [listener]
+    pool.listeners = [listener]
+    templater = jinja_cfg.JinjaTemplater(
+        base_amp_path="/var/lib/octavia", base_crt_dir="/var/lib/octavia/certs"
+    )
+    seconds = []
+    text = ""
+    for _ in range(times):
+        started = time.perf_counter()
+        text = templater.build_config(amphora, [listener], None, ("2", "6", "12"))
+        seconds.append(time.perf_counter() - started)
+    lines = len(re.findall(r"^\s+server ", text, re.MULTILINE))
+    print(json.dumps({"seconds": seconds, "server_lines": lines}))
+
+
+if __name__ == "__main__":
+    main()
