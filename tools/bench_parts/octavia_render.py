@@ -71,14 +71,19 @@ def main() -> None:
     templater = jinja_cfg.JinjaTemplater(
         base_amp_path="/var/lib/octavia", base_crt_dir="/var/lib/octavia/certs"
     )
-    seconds = []
+    seconds = []  # the first one compiles the template
+    details = {
+        "active_tuned_profiles": "",
+        "cpu_count": 2,
+        "memory": {"free": 0, "buffers": 0, "cached": 0},
+    }
     text = ""
-    for _ in range(times):
+    for _ in range(times + 1):
         started = time.perf_counter()
-        text = templater.build_config(amphora, [listener], None, ("2", "6", "12"))
+        text = templater.build_config(amphora, [listener], None, ("2", "6", "12"), details)
         seconds.append(time.perf_counter() - started)
     lines = len(re.findall(r"^\s+server ", text, re.MULTILINE))
-    print(json.dumps({"seconds": seconds, "server_lines": lines}))
+    print(json.dumps({"seconds": seconds[1:], "server_lines": lines}))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from tools.bench_parts.figures import Figure, print_figures
 NODES = 10_000
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = ROOT / ".venv-octavia"
-OCTAVIA = "octavia==16.0.0"
+OCTAVIA = "octavia==19.0.0"
 AIM = 10
 
 
