@@ -12,10 +12,18 @@ from structlog.testing import capture_logs
 
 from libra.drivers.base import Step
 from libra.drivers.haproxy.preview import FOREIGN
+from libra.drivers.haproxy.running import OTHER_STRUCTURE
 from libra.errors import ConfigurationRejected, DriverError
 from libra.model.listener import Listener, Protocol
 from libra.model.loadbalancer import Desired, LoadBalancer
-from libra.model.pool import Condition, Member, PersistenceType, Pool, SessionPersistence
+from libra.model.pool import (
+    Algorithm,
+    Condition,
+    Member,
+    PersistenceType,
+    Pool,
+    SessionPersistence,
+)
 from tests.support.desired import build_desired
 from tests.support.haproxy import DrivenHAProxy, haproxy, haproxy_binary, socket_directory
 from tests.support.ports import accepts, free_port, wait_until
@@ -24,6 +32,7 @@ __all__ = ["haproxy", "haproxy_binary", "socket_directory"]
 
 ONE, TWO = Member(id="one", address="127.0.0.1", port=9), Member(id="two", address="::1", port=10)
 THREE = Member(id="three", address="127.0.0.3", port=11)
+SOURCE = SessionPersistence(type=PersistenceType.SOURCE_IP)
 COOKIE = SessionPersistence(type=PersistenceType.HTTP_COOKIE)
 
 
@@ -49,6 +58,8 @@ STATES: list[Callable[[int], Desired]] = [
     lambda p: desired(p, ONE, persistence=COOKIE),
     lambda p: desired(p, ONE, TWO, persistence=COOKIE),
     lambda p: desired(p, replace(ONE, address="localhost"), TWO),
+    lambda p: desired(p, ONE, persistence=SOURCE),
+    lambda p: desired(p, TWO, persistence=SOURCE),
     lambda _: Desired(),
 ]
 
@@ -100,8 +111,9 @@ def test_what_was_told_is_what_happens(haproxy: DrivenHAProxy, seed: int) -> Non
     assert {Step.CHANGE, Step.RELOAD} <= seen
 
 
-def test_before_anything_runs(haproxy: DrivenHAProxy) -> None:
-    preview = haproxy.driver.preview(build_desired(1, listen=free_port()))
+@pytest.mark.parametrize("pool", [{}, {"persistence": SOURCE}], ids=["plain", "tied"])
+def test_before_anything_runs(haproxy: DrivenHAProxy, pool: dict[str, object]) -> None:
+    preview = haproxy.driver.preview(desired(free_port(), ONE, **pool))
     assert preview.step is Step.START
     assert "+frontend fe-web" in preview.diff.splitlines()
     assert list(haproxy.directory.iterdir()) == []
@@ -120,6 +132,23 @@ def test_the_actions_are_told(haproxy: DrivenHAProxy) -> None:
     reload = haproxy.driver.preview(desired(port, replace(ONE, backup=True), TWO))
     assert (reload.step, reload.actions) == (Step.RELOAD, ())
     assert reload.reasons == ("one changed between backup and active in be-web",)
+
+
+def test_what_of_another_structure_needs_the_reload_is_told(haproxy: DrivenHAProxy) -> None:
+    port = free_port()
+    haproxy.driver.apply(desired(port, ONE, TWO))
+    for wanted, reasons in (
+        (
+            desired(port, ONE, TWO, algorithm=Algorithm.LEAST_CONNECTIONS),
+            ("the pool be-web changed: balance",),
+        ),
+        (Desired(), ("the listener fe-web was removed", "the pool be-web was removed")),
+    ):
+        preview = haproxy.driver.preview(wanted)
+        assert (preview.step, preview.reasons) == (Step.RELOAD, reasons)
+    haproxy.config_file.unlink()
+    haproxy.config_file.with_name("haproxy.cfg.last-good").unlink()
+    assert haproxy.driver.preview(Desired()).reasons == (OTHER_STRUCTURE,)
 
 
 def test_what_cannot_be_reached_is_not_ended(haproxy: DrivenHAProxy) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from libra.drivers.base import LoadBalancerDriver, Preview, ProxyVersion, Step
-from libra.drivers.haproxy.actions import Action, RuntimeAction
+from libra.drivers.haproxy.actions import Action, Reload, RuntimeAction
 from libra.drivers.haproxy.binary import Binary
 from libra.drivers.haproxy.diff import diff
 from libra.drivers.haproxy.features import FeatureProbe
@@ -34,6 +34,7 @@ from libra.drivers.haproxy.running import (
     plan,
 )
 from libra.drivers.haproxy.runtime import AdminSocket
+from libra.drivers.haproxy.sections import explain_reload
 from libra.drivers.haproxy.statistics import StatisticsReader
 from libra.drivers.haproxy.supervisors import create_supervisor
 from libra.drivers.haproxy.waiting import Deadline
@@ -93,6 +94,7 @@ class HAProxyDriver(LoadBalancerDriver):
     def apply(self, desired: Desired) -> None:
         """Build, observe, decide, then change what runs or load it anew; go back where that fails."""
         wanted = self._render(desired)
+        self._handover.ensure_files(wanted.text)
         observed, step = self._look(wanted)
         if step.step is not Step.NOTHING:
             self._carry_out(step, wanted, observed)
@@ -106,7 +108,7 @@ class HAProxyDriver(LoadBalancerDriver):
         step = self._plan(wanted, observed)
         if step.step in (Step.RELOAD, Step.START):
             self._ensure_can_listen(wanted.text, observed)
-        self._file.check(wanted.text, self._binary)
+        self._file.check(wanted.text, self._binary, self._handover.missing_files(wanted.text))
         return build_preview(step, observed.installed, wanted.text)
 
     def ensure_running(self) -> None:
@@ -163,9 +165,7 @@ class HAProxyDriver(LoadBalancerDriver):
 
     def _render(self, desired: Desired) -> Wanted:
         options = build_options(self._settings, self._binary.version())
-        wanted = self._builder.build(desired, options)
-        self._handover.ensure_files(wanted.text)
-        return wanted
+        return self._builder.build(desired, options)
 
     def _observe(self) -> Observed:
         """A HAProxy that died may just be about to be started again."""
@@ -184,11 +184,14 @@ class HAProxyDriver(LoadBalancerDriver):
             return observed, self._plan(wanted, observed)
 
     def _plan(self, wanted: Wanted, observed: Observed) -> Plan:
-        return plan(observed, wanted.description, self._actions(wanted, observed.serving))
+        return plan(observed, wanted.description, self._actions(wanted, observed))
 
-    def _actions(self, wanted: Wanted, serving: ServingProcess | None) -> tuple[Action, ...] | None:
-        if serving is None or not serving.has_structure_of(wanted.description):
+    def _actions(self, wanted: Wanted, observed: Observed) -> tuple[Action, ...] | None:
+        serving = observed.serving
+        if serving is None:
             return None
+        if not serving.has_structure_of(wanted.description):
+            return _explained(observed, wanted.text)
         try:
             running = self._live.look(serving.pid, wanted.configuration)
         except ValueError as error:
@@ -292,3 +295,10 @@ class HAProxyDriver(LoadBalancerDriver):
                 self._bring_live(last_good.description, serving)
         except DriverError as error:
             log.error("cannot go back", action="roll back", error=str(error))
+
+
+def _explained(observed: Observed, wanted: str) -> tuple[Action, ...] | None:
+    """The reload that leads there; None where the text that runs is not at hand to say why."""
+    running = observed.running_text()
+    reasons = explain_reload(running, wanted) if running is not None else ()
+    return (Reload(reasons),) if reasons else None

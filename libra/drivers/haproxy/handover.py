@@ -31,9 +31,14 @@ class Handover:
 
     def ensure_files(self, text: str) -> None:
         """HAProxy does not start without the file of clients, where its configuration's text names it."""
-        if str(self._clients) in text and not self._clients.exists():
+        for path in self.missing_files(text):
             with suppress(OSError):
-                replace_file(self._clients, b"")
+                replace_file(path, b"")
+
+    def missing_files(self, text: str) -> tuple[Path, ...]:
+        """Those that `ensure_files` would make."""
+        is_missing = str(self._clients) in text and not self._clients.exists()
+        return (self._clients,) if is_missing else ()
 
     def take_along(self, desired: Configuration) -> None:
         """Call right before a reload to what is desired."""

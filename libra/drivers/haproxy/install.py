@@ -5,7 +5,7 @@ Beside `haproxy.cfg` stand `.candidate` (being checked), `.rejected` (the last o
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,11 +75,18 @@ class ConfigurationFile:
         self._write_candidate(text)
         self._put_in_place(synced=False)
 
-    def check(self, text: str, binary: Binary) -> None:
-        """HAProxy's own check, without an installation or any trace beside the file; raises `ConfigurationRejected`."""
+    def check(self, text: str, binary: Binary, missing: Iterable[Path] = ()) -> None:
+        """HAProxy's own check, without an installation or any trace beside the file; raises `ConfigurationRejected`.
+
+        `missing` are files that the text names and that will be there; empty ones stand in for them.
+        """
         self.ensure_ours(self.load())
         try:
             with tempfile.TemporaryDirectory(prefix="libra-check-") as directory:
+                for file in missing:
+                    stand_in = Path(directory, file.name)
+                    stand_in.touch()
+                    text = text.replace(str(file), str(stand_in))
                 path = Path(directory, self.path.name)
                 write_new(path, text.encode())
                 words = _refusal(path, text, binary)

@@ -51,14 +51,25 @@ class Observed:
     installed: Installed
     last_good: Installed
 
+    def running_text(self) -> str | None:
+        """A text with the structure of what runs; None where there is none at hand."""
+        known = self._running()
+        return known.text if known else None
+
     def held_binds(self) -> frozenset[Bind] | None:
         """What HAProxy listens on already; None where it runs a text that is not at hand."""
         if self.serving is None:
             return None if self.has_master else frozenset()
+        known = self._running()
+        if known is None or known.text is None:
+            return None
+        untouched = self.serving.started_from(known.description)
+        return parse_binds(known.text, disabled=not untouched)
+
+    def _running(self) -> Installed | None:
         for known in (self.installed, self.last_good):
-            if known.text is not None and self.serving.has_structure_of(known.description):
-                untouched = self.serving.started_from(known.description)
-                return parse_binds(known.text, disabled=not untouched)
+            if self.serving and self.serving.has_structure_of(known.description):
+                return known
         return None
 
 

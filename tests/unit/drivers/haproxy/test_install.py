@@ -113,6 +113,19 @@ def test_a_refused_check_leaves_nothing_behind_either(
     assert file.load().text == text_of(81)
 
 
+def test_a_check_has_stand_ins_for_files_that_are_not_there_yet(
+    file: ConfigurationFile, tmp_path: Path
+) -> None:
+    missing, seen = tmp_path / "new" / "clients", tmp_path / "seen"
+    text = text_of(81) + f"# map({missing})\n"
+    script = f'cat "$3" > {seen}; test -f "$(sed -n "s/# map(\\(.*\\))/\\1/p" "$3")"'
+    file.check(text, checking(tmp_path, script), [missing])
+    assert str(missing) not in seen.read_text()
+    with pytest.raises(ConfigurationRejected):
+        file.check(text, checking(tmp_path, script))
+    assert not missing.parent.exists()
+
+
 def test_a_check_refuses_somebody_elses_file_as_an_installation_does(
     file: ConfigurationFile, tmp_path: Path
 ) -> None:
