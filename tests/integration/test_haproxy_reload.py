@@ -148,7 +148,7 @@ def test_a_port_that_another_program_shares_is_told_before_haproxy_pauses(
         text, pid = haproxy.text(), haproxy.pid()
         with (
             Load(port) as load,
-            pytest.raises(DriverError, match="port .*: another program has it"),
+            pytest.raises(DriverError, match=r"port .*: another program has it"),
         ):
             haproxy.driver.apply(build_one(one.port, listen=port, address=None))
         assert load.failures == []
@@ -156,7 +156,7 @@ def test_a_port_that_another_program_shares_is_told_before_haproxy_pauses(
     with WebServer("two") as two, listening("::1", port):
         haproxy.driver.apply(build_one(two.port, listen=port, address=None))
         assert get(port) == (200, "two")
-        with pytest.raises(DriverError, match="port .*: another program has it"):
+        with pytest.raises(DriverError, match=r"port .*: another program has it"):
             haproxy.driver.apply(build_one(two.port, listen=port, address="::"))
 
 

@@ -69,10 +69,11 @@ def ensure_free(wanted: frozenset[Bind], held: Iterable[Bind]) -> None:
     """
     ours = frozenset(held)
     for bind in sorted(wanted - ours):
-        if any(overlap(bind, other) for other in ours):
-            why = _why_shared(bind, ours)
-        else:
-            why = _why_taken(bind)
+        why = (
+            _why_shared(bind, ours)
+            if any(overlap(bind, other) for other in ours)
+            else _why_taken(bind)
+        )
         if why:
             raise DriverError(f"cannot listen on {bind}: {why}")
 
