@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from libra.errors import ObjectStoreError
 from libra.objectstores.retries import Deadline
 
-# One buffer is filled while another is sent. Three MiB take Swift several times as long as the request by itself,
-# and a worker with two uploads over TLS stays under 64 MiB.
-SEGMENT_BYTES = 3 * 1024 * 1024
-BUFFERS = 2
+# Two buffers are sent while a third is filled, and a worker with two uploads over TLS stays under 64 MiB.
+SEGMENT_BYTES = 2 * 1024 * 1024
+BUFFERS = 3
 
 
 class Buffer:

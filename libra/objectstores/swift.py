@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -16,7 +17,9 @@ from libra.objectstores.retries import Deadline, RetryPolicy
 from libra.objectstores.segments import BufferPool
 
 if TYPE_CHECKING:
-    from libra.objectstores.swift_session import SwiftSession
+    from ssl import SSLContext
+
+    from libra.objectstores.swift_sender import Sender
     from libra.objectstores.swift_upload import Upload
 
 log = structlog.get_logger(__name__)
@@ -54,6 +57,7 @@ class SwiftStore(ObjectStore):
         self._pool = pool or BufferPool()
         self._manifest_width = manifest_width
         self._cleaning_time = cleaning_time
+        self._trust: SSLContext | None = None
 
     def check(self, account: Account) -> None:
         """Raises `Invalid` for an endpoint or a token that cannot be sent, `Forbidden` by allowed_endpoints."""
@@ -68,17 +72,15 @@ class SwiftStore(ObjectStore):
         endpoint = self._admit(account)
         deadline = Deadline(timedelta(seconds=self._settings.total_timeout_seconds))
         upload = Upload(container, name, self._pool, manifest_width=self._manifest_width)
-        session = self._open(endpoint, account, self._retries, deadline)
         try:
-            upload.run(session, blocks, deadline)
+            with self._open(endpoint, account, self._retries, deadline) as sender:
+                upload.run(sender, blocks, deadline)
         except ObjectStoreError as error:
             left = self._remove_rest(upload, endpoint, account)
             raise ObjectStoreError(f"{error}{left}", error.status) from None
         except Exception:
             self._remove_rest(upload, endpoint, account)
             raise
-        finally:
-            session.close()
         path = f"{container}/{name}"
         log.info("stored", action="store", path=path, size=upload.size, segments=upload.segments)
         return StoredObject(path=path, size=upload.size)
@@ -91,11 +93,14 @@ class SwiftStore(ObjectStore):
 
     def _open(
         self, endpoint: Endpoint, account: Account, retries: RetryPolicy, deadline: Deadline
-    ) -> "SwiftSession":
+    ) -> "Sender":
+        from libra.objectstores.swift_connection import build_trust
+        from libra.objectstores.swift_sender import Sender
         from libra.objectstores.swift_session import SwiftSession, Target
 
-        target = Target(url=str(endpoint), token=account.token, ca_file=self._settings.ca_file)
-        return SwiftSession(target, retries, deadline)
+        self._trust = self._trust or build_trust(self._settings.ca_file)
+        target = Target(url=str(endpoint), token=account.token, trust=self._trust)
+        return Sender(partial(SwiftSession, target, retries, deadline))
 
     def _remove_rest(self, upload: "Upload", endpoint: Endpoint, account: Account) -> str:
         """Best effort; gives words about what is left."""
@@ -107,11 +112,8 @@ class SwiftStore(ObjectStore):
         time = self._cleaning_time + len(rest) * CLEANING_TIME_EACH
         deadline = Deadline(min(time, LONGEST_CLEANING_TIME))
         retries = replace(self._retries, attempts=2)
-        session = self._open(endpoint, account, retries, deadline)
-        try:
-            left = remove_objects(session, rest, deadline)
-        finally:
-            session.close()
+        with self._open(endpoint, account, retries, deadline) as sender:
+            left = remove_objects(sender, rest, deadline)
         if not left:
             return ""
         path = "/".join(rest[-1])

@@ -1,6 +1,7 @@
 """Takes back what a failed upload has left."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from libra.errors import ObjectStoreError
 from libra.objectstores.retries import Deadline
@@ -8,13 +9,11 @@ from libra.objectstores.swift_sender import Sender
 from libra.objectstores.swift_session import RequestFailed, SwiftSession
 
 
-def remove_objects(
-    session: SwiftSession, objects: Sequence[tuple[str, str]], deadline: Deadline
-) -> int:
+def remove_objects(sender: Sender, objects: Sequence[tuple[str, str]], deadline: Deadline) -> int:
     """Remove (container, name) one by one; gives how many may be left. Stops where the store does not answer."""
     left = len(objects)
 
-    def remove() -> None:
+    def remove(session: SwiftSession) -> None:
         nonlocal left
         for container, name in objects:
             try:
@@ -24,10 +23,7 @@ def remove_objects(
                 if error.status is None:
                     return
 
-    try:
-        with Sender(session.abort) as sender:
-            sender.submit(remove)
-            sender.finish(deadline)
-    except ObjectStoreError:
-        pass  # the deadline: `left` says it
+    with suppress(ObjectStoreError):  # the deadline: `left` says it
+        sender.submit(remove)
+        sender.drain(deadline)
     return left

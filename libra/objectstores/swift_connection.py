@@ -11,11 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import certifi
 import requests
 import requests.adapters
 import swiftclient.client
 import urllib3
 from swiftclient.requests_compat import SwiftClientRequestsSession
+
+from libra.errors import ObjectStoreError
 
 MOST_ANSWER_BYTES = 64 * 1024  # of an answer's body; Swift's are far shorter
 NO_BODY = b" "  # true, or swiftclient would read a body once more, and all of it
@@ -30,14 +33,33 @@ def silence_loggers() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+def build_trust(ca_file: Path | None) -> ssl.SSLContext:
+    """What checks every certificate: by the settings' authorities, else the system's, else those of requests.
+
+    For all connections, for a system's authorities take a megabyte wherever they are loaded. Raises
+    `ObjectStoreError` where the file cannot be used.
+    """
+    paths = ssl.get_default_verify_paths()
+    context = urllib3.util.ssl_.create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+    try:
+        if ca_file or paths.cafile or not paths.capath:
+            context.load_verify_locations(cafile=ca_file or paths.cafile or certifi.where())
+        else:
+            context.load_verify_locations(capath=paths.capath)
+    except OSError as error:  # a kind of which is what OpenSSL raises
+        why = error.strerror or "no certificate in it"
+        raise ObjectStoreError(f"cannot use object_stores.swift.ca_file {ca_file}: {why}") from None
+    return context
+
+
 class SwiftConnection(swiftclient.client.HTTPConnection):
     """One connection to a storage URL, kept open between requests. Used by one thread; `abort` by any."""
 
-    def __init__(self, url: str, ca_file: Path | None) -> None:
-        super().__init__(url, cacert=str(ca_file) if ca_file else find_ca_bundle())
+    def __init__(self, url: str, trust: ssl.SSLContext) -> None:
+        super().__init__(url)
         self._sockets = _Sockets()
         self.requests_args["allow_redirects"] = False
-        self.request_session = _Session(_Adapter(self._sockets.remember))
+        self.request_session = _Session(_Adapter(self._sockets.remember, trust))
 
     def limit(self, seconds: float) -> None:
         """How long one network operation may take from now on."""
@@ -112,13 +134,26 @@ class _Session(SwiftClientRequestsSession):
 class _Adapter(requests.adapters.HTTPAdapter):
     """Tells of each socket as soon as it is connected, and sends in larger pieces than 16 KiB."""
 
-    def __init__(self, remember: Callable[[socket.socket], None]) -> None:
+    def __init__(self, remember: Callable[[socket.socket], None], trust: ssl.SSLContext) -> None:
         self._remember = remember
+        self._trust = trust
         super().__init__(pool_connections=1, pool_maxsize=1)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options, blocksize=SEND_BYTES)
+        options |= {"blocksize": SEND_BYTES, "ssl_context": self._trust}
+        super().init_poolmanager(*args, **options)
         self.poolmanager.pool_classes_by_scheme = _build_pools(self._remember)
+
+    def cert_verify(self, conn: Any, *_: Any, **__: Any) -> None:
+        """Nothing to add to what the context knows; requests would load its own authorities into it."""
+        conn.cert_reqs = "CERT_REQUIRED"
+
+    def build_connection_pool_key_attributes(
+        self, *args: Any, **options: Any
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """As above."""
+        host, _ = super().build_connection_pool_key_attributes(*args, **options)
+        return host, {"cert_reqs": "CERT_REQUIRED"}
 
     def close(self) -> None:
         """At once, not when the collector comes by."""
@@ -148,9 +183,3 @@ def _build_pools(remember: Callable[[socket.socket], None]) -> dict[str, type]:
         ConnectionCls = SecureConnection
 
     return {"http": Pool, "https": SecurePool}
-
-
-def find_ca_bundle() -> str | None:
-    """The system's authorities; None, for those that requests brings, where there are none."""
-    paths = ssl.get_default_verify_paths()
-    return paths.cafile or paths.capath

@@ -1,10 +1,10 @@
 """Requests to one Swift account: tried again where that may help, verified, and explained where they fail."""
 
 import hashlib
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 from urllib.parse import ParseResult
 
@@ -29,7 +29,7 @@ class Target:
 
     url: str
     token: str = field(repr=False)
-    ca_file: Path | None = None
+    trust: ssl.SSLContext
 
 
 class RequestFailed(ObjectStoreError):
@@ -49,7 +49,7 @@ class SwiftSession:
         self._policy = policy
         self._deadline = deadline
         self._stopped = threading.Event()
-        self._connection = SwiftConnection(target.url, target.ca_file)
+        self._connection = SwiftConnection(target.url, target.trust)
 
     def put_object(self, container: str, name: str, data: memoryview) -> str:
         """Store bytes and give their MD5, which Swift has compared. Makes the container where it is missing."""

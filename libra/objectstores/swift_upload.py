@@ -1,6 +1,7 @@
 """One upload: a small object as it is, a larger one as segments and the manifest that makes them one."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from libra.errors import ObjectStoreError
@@ -10,6 +11,7 @@ from libra.objectstores.segments import BufferPool, Segment, split_segments
 from libra.objectstores.swift_sender import Sender
 from libra.objectstores.swift_session import RequestFailed, SwiftSession
 
+Send = Callable[[SwiftSession, memoryview], None]
 SEGMENTS = "_segments"  # container + this: where the `swift` client puts them, too
 
 
@@ -24,18 +26,27 @@ class Upload:
         self._name = name
         self._pool = pool
         self._tree = ManifestTree(manifest_width)
-        self._segments = 0  # tried to store
+        self._in_order = threading.Lock()
+        self._stored: dict[int, Entry] = {}  # segments that overtook an earlier one
+        self._next = 0  # the segment that comes into the tree next
+        self._segments = 0
         self._manifests = 0
         self._may_be_whole = False
 
-    def run(self, session: SwiftSession, blocks: Iterator[bytes], deadline: Deadline) -> None:
+    def run(self, sender: Sender, blocks: Iterator[bytes], deadline: Deadline) -> None:
         """Store the blocks as one object; raises what they raise, and `ObjectStoreError`."""
-        with Sender(session.abort) as sender:
-            for segment in split_segments(blocks, self._pool, deadline):
-                whole = segment.is_last and self.size == 0
-                self.size += segment.buffer.size
-                sender.submit(partial(self._send, sender, session, segment, whole=whole))
-            sender.finish(deadline)
+        for segment in split_segments(blocks, self._pool, deadline):
+            self.size += segment.buffer.size
+            if segment.is_last and self._segments == 0:
+                send = self._send_whole
+            else:
+                send = partial(self._send_segment, number=self._segments)
+                self._segments += 1
+            sender.submit(partial(self._send, sender, segment, send))
+        sender.drain(deadline)
+        if self._segments:
+            sender.submit(self._send_top)
+            sender.drain(deadline)
 
     def rest(self) -> Iterator[tuple[str, str]]:
         """Container and name of everything that may be in the account after a failure."""
@@ -51,22 +62,14 @@ class Upload:
         """How many segments it took; 0 for an object in one piece."""
         return self._segments
 
-    def _send(
-        self, sender: Sender, session: SwiftSession, segment: Segment, *, whole: bool
-    ) -> None:
-        """One task of the sending thread."""
+    def _send(self, sender: Sender, segment: Segment, send: Send, session: SwiftSession) -> None:
+        """A sender's task."""
         try:
-            if sender.failed:
-                return
-            with segment.buffer.view as data:
-                if whole:
-                    self._send_whole(session, data)
-                else:
-                    self._send_segment(session, data)
+            if not sender.failed:
+                with segment.buffer.view as data:
+                    send(session, data)
         finally:
             self._pool.give_back(segment.buffer)
-        if segment.is_last and not whole:
-            self._send_top(session)
 
     def _send_whole(self, session: SwiftSession, data: memoryview) -> None:
         try:
@@ -75,12 +78,15 @@ class Upload:
             self._may_be_whole = error.doubtful
             raise
 
-    def _send_segment(self, session: SwiftSession, data: memoryview) -> None:
-        name = self._segment_name(self._segments)
-        self._segments += 1
+    def _send_segment(self, session: SwiftSession, data: memoryview, number: int) -> None:
+        name = self._segment_name(number)
         etag = session.put_object(self._container + SEGMENTS, name, data)
         entry = Entry(path=f"{self._container}{SEGMENTS}/{name}", etag=etag, size=len(data))
-        self._add(session, entry)
+        with self._in_order:
+            self._stored[number] = entry
+            while self._next in self._stored:
+                self._add(session, self._stored.pop(self._next))
+                self._next += 1
 
     def _add(self, session: SwiftSession, entry: Entry, level: int = 0) -> None:
         """Into the tree, with every manifest that is due by that."""

@@ -257,6 +257,18 @@ def test_tls(tls_swift: SwiftLab, authority: Authority, container: str) -> None:
     assert tls_swift.download(path) == LARGE
 
 
+@pytest.mark.parametrize("content", [None, "", "rubbish"])
+def test_authorities_that_cannot_be_read(
+    tls_swift: SwiftLab, tmp_path: Path, container: str, content: str | None
+) -> None:
+    """Never without a check of the certificate."""
+    ca_file = tmp_path / "ca.pem"
+    if content is not None:
+        ca_file.write_text(content)
+    error = fail(build_account(tls_swift), container, ca_file=ca_file)
+    assert str(error).startswith(f"cannot use object_stores.swift.ca_file {ca_file}: ")
+
+
 def test_an_unknown_certificate_is_refused(tls_swift: SwiftLab, container: str) -> None:
     token = tls_swift.token()
     tls_swift.fault()

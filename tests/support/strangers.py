@@ -36,6 +36,9 @@ def stranger(answer: Answer) -> Iterator[Stranger]:
         with suppress(OSError), one:
             found.received.append(one.recv(65536))
             answer(one)
+            one.shutdown(socket.SHUT_WR)
+            while one.recv(65536):  # closed with bytes unread, the connection would be reset
+                pass
 
     def accept() -> None:
         with suppress(OSError):

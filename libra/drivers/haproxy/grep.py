@@ -17,18 +17,35 @@ from libra.errors import DriverError
 
 PIPE_BYTES = 1024 * 1024  # the most that Linux gives without privileges
 STALL_SECONDS = 60.0  # neither read nor written for so long: the disk hangs
+PROBE_SECONDS = 5.0
+OPTIONS = ("-a", "-P", "-e")  # whatever the bytes; Perl's expressions
 FOUND_NOTHING = 1
 
 
 def find_grep() -> tuple[str, ...] | None:
-    """How to run grep, None where there is none.
+    """How to run a grep that knows Perl's expressions, None where there is none.
 
-    Left alone, it writes a pipe in pieces of 4 KiB, which costs as much as its whole search.
+    Compiled to machine code they cost no more than a fixed text, a third of what `grep -E` takes. Left alone, grep
+    writes a pipe in pieces of 4 KiB, which costs as much as its whole search.
     """
     grep, stdbuf = shutil.which("grep"), shutil.which("stdbuf")
-    if grep is None:
-        return None
-    return (stdbuf, "-o", f"{BLOCK_BYTES}", grep) if stdbuf else (grep,)
+    command = (stdbuf, "-o", f"{BLOCK_BYTES}", grep) if stdbuf else (grep,)
+    return tuple(filter(None, command)) if grep and _works(grep) else None
+
+
+def _works(grep: str) -> bool:
+    """False for one that was built without PCRE."""
+    try:
+        tried = subprocess.run(
+            [grep, *OPTIONS, "^(?:x)"],
+            input=b"x\n",
+            capture_output=True,
+            timeout=PROBE_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return tried.returncode == 0
 
 
 class Grep:
@@ -38,7 +55,7 @@ class Grep:
         # Errors go into memory, so that no full pipe can hold the child up.
         self._errors = os.fdopen(os.memfd_create("grep-errors"), "w+b")
         self._child = subprocess.Popen(
-            [*program, "-a", "-E", "-e", pattern],
+            [*program, *OPTIONS, pattern],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -14,22 +14,20 @@ import re
 from collections.abc import Collection
 
 _MONTH_DAY = "[A-Z][a-z][a-z] [ 0-9][0-9] [0-9:]{8}"
-_RFC3339 = "[0-9]{4}-[0-9][0-9]-[0-9][0-9]T[^ ]+"
-_SYSLOG = f"(({_MONTH_DAY}|{_RFC3339}) [^ ]+ [^ ]+: )?"
-_CLIENT_AND_DATE = r"[^ ]+ \[[^] ]+] "
+_WORD = r"[^ \n]+"
+_RFC3339 = f"[0-9]{{4}}-[0-9][0-9]-[0-9][0-9]T{_WORD}"
+_SYSLOG = f"(?:(?:{_MONTH_DAY}|{_RFC3339}) {_WORD} {_WORD}: )?"
+_CLIENT_AND_DATE = rf"{_WORD} \[[^] \n]+] "
 _BEHIND = "[~ /]"
 _NAME = re.compile("[A-Za-z0-9_.:-]+")
 
 
 def build_pattern(frontends: Collection[str]) -> str:
-    """The beginning of every line of these frontends: an expression that `grep -E` and `re` read alike.
-
-    For one line at a time: in `re` a `[^ ]` would take a line's end as well.
-    """
+    """The beginning of every line of these frontends: an expression that PCRE and `re` read alike."""
     names = "|".join(escape(name) for name in sorted(frontends))
     if not names:
         raise ValueError("no frontend is named")
-    return f"^{_SYSLOG}{_CLIENT_AND_DATE}({names}){_BEHIND}"
+    return f"^{_SYSLOG}{_CLIENT_AND_DATE}(?:{names}){_BEHIND}"
 
 
 def build_needles(frontends: Collection[str]) -> list[bytes]:
