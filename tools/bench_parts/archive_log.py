@@ -4,13 +4,13 @@ import random
 from pathlib import Path
 
 BLOCK_LINES = 200_000
-CLIENTS = 3000
-PATHS = 400
+CLIENTS = 20_000
+PATHS = 300
 START_SECONDS = 5 * 3600
 
 
 def write_log(path: Path, size: int) -> None:
-    """Seven lines of ten are the HTTP load balancer's, three the TCP one's; some TCP clients' names are bait."""
+    """Seven lines of ten are the HTTP load balancer's, three the TCP one's."""
     block = build_block(random.Random(15))
     with path.open("wb") as file:
         while file.tell() < size:
@@ -28,8 +28,8 @@ def build_block(chance: random.Random) -> bytes:
     milliseconds = START_SECONDS * 1000
     for _ in range(BLOCK_LINES):
         milliseconds += chance.randrange(3)
-        client = clients[int(chance.paretovariate(0.7)) % CLIENTS]
-        path = paths[int(chance.paretovariate(0.9)) % PATHS]
+        client = clients[int(CLIENTS * chance.random() ** 3)]  # some come often, most seldom
+        path = build_url(chance, paths[int(PATHS * chance.random() ** 2)])
         head = build_head(chance, milliseconds, client)
         is_http = chance.random() < 0.7
         lines.append(build_http(chance, head, path) if is_http else build_tcp(chance, head))
@@ -68,11 +68,15 @@ def build_tcp(chance: random.Random, head: str) -> str:
 
 
 def build_path(chance: random.Random) -> str:
-    """With a query now and then, and now and then aimed at the other load balancer's filter."""
+    """What the application knows."""
     words = ("api", "v2", "static", "img", "users", "orders", "search", "assets", "js", "cart")
-    path = "/" + "/".join(chance.choices(words, k=chance.randrange(1, 4)))
-    if chance.random() < 0.3:
-        path += f"/{chance.randrange(10**6)}"
+    return "/" + "/".join(chance.choices(words, k=chance.randrange(1, 4)))
+
+
+def build_url(chance: random.Random, path: str) -> str:
+    """What a client asks for: half of them name a thing, a fifth carry a session."""
+    if chance.random() < 0.5:
+        path += f"/{chance.randrange(10**7)}"
     if chance.random() < 0.2:
-        path += f"?page={chance.randrange(100)}&sort=name&session={chance.randbytes(8).hex()}"
+        path += f"?page={chance.randrange(100)}&session={chance.randbytes(8).hex()}"
     return path
