@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from libra.errors import ProxyNotRunning
 from libra.model.loadbalancer import Desired
 from libra.model.pool import Algorithm, Member, PersistenceType, SessionPersistence
-from tests.support.clients import addresses, ask, find_homes, visiting
+from tests.support.clients import KeptConnection, addresses, ask, find_homes, visiting
 from tests.support.desired import build_desired
 from tests.support.haproxy import (
     DrivenHAProxy,
@@ -93,6 +95,49 @@ def test_clients_that_stay_away_for_many_reloads_come_back_to_their_server(
     assert find_homes(homes, port_of(desired)) == homes
 
 
+def test_a_client_that_stays_connected_to_the_old_process_stays_at_its_server(
+    haproxy: DrivenHAProxy, build: Build
+) -> None:
+    """That process gives its stick tables up, a second after it was replaced at the latest."""
+    desired = build(0, 1, 2)
+    haproxy.driver.apply(desired)
+    with ExitStack() as stack:
+        connections = [
+            stack.enter_context(KeptConnection(client, port_of(desired)))
+            for client in addresses(30)
+        ]
+        homes = [connection.ask() for connection in connections]
+        find_homes(addresses(20, net=2), port_of(desired))
+        old = haproxy.pid()
+        haproxy.driver.apply(build(0, 1, 2, limit=1001))
+        wait_until(lambda: table_size(haproxy, old) == 30, what="the others to be forgotten")
+        # backwards, or round robin would by chance do the same again
+        assert [connection.ask() for connection in connections[::-1]] == homes[::-1]
+
+
+def table_size(haproxy: DrivenHAProxy, pid: int) -> int:
+    return haproxy.master.ask_worker(pid, "show table be-web").count(" use=")
+
+
+def test_a_process_is_taught_by_the_one_before(haproxy: DrivenHAProxy, build: Build) -> None:
+    """Without a word of libra's, as when somebody else reloads HAProxy: once it knows that it has nothing to learn."""
+    desired = build(0, 1, 2)
+    haproxy.driver.apply(desired)
+    homes = find_homes(addresses(30), port_of(desired))
+    (haproxy.directory / "haproxy.cfg.clients").write_text("")
+    wait_until(lambda: has_learned(haproxy), timeout=20, what="the first process to stop asking")
+    before = haproxy.pid()
+    haproxy.master.reload(timedelta(seconds=10))
+    wait_until(lambda: serving_pid(haproxy) not in (before, None))
+    wait_until(lambda: "used:30" in haproxy.admin.ask("show table"), what="the lesson")
+    assert find_homes(homes, port_of(desired)) == homes
+
+
+def has_learned(haproxy: DrivenHAProxy) -> bool:
+    flags = haproxy.admin.ask("show peers").partition("flags=")[2].split()[0]
+    return int(flags, 16) & 3 == 3
+
+
 def test_other_servers_come_and_go(haproxy: DrivenHAProxy, build: Build) -> None:
     """At runtime and by reloads, also in another order."""
     desired = build(0, 1, 2)
@@ -141,17 +186,16 @@ def test_clients_keep_their_server_over_a_crash(haproxy: DrivenHAProxy, build: B
     processes = haproxy.master.show_processes()
     for process in (processes.master, *processes.workers):
         kill(process.pid)
-    wait_until(lambda: not accepts_asks(haproxy))
+    wait_until(lambda: serving_pid(haproxy) is None)
     haproxy.driver.ensure_running()
     assert find_homes(homes, port_of(desired)) == homes
 
 
-def accepts_asks(haproxy: DrivenHAProxy) -> bool:
+def serving_pid(haproxy: DrivenHAProxy) -> int | None:
     try:
-        haproxy.pid()
-    except Exception:  # noqa: BLE001 - any way of not answering
-        return False
-    return True
+        return haproxy.pid()
+    except ProxyNotRunning:
+        return None
 
 
 def test_a_lost_file_keeps_nothing_from_starting(haproxy: DrivenHAProxy, build: Build) -> None:
@@ -163,7 +207,7 @@ def test_a_lost_file_keeps_nothing_from_starting(haproxy: DrivenHAProxy, build: 
     processes = haproxy.master.show_processes()
     for process in (processes.master, *processes.workers):
         kill(process.pid)
-    wait_until(lambda: not accepts_asks(haproxy))
+    wait_until(lambda: serving_pid(haproxy) is None)
     haproxy.driver.ensure_running()
     assert ask("127.0.0.1", port_of(desired)) in ("m0", "m1")
 

@@ -1,15 +1,16 @@
 """Clients of many loopback addresses, each of which wants to stay at its server."""
 
 import random
+import re
 import socket
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
 
 from tests.support.ports import LOOPBACK
-
-REQUEST = b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
 
 
 def addresses(count: int, net: int = 1) -> list[str]:
@@ -17,18 +18,54 @@ def addresses(count: int, net: int = 1) -> list[str]:
     return [f"127.{net}.{n >> 8}.{n & 255}" for n in range(1, count + 1)]
 
 
+class KeptConnection:
+    """One connection of a client with this address, for as long as the server keeps it."""
+
+    def __init__(self, address: str, port: int) -> None:
+        self._socket = socket.create_connection(
+            (LOOPBACK, port), timeout=10, source_address=(address, 0)
+        )
+
+    def ask(self, *, last: bool = False) -> str:
+        """The name of the server that answers; raises OSError."""
+        close = b"Connection: close\r\n" if last else b""
+        self._socket.sendall(b"GET / HTTP/1.1\r\nHost: test\r\n" + close + b"\r\n")
+        answer = b""
+        while (body := _body(answer)) is None:
+            block = self._socket.recv(65536)
+            if not block:
+                raise ConnectionError(f"only {answer[:50]!r}")
+            answer += block
+        return body
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._socket.close()
+
+
+def _body(answer: bytes) -> str | None:
+    """None where it is not whole yet."""
+    head, found, body = answer.partition(b"\r\n\r\n")
+    if not found:
+        return None
+    if not head.startswith(b"HTTP/1.1 200 "):
+        raise ConnectionError(head[:50].decode(errors="replace"))
+    length = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
+    assert length
+    return body.decode() if len(body) == int(length[1]) else None
+
+
 def ask(address: str, port: int) -> str:
     """The name of the server that answers a client with this address; raises OSError."""
-    with socket.create_connection(
-        (LOOPBACK, port), timeout=10, source_address=(address, 0)
-    ) as connection:
-        connection.sendall(REQUEST)
-        answer = b""
-        while block := connection.recv(65536):
-            answer += block
-    if not answer.startswith(b"HTTP/1.1 200 "):
-        raise ConnectionError(answer[:50].decode(errors="replace") or "no answer")
-    return answer.rpartition(b"\r\n\r\n")[2].decode()
+    with KeptConnection(address, port) as connection:
+        return connection.ask(last=True)
 
 
 def find_homes(clients: Iterable[str], port: int) -> dict[str, str]:

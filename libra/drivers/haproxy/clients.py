@@ -14,7 +14,7 @@ from libra.drivers.haproxy.config import Configuration
 from libra.drivers.haproxy.render import CLIENT_EXPIRY
 
 MOST = 200_000  # lines: what is only remembered from the last file is left out beyond it
-_ENTRY = re.compile(r"key=(\S+) .*?\bexp=(\d+) .*?\bserver_key=(\S+)")
+_ENTRY = re.compile(r"key=(\S+) .*?\bexp=(\d+) .*?\bserver_id=[1-9]\d* .*?\bserver_key=(\S+)")
 _MAPPED = "::ffff:"  # a table of IPv6 addresses holds IPv4 ones so
 
 Addresses = dict[str, tuple[str, float]]  # address: server, until when

@@ -111,6 +111,7 @@ def _lines(configuration: Configuration, servers: RenderServers) -> Iterator[str
     yield from _defaults(configuration.options)
     for frontend in configuration.frontends:
         yield from _frontend(frontend, configuration.options)
+        yield from _binding(frontend, configuration.backends)
     if configuration.ties_by_address:
         yield from _peers(configuration.options)
     for backend in configuration.backends:
@@ -169,6 +170,12 @@ def _frontend(frontend: Frontend, options: Options) -> Iterator[str]:
         yield "    option idle-close-on-response"  # what makes a reload cost idle clients nothing
     if frontend.forward_for:
         yield "    option forwardfor"
+
+
+def _binding(frontend: Frontend, backends: Iterable[Backend]) -> Iterator[str]:
+    if any(backend.stick and backend.name == frontend.backend for backend in backends):
+        # An old process empties its stick tables, but for clients that are still connected and tracked.
+        yield f"    tcp-request connection track-sc0 src table {frontend.backend}"
     yield f"    default_backend {frontend.backend}"
 
 

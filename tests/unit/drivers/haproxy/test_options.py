@@ -41,7 +41,24 @@ def test_where_the_log_goes(supervisor: Supervisor, target: str | None, expected
     assert build_options(settings, VERSION).log_target == expected
 
 
-def test_the_description_stays_libras_own() -> None:
-    settings = HAProxySettings(extra_global=("  description mine",))
-    with pytest.raises(Invalid, match=r"^cannot use haproxy\.extra_global: 'description'"):
+@pytest.mark.parametrize("keyword", ["description", "localpeer"])
+def test_some_keywords_stay_libras_own(keyword: str) -> None:
+    settings = HAProxySettings(extra_global=(f"  {keyword} mine",))
+    with pytest.raises(
+        Invalid, match=rf"^cannot use haproxy\.extra_global: '{keyword}' is libra's own"
+    ):
         build_options(settings, VERSION)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/var/lib/x-1/haproxy.cfg", "/var/lib/x-1/haproxy.cfg.clients"),
+        ("/var/lib/a b/haproxy.cfg", None),
+        ("/var/lib/a,b/haproxy.cfg", None),
+        ("/var/lib/a)b/haproxy.cfg", None),
+    ],
+)
+def test_the_file_of_clients_has_to_fit_an_expression(path: str, expected: str | None) -> None:
+    settings = HAProxySettings.model_validate({"config_file": path})
+    assert build_options(settings, VERSION).clients_file == expected

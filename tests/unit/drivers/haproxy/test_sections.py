@@ -63,7 +63,10 @@ def test_another_structure_has_a_reason_and_the_same_has_none(one: Desired, two:
         (
             {},
             {"persistence": SessionPersistence(type=PersistenceType.SOURCE_IP)},
-            ("the pool be-web changed: stick-table, use-server, stick",),
+            (
+                "the listener fe-web changed: tcp-request",
+                "the pool be-web changed: stick-table, use-server, stick",
+            ),
         ),
         ({}, {"members": (Member(id="x", address="::1", port=1),)}, ()),
         (
