@@ -168,6 +168,32 @@ def test_what_cannot_be_reached_is_not_ended(haproxy: DrivenHAProxy) -> None:
     assert haproxy.driver.preview(build_desired(1, listen=port)).step is Step.NOTHING
 
 
+def test_while_a_removed_node_drains_there_is_nothing_to_do(haproxy: DrivenHAProxy) -> None:
+    """Also for the driver itself, which looks again every half minute."""
+    port = free_port()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        old = replace(ONE, port=server.getsockname()[1])
+        haproxy.driver.apply(desired(port, old))
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            served, _ = server.accept()
+            haproxy.driver.apply(desired(port, TWO))
+            before = look(haproxy)
+            for _ in range(2):
+                preview = haproxy.driver.preview(desired(port, TWO))
+                assert (preview.step, preview.actions) == (Step.NOTHING, ())
+                haproxy.driver.apply(desired(port, TWO))
+                haproxy.driver._live.forget()
+            assert look(haproxy) == before
+            back = haproxy.driver.preview(desired(port, old, TWO))
+            assert back.actions == ("take be-web/one out of maintenance",)
+            served.close()
+    settle(haproxy)
+    assert haproxy.driver.preview(desired(port, TWO)).step is Step.NOTHING
+    haproxy.driver.apply(desired(port, replace(TWO, weight=3)))
+    assert reloads(haproxy) == 0
+
+
 @pytest.mark.parametrize("line", ["bogus line", "timeout nonsense 1s"])
 def test_a_refused_configuration_is_haproxys_words(
     haproxy_binary: Path, tmp_path: Path, socket_directory: Path, line: str

@@ -197,7 +197,8 @@ class HAProxyDriver(LoadBalancerDriver):
         except ValueError as error:
             log.warning("cannot tell what HAProxy runs", action="look", error=str(error))
             return None
-        return diff(running, wanted.configuration, self._features.features(serving.version))
+        features = self._features.features(serving.version)
+        return self._live.not_under_way(diff(running, wanted.configuration, features))
 
     def _look_after(self) -> None:
         if self._applied is None or time.monotonic() < self._looked + LOOK_EVERY_SECONDS:

@@ -7,12 +7,12 @@ process serves and no change of it went wrong. `forget` makes the next look a re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from libra.drivers.haproxy.actions import RemoveServer, RuntimeAction
+from libra.drivers.haproxy.actions import Action, RemoveServer, RuntimeAction
 from libra.drivers.haproxy.commands import render_commands
 from libra.drivers.haproxy.config import Backend, Configuration, Server
 from libra.drivers.haproxy.effects import Running, after_reload
 from libra.drivers.haproxy.leaving import LeavingServers, ServerKey
-from libra.drivers.haproxy.observe import overlay, parse_servers_state, parse_stat
+from libra.drivers.haproxy.observe import ObservedServer, overlay, parse_servers_state, parse_stat
 from libra.drivers.haproxy.runtime import AdminSocket
 
 SERVERS = "show servers state"
@@ -27,6 +27,7 @@ class LiveConfiguration:
         self._leaving = leaving
         self._pid: int | None = None
         self._running: Running | None = None
+        self._going: frozenset[ServerKey] = frozenset()  # at the last look
 
     def look(self, pid: int, structure: Configuration) -> Running:
         """What that process runs, which was started from a file of this structure.
@@ -34,11 +35,21 @@ class LiveConfiguration:
         Raises `DriverError`, and `ValueError` where HAProxy's answer cannot be read.
         """
         self._leaving.serve(pid)
+        self._going = frozenset(self._leaving.servers())
         if self._running is None or self._pid != pid:
-            servers = parse_servers_state(self._admin.ask(SERVERS))
+            servers = self._ask_servers()
             rows = parse_stat(self._admin.ask(FRONTENDS_AND_SERVERS))
             self._pid, self._running = pid, overlay(structure, servers, rows)
         return _with_leaving(self._running, self._leaving.servers())
+
+    def _ask_servers(self) -> list[ObservedServer]:
+        """Without those that are about to go: what is remembered must be true when they are gone."""
+        servers = parse_servers_state(self._admin.ask(SERVERS))
+        return [item for item in servers if (item.backend, item.name) not in self._going]
+
+    def not_under_way(self, actions: Sequence[Action]) -> tuple[Action, ...]:
+        """Without the removal of servers that were about to go at the last look: they may be gone by now."""
+        return tuple(action for action in actions if _removed(action) not in self._going)
 
     def change(self, pid: int, actions: Sequence[RuntimeAction], desired: Configuration) -> None:
         """Carry out the steps that lead from what the last look saw to `desired`.
@@ -46,12 +57,10 @@ class LiveConfiguration:
         Raises `RuntimeRefused` or `ProxyNotRunning`, when some of them may have been done.
         """
         before, self._running = self._running, None
-        leaving = self._leaving.servers()
-        for key in _wanted_again(desired, leaving):
+        for key in _wanted_again(desired, self._leaving.servers()):
             self._leaving.keep(*key)
-        todo = [action for action in actions if _removed(action) not in leaving]
-        self._admin.order([line for action in todo for line in render_commands(action)])
-        for backend, server in _removals(todo, before):
+        self._admin.order([line for action in actions for line in render_commands(action)])
+        for backend, server in _removals(actions, before):
             self._leaving.add(backend, server)
         self._pid = pid
         self._running = Running(desired, before.shut if before else frozenset())
@@ -90,7 +99,7 @@ def _wanted_again(desired: Configuration, leaving: dict[ServerKey, Server]) -> I
         yield from (key for key in leaving if key in wanted)
 
 
-def _removed(action: RuntimeAction) -> ServerKey | None:
+def _removed(action: Action) -> ServerKey | None:
     return (action.backend, action.server) if isinstance(action, RemoveServer) else None
 
 
