@@ -198,6 +198,15 @@ def serving_pid(haproxy: DrivenHAProxy) -> int | None:
         return None
 
 
+def test_a_first_update_makes_the_directory(
+    haproxy_binary: Path, tmp_path: Path, socket_directory: Path, build: Build
+) -> None:
+    haproxy = DrivenHAProxy(haproxy_binary, tmp_path / "new" / "place", socket_directory)
+    haproxy.driver.apply(build(0, 1))
+    assert ask("127.0.0.1", port_of(build(0, 1))) in ("m0", "m1")
+    haproxy.driver.close()
+
+
 def test_a_lost_file_keeps_nothing_from_starting(haproxy: DrivenHAProxy, build: Build) -> None:
     desired = build(0, 1)
     haproxy.driver.apply(desired)

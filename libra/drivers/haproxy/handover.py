@@ -30,15 +30,16 @@ class Handover:
         self._clients = clients_file(config_file)
 
     def ensure_files(self, text: str) -> None:
-        """HAProxy does not start without the file of clients, where its configuration's text names it."""
+        """HAProxy does not start without the file of clients, where the text names it; it warns without the other."""
         for path in self.missing_files(text):
             with suppress(OSError):
-                replace_file(path, b"")
+                path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+                replace_file(path, EMPTY.encode() if path == self._states else b"")
 
     def missing_files(self, text: str) -> tuple[Path, ...]:
         """Those that `ensure_files` would make."""
-        is_missing = str(self._clients) in text and not self._clients.exists()
-        return (self._clients,) if is_missing else ()
+        files = (self._states, self._clients)
+        return tuple(path for path in files if str(path) in text and not path.exists())
 
     def take_along(self, desired: Configuration) -> None:
         """Call right before a reload to what is desired."""
