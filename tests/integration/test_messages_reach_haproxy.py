@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from libra.drivers.haproxy.binary import Binary
 from libra.drivers.haproxy.build import build
-from libra.drivers.haproxy.options import build_options
+from libra.drivers.haproxy.options import build_options, clients_file
 from libra.drivers.haproxy.render import render
 from libra.model.loadbalancer import Desired
 from tests.support.haproxy import DrivenHAProxy, haproxy_binary
@@ -28,6 +28,7 @@ def check(binary: Path, message: dict[str, Any]) -> None:
         options = build_options(settings, Binary(binary, timedelta(seconds=30)).version())
         text = render(build(Desired(loadbalancers=parse_update(message)), options))
         directory.joinpath("cfg").write_text(text)
+        clients_file(settings.config_file).touch()  # as the driver does
         argv = [binary, "-c", "-f", directory / "cfg"]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, f"{done.stderr}\n{text}"
