@@ -33,16 +33,16 @@ Build = Callable[..., Desired]
 @pytest.fixture
 def webs() -> Iterator[list[WebServer]]:
     with ExitStack() as stack:
-        yield [stack.enter_context(WebServer(f"m{number}")) for number in range(2)]
+        yield [stack.enter_context(WebServer(f"m{number}")) for number in range(3)]
 
 
 @pytest.fixture
 def build(webs: list[WebServer]) -> Build:
-    """Members m0 and m1 that are checked, m1 with these fields; another `delay` takes a reload."""
+    """Members m2, m0 and m1 that are checked, m1 with these fields; another `delay` takes a reload."""
     listen = free_port()
 
     def make(
-        delay: timedelta, *, first: bool = True, attempts: int = 2, **fields: object
+        delay: timedelta, *, whole: bool = True, attempts: int = 2, **fields: object
     ) -> Desired:
         (loadbalancer,) = build_desired(1, listen=listen).loadbalancers
         (listener,) = loadbalancer.listeners
@@ -51,6 +51,7 @@ def build(webs: list[WebServer]) -> Build:
             for number, web in enumerate(webs)
         ]
         members[1] = replace(members[1], **fields)  # type: ignore[arg-type]
+        members.insert(0, members.pop())  # the first one is checked at once, so m1 is the last
         monitor = HealthMonitor(
             type=MonitorType.HTTP,
             delay=delay,
@@ -59,7 +60,7 @@ def build(webs: list[WebServer]) -> Build:
             path="/",
             expected_codes=((200, 200),),
         )
-        pool = replace(listener.pool, members=tuple(members[not first :]), monitor=monitor)
+        pool = replace(listener.pool, members=tuple(members[not whole :]), monitor=monitor)
         listener = replace(listener, pool=pool)
         return Desired(loadbalancers=(replace(loadbalancer, listeners=(listener,)),))
 
@@ -107,8 +108,8 @@ def test_it_stays_down_where_another_goes(
 ) -> None:
     """And so is another one by position."""
     bring_down(haproxy, build, webs[1])
-    haproxy.driver.apply(build(NEVER, first=False))
-    assert status(haproxy, "m1") == "DOWN"
+    haproxy.driver.apply(build(NEVER, whole=False))
+    assert [status(haproxy, name) for name in ("m0", "m1")] == ["UP", "DOWN"]
 
 
 def test_checks_that_failed_before_count_no_more(
@@ -215,7 +216,7 @@ def test_haproxy_finds_nothing_to_complain_about(
     haproxy.driver.apply(Desired())
     bring_down(haproxy, build, webs[1])
     haproxy.driver.apply(build(NEVER))
-    haproxy.driver.apply(build(NEVER, first=False))
+    haproxy.driver.apply(build(NEVER, whole=False))
     haproxy.driver.apply(Desired())
     haproxy.driver.stop()
     haproxy.driver.ensure_running()
