@@ -1,18 +1,34 @@
 """Free TCP ports on the loopback address, and waiting for something to happen on one."""
 
-import contextlib
+import random
 import socket
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 LOOPBACK = "127.0.0.1"
+CANDIDATES = (15_000, 32_000)
+_CHANCE = random.SystemRandom()
 
 
 def free_ports(count: int) -> tuple[int, ...]:
-    """Ports that were free a moment ago, all different: they are held together, then let go."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server((LOOPBACK, 0))) for _ in range(count)]
-        return tuple(item.getsockname()[1] for item in sockets)
+    """Different ones, all bound at once so that they are.
+
+    Below the range from which the kernel gives ports to connections: one of those could be taken a moment later.
+    """
+    with ExitStack() as held:
+        return tuple(_hold_port(held) for _ in range(count))
+
+
+def _hold_port(held: ExitStack) -> int:
+    while True:
+        port = _CHANCE.randrange(*CANDIDATES)
+        probe = held.enter_context(socket.socket())
+        try:
+            probe.bind(("", port))
+        except OSError:
+            continue
+        return port
 
 
 def free_port() -> int:
