@@ -272,7 +272,7 @@ class HAProxyDriver(LoadBalancerDriver):
     def _reload(
         self, description: str, serving: ServingProcess | None, wanted: Wanted | None
     ) -> ServingProcess:
-        self._reloader.make_room()
+        self._reloader.make_room(self._statistics.snapshot)
         if serving is not None:
             self._statistics.hold()
         try:

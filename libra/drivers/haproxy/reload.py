@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
@@ -62,13 +63,15 @@ class Reloader:
             wait_for(lambda: self._has_let_go(old) or None, deadline)
         return outcome
 
-    def make_room(self) -> None:
+    def make_room(self, take_in: Callable[[], None]) -> None:
         """Call before a reload. Old processes get time to end by themselves; then the first to be replaced is ended.
 
-        Not by mworker-max-reloads, which counts how many reloads a process has seen and not how many there are.
+        `take_in` is called before that, to read what it has counted. The limit is not left to
+        mworker-max-reloads, which counts how many reloads a process has seen and not how many there are.
         """
         within = min(ROOM_WITHIN, self._timeout / 2)
         if wait_for(lambda: not self._crowd() or None, Deadline(within)) is None:
+            take_in()
             for process in self._crowd():
                 log.warning(
                     "too many old processes: one is ended with its connections",
