@@ -35,6 +35,7 @@ from libra.drivers.haproxy.running import (
 )
 from libra.drivers.haproxy.runtime import AdminSocket
 from libra.drivers.haproxy.sections import explain_reload
+from libra.drivers.haproxy.settling import settle
 from libra.drivers.haproxy.statistics import StatisticsReader
 from libra.drivers.haproxy.supervisors import create_supervisor
 from libra.drivers.haproxy.waiting import Deadline
@@ -95,6 +96,8 @@ class HAProxyDriver(LoadBalancerDriver):
         """Build, observe, decide, then change what runs or load it anew; go back where that fails."""
         wanted = self._render(desired)
         self._handover.ensure_files(wanted.text)
+        if self._applied is None:
+            self._recover()
         observed, step = self._look(wanted)
         if step.step is not Step.NOTHING:
             self._carry_out(step, wanted, observed)
@@ -166,6 +169,12 @@ class HAProxyDriver(LoadBalancerDriver):
     def _render(self, desired: Desired) -> Wanted:
         options = build_options(self._settings, self._binary.version())
         return self._builder.build(desired, options)
+
+    def _recover(self) -> None:
+        """End what a worker left half done that was killed; the state of checks that it took along is long past."""
+        settle(self._admin, self._master, self._timeout)
+        self._file.sweep()
+        self._handover.close()
 
     def _observe(self) -> Observed:
         """A HAProxy that died may just be about to be started again."""

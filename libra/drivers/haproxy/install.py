@@ -49,6 +49,12 @@ class ConfigurationFile:
         found = self._load(self._last_good)
         return found if found.description else Installed()
 
+    def sweep(self) -> None:
+        """Take away what a worker left beside that was killed. Never raises."""
+        for path in (self._candidate, *map(_new, (self.path, self._last_good, self._adopted))):
+            with suppress(OSError):
+                path.unlink()
+
     def ensure_ours(self, installed: Installed) -> None:
         """Refuse a file that somebody else wrote or changed, unless the settings say to adopt it."""
         if installed.text is None or installed.description is not None or self._adopt:
@@ -186,9 +192,13 @@ def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(f"{path.name}.{suffix}")
 
 
+def _new(path: Path) -> Path:
+    return _beside(path, "new")
+
+
 def _link(source: Path, target: Path) -> None:
     """Another name for the same file, in one step; needs no room for its data, as on a full disk."""
-    beside = _beside(target, "new")
+    beside = _new(target)
     beside.unlink(missing_ok=True)
     beside.hardlink_to(source)
     beside.replace(target)

@@ -26,6 +26,10 @@ _UPTIME = re.compile(r"(\d+)d(\d+)h(\d+)m(\d+)s")
 _GONE = (b"Can't find the target", b"Can't connect to the target")
 
 
+class MasterRestarting(ProxyNotRunning):
+    """No answer from the master, as while it starts itself anew for a reload (or because it is gone)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
     """One process; `reloads` counts how many it has seen (a master), or how many newer ones there are (a worker)."""
@@ -78,7 +82,7 @@ class MasterSocket:
         return self._patiently(self.show_processes_now)
 
     def show_processes_now(self) -> Processes:
-        """As `show_processes`, and without patience: also raises while the master loads a configuration."""
+        """As `show_processes`, and without patience: raises `MasterRestarting` while it loads a configuration."""
         return parse_processes(self._whole(self._ask("show proc", self._timeout)))
 
     def ask_worker(self, pid: int | None, command: str) -> str:
@@ -116,7 +120,7 @@ class MasterSocket:
         try:
             return exchange(self._path, f"{command}\n", timeout, last_words=_GONE)
         except ConnectionRefusedError as error:
-            raise _Restarting(self._cannot(reason(error, timeout))) from error
+            raise MasterRestarting(self._cannot(reason(error, timeout))) from error
         except ConnectionError as error:
             raise _HungUp(self._cannot(reason(error, timeout))) from error
         except OSError as error:
@@ -136,17 +140,13 @@ class MasterSocket:
             last = deadline.passed
             try:
                 return question()
-            except _Restarting:
+            except MasterRestarting:
                 if last:
                     raise
             time.sleep(EVERY.total_seconds())
 
 
-class _Restarting(ProxyNotRunning):
-    """No answer, as during a reload (or because the master is gone)."""
-
-
-class _HungUp(_Restarting):
+class _HungUp(MasterRestarting):
     """The connection ended before the answer did."""
 
 

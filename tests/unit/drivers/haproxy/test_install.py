@@ -147,3 +147,17 @@ def test_a_directory_that_cannot_be(tmp_path: Path) -> None:
     file = ConfigurationFile(tmp_path / "file" / "haproxy.cfg")
     with pytest.raises(DriverError, match=r"^cannot read .*: Not a directory$"):
         file.load()
+
+
+def test_what_a_killed_worker_left_is_swept(file: ConfigurationFile) -> None:
+    file.sweep()  # where there is not even a directory
+    file.install_unchecked(text_of(81))
+    file.mark_good()
+    for name in ("candidate", "new", "last-good.new", "adopted.new", "rejected"):
+        file.path.with_name(f"haproxy.cfg.{name}").touch()
+    file.sweep()
+    assert {path.name for path in file.path.parent.iterdir()} == {
+        "haproxy.cfg",
+        "haproxy.cfg.last-good",
+        "haproxy.cfg.rejected",
+    }
