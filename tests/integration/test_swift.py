@@ -45,6 +45,15 @@ def test_a_large_object_is_read_as_one(swift: SwiftLab, container: str) -> None:
     assert [row["bytes"] for row in rows] == [SMALL_SEGMENT] * 5 + [17]
 
 
+def test_segments_may_overtake_each_other(swift: SwiftLab, container: str) -> None:
+    account = build_account(swift)
+    swift.fault(match="PUT /v1/.*/x/00000000", delay=0.3)
+    path = put(account, container, LARGE, manifest_width=2)
+    sent = [line[-1] for line in swift.requests() if "PUT" in line and "/x/0" in line]
+    assert sent[:2] in (["0", "1"], ["1", "0"]), "two at once"
+    assert swift.download(path) == LARGE
+
+
 def test_a_very_large_object_is_a_tree_of_manifests(swift: SwiftLab, container: str) -> None:
     data = random.Random(2).randbytes(10 * 1000 + 7)
     path = put(build_account(swift), container, data, segment_bytes=1000, manifest_width=2)
