@@ -186,7 +186,7 @@ def test_a_reload_of_the_settings(device: Device, served: list[WebServer]) -> No
     device.configure(haproxy={"extra_global": ["tune.bufsize 32768"]})
     with Load(PORT) as load:
         device.run(f"systemctl reload {WORKER}")
-        assert "tune.bufsize 32768" in device.run("cat /var/lib/libra/haproxy/haproxy.cfg")
+        device.wait(lambda: "tune.bufsize 32768" in device.haproxy_cfg(), "the new settings")
     assert load.failures == []
     assert (device.pid(WORKER), device.pid(HAPROXY)) == (worker, proxy)
     device.configure(haproxy={"extra_global": ["tune.bufsise 1"]})
@@ -198,7 +198,7 @@ def test_a_reload_of_the_settings(device: Device, served: list[WebServer]) -> No
     assert device.ask("UPDATE", **update(*served))["hpcs_response"] == "PASS"
     device.configure()
     device.run(f"systemctl reload {WORKER}")
-    assert "tune.buf" not in device.run("cat /var/lib/libra/haproxy/haproxy.cfg")
+    device.wait(lambda: "tune.buf" not in device.haproxy_cfg(), "the first settings")
 
 
 def test_a_reload_of_haproxy(device: Device, served: list[WebServer]) -> None:

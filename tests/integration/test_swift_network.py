@@ -72,7 +72,8 @@ def test_a_connection_reset_in_mid_upload(swift: SwiftLab, container: str) -> No
         url = swift.storage_url.replace(str(swift.port["proxy"]), str(link.port))
         error = fail(Account(endpoint=url, token=account.token), container, LARGE)
         assert error.status is None
-        assert f"PUT {container}_segments/x/" in str(error)
+        # Two senders: whether a segment or the making of its container is told of is chance.
+        assert f"PUT {container}_segments" in str(error)
     assert swift.names(container) == []
 
 
