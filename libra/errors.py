@@ -3,8 +3,12 @@
     LibraError
     ├── Invalid                 the message, the settings or the request is at fault
     ├── NotFound
+    ├── AlreadyExists           it would be there twice
     ├── Conflict                cannot be done in the present state
-    ├── Forbidden               a policy of this host says no
+    ├── Forbidden               a policy of this host, or the caller's role, says no
+    │   └── QuotaExceeded
+    ├── NotImplementedHere      it is a good request for something that is not done here
+    ├── PoolExhausted           no device or no address is left
     ├── JobError
     │   ├── JobServerUnavailable
     │   ├── JobDeadlinePassed
@@ -15,7 +19,8 @@
     │   ├── RuntimeRefused
     │   └── ProxyNotRunning
     ├── ObjectStoreError        with the store's status and words
-    └── StateError              what the worker keeps on disk cannot be read or written
+    ├── StateError              what the worker keeps on disk cannot be read or written
+    └── StorageUnavailable      the controller's database does not answer, or has another release's schema
 
 Texts start with "cannot ..." and hold the values, for they are what a person reads in `hpcs_error`.
 """
@@ -33,12 +38,28 @@ class NotFound(LibraError):
     """The named thing does not exist."""
 
 
+class AlreadyExists(LibraError):
+    """The thing, or another with the same unique value, is there already."""
+
+
 class Conflict(LibraError):
     """The thing exists, but not in a state that allows this."""
 
 
 class Forbidden(LibraError):
-    """The settings of this host do not allow it."""
+    """The settings of this host, or the role of the caller, do not allow it."""
+
+
+class QuotaExceeded(Forbidden):
+    """The project has as many of these as it may."""
+
+
+class NotImplementedHere(LibraError):
+    """A good request for something that libra does not do."""
+
+
+class PoolExhausted(LibraError):
+    """No device is ready to take it, or no address is left."""
 
 
 class JobError(LibraError):
@@ -90,3 +111,7 @@ class ObjectStoreError(LibraError):
 
 class StateError(LibraError):
     """The worker's own files cannot be read or written."""
+
+
+class StorageUnavailable(LibraError):
+    """The database does not answer, or its schema is not this release's."""

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from libra.config.settings import Section, Settings
+from libra.config.section import Section
+from libra.config.settings import Settings
 
 # What the running worker has built on: its identity, its lock, and where it finds the running proxy again.
 FIXED = {

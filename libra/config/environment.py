@@ -66,7 +66,7 @@ def _set(
 
 def _unknown(variable: str, known: list[str]) -> list[str]:
     """A misspelt setting is a fault; a name like none of ours (LIBRA_PORT of a container platform) is not ours."""
-    close = difflib.get_close_matches(variable, known, n=1, cutoff=0.8)
+    close = difflib.get_close_matches(variable, known, n=1, cutoff=0.84)
     if close:
         return [f"{variable}: no such setting; did you mean {close[0]}?"]
     return [f"{variable}: no such setting"] if "__" in variable else []

@@ -58,7 +58,12 @@ def _render_section(name: str, field: FieldInfo, indent: str) -> Iterator[str]:
     yield from _comment(f"{field.description or ''} {section.__doc__}", indent)
     yield f"{indent}{name}:"
     below = indent + "  "
-    if is_list(field):
+    if is_list(field) and not field.default:
+        yield from (
+            line if line.lstrip().startswith("#") else f"{below}#{line.removeprefix(below)}"
+            for line in _render_first_item(section, below)
+        )
+    elif is_list(field):
         yield from _render_first_item(section, below)
     else:
         yield from _render_keys(section, below)

@@ -7,8 +7,17 @@ import socket
 from enum import Enum
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from libra.config.controller import (
+    AddressPoolSettings,
+    ApiSettings,
+    ControllerSettings,
+    DatabaseSettings,
+    ManagerSettings,
+    QuotaSettings,
+)
+from libra.config.section import Section
 from libra.config.types import (
     AbsolutePath,
     AccountName,
@@ -24,14 +33,6 @@ from libra.config.types import (
     SocketPath,
     Whole,
 )
-
-
-class Section(BaseModel):
-    """Frozen, and unknown keys are refused: a misspelt key is a fault, never a silent default."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
-    )
 
 
 class JobServerSettings(Section):
@@ -198,7 +199,21 @@ class Settings(Section):
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     haproxy: HAProxySettings = HAProxySettings()
     object_stores: ObjectStoreSettings = ObjectStoreSettings()
+    controller: ControllerSettings = ControllerSettings()
+    api: ApiSettings = ApiSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    manager: ManagerSettings = ManagerSettings()
+    quotas: QuotaSettings = QuotaSettings()
+    address_pools: tuple[AddressPoolSettings, ...] = Field(default=(), max_length=64)
+    """Where load balancers get their addresses from. Without one they share the address of their device."""
     logging: LoggingSettings = LoggingSettings()
+
+    @model_validator(mode="after")
+    def _each_pool_once(self) -> "Settings":
+        names = [pool.name for pool in self.address_pools]
+        if len(set(names)) != len(names):
+            raise ValueError("address_pools names a pool twice; once is enough")
+        return self
 
     @model_validator(mode="after")
     def _each_server_once(self) -> "Settings":

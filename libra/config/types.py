@@ -3,6 +3,7 @@
 `Takes` holds the words. They complete "must be ..." in an error and stand in the reference, so both say the same.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -152,3 +153,27 @@ EndpointPattern = Annotated[
     Takes("a pattern of URLs without spaces, as https://swift.example.com/*"),
 ]
 AnyCase = Annotated[E, BeforeValidator(_fold)]
+
+
+def _address_range(value: str) -> str:
+    """One address, FIRST-LAST, or a network; raises ValueError."""
+    first, dash, last = value.partition("-")
+    if dash:
+        low, high = ipaddress.ip_address(first), ipaddress.ip_address(last)
+        if low.version != high.version or int(low) > int(high):
+            raise ValueError("refused")
+    else:
+        ipaddress.ip_network(value)
+    return value
+
+
+AddressRange = Annotated[
+    str,
+    AfterValidator(_address_range),
+    Takes("a network like 10.0.0.0/24, a range like 10.0.0.10-10.0.0.99, or an address"),
+]
+DatabaseUrl = Annotated[
+    str,
+    _matches(r"(sqlite:////?|postgresql://)[\x21-\x7e]+"),
+    Takes("sqlite:////PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME"),
+]

@@ -1,0 +1,121 @@
+"""The settings of the API side: controller, API, database, manager, quotas and address pools."""
+
+from pathlib import Path
+
+from pydantic import Field, model_validator
+
+from libra.config.section import Section
+from libra.config.types import (
+    AbsolutePath,
+    AddressRange,
+    DatabaseUrl,
+    Host,
+    PluginName,
+    Port,
+    Seconds,
+    Whole,
+)
+
+
+class ControllerSettings(Section):
+    """The controller daemon."""
+
+    key_file: AbsolutePath = Path("/var/lib/libra-controller/secrets.key")
+    """The key that secrets in the database are encrypted with; made where it is missing. Every controller on one
+    database needs the same."""
+    pid_file: AbsolutePath = Path("/run/libra-controller/libra-controller.pid")
+    """Written with --daemon only."""
+
+
+class ApiSettings(Section):
+    """The REST API."""
+
+    host: Host = "127.0.0.1"
+    """Address to listen on. Anything but the loopback address needs TLS, or allow_clear_text."""
+    port: Port = 8111
+    """TCP port."""
+    cert: AbsolutePath | None = Field(default=None, examples=["/etc/libra/tls/api.pem"])
+    """PEM file of the API's certificate, with its chain (TLS)."""
+    key: AbsolutePath | None = Field(default=None, examples=["/etc/libra/tls/api.key"])
+    """PEM file of the certificate's key (TLS)."""
+    allow_clear_text: bool = False
+    """Serve beyond the loopback address without TLS, as behind a proxy that ends it."""
+    max_body_bytes: Whole = Field(default=2_000_000, ge=1024, le=64_000_000)
+    """The largest request body."""
+    max_page: Whole = Field(default=1000, ge=1, le=100_000)
+    """The most rows in one answer; more come by paging."""
+    anonymous_metrics: bool = True
+    """Answer /metrics without a token."""
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> "ApiSettings":
+        if (self.cert is None) != (self.key is None):
+            raise ValueError("TLS needs cert and key together, got only one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _safe(self) -> "ApiSettings":
+        local = self.host.startswith("127.") or self.host in ("::1", "localhost")
+        if not local and self.cert is None and not self.allow_clear_text:
+            raise ValueError(
+                f"host {self.host} is not the loopback address: give cert and key, or set allow_clear_text"
+            )
+        return self
+
+
+class DatabaseSettings(Section):
+    """Where the controller keeps everything."""
+
+    url: DatabaseUrl = "sqlite:////var/lib/libra-controller/libra.db"
+    """sqlite:////PATH, or postgresql://USER:PASSWORD@HOST:PORT/NAME. LIBRA_DATABASE__URL keeps a password out of the
+    file."""
+    connections: Whole = Field(default=20, ge=2, le=500)
+    """The most connections to PostgreSQL at once."""
+
+
+class ManagerSettings(Section):
+    """What keeps devices as the database says."""
+
+    job_deadline_seconds: Seconds = Field(default=60.0, gt=0, le=86400)
+    """How long a change may take until it is ACTIVE or in ERROR."""
+    archive_deadline_seconds: Seconds = Field(default=7200.0, gt=0, le=86400)
+    """How long the archiving of a log may take."""
+    probe_seconds: Seconds = Field(default=10.0, ge=0.1, le=3600)
+    """How often each device is asked how it does."""
+    probe_deadline_seconds: Seconds = Field(default=5.0, gt=0, le=600)
+    """How long a device may take to answer that."""
+    repair_seconds: Seconds = Field(default=5.0, gt=0, le=3600)
+    """How soon what is in ERROR is tried again; then twice as long each time, up to five minutes."""
+    concurrent_jobs: Whole = Field(default=256, ge=1, le=4096)
+    """How many jobs may be under way at once."""
+    keep_jobs_days: Whole = Field(default=30, ge=1, le=3650)
+    """How long finished jobs are kept."""
+    keep_events_days: Whole = Field(default=90, ge=1, le=3650)
+    """How long events are kept."""
+
+
+class QuotaSettings(Section):
+    """How many resources a project may have that has no quota of its own; -1 means no limit."""
+
+    load_balancer: Whole = Field(default=-1, ge=-1)
+    """Load balancers."""
+    listener: Whole = Field(default=-1, ge=-1)
+    """Listeners."""
+    pool: Whole = Field(default=-1, ge=-1)
+    """Pools."""
+    member: Whole = Field(default=-1, ge=-1)
+    """Members."""
+    health_monitor: Whole = Field(default=-1, ge=-1)
+    """Health monitors."""
+
+
+class AddressPoolSettings(Section):
+    """Addresses that belong to load balancers."""
+
+    name: PluginName = "default"
+    """What a client names as its subnet or network."""
+    ranges: tuple[AddressRange, ...] = Field(
+        default=("127.0.1.0/24",), min_length=1, max_length=256
+    )
+    """Networks (10.0.0.0/24), ranges (10.0.0.10-10.0.0.99) and single addresses; IPv4 or IPv6. The first and the last
+    address of an IPv4 network of more than two addresses are left out."""

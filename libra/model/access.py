@@ -1,0 +1,48 @@
+"""Who may do what: roles, tokens, and the caller of a request."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+
+class Role(Enum):
+    """What a token may do. A member and a reader are bound to their project, where they have one."""
+
+    ADMIN = "admin"  # everything, tokens included
+    OPERATOR = "operator"  # everything but tokens
+    MEMBER = "member"  # reads and writes what its project owns
+    READER = "reader"  # reads what its project owns; everything where it has no project
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """`digest` is the SHA-256 of the secret, in hexadecimal; the secret itself is shown once and never stored."""
+
+    id: str
+    name: str
+    digest: str
+    role: Role
+    project_id: str | None = None
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks: `name` for events, `request_id` for events and logs."""
+
+    name: str
+    role: Role
+    project_id: str | None = None
+    request_id: str = ""
+
+    @property
+    def sees_everything(self) -> bool:
+        """True where no project bounds it."""
+        return self.role in (Role.ADMIN, Role.OPERATOR) or self.project_id is None
+
+    @property
+    def may_write(self) -> bool:
+        """True for everybody but readers."""
+        return self.role is not Role.READER

@@ -1,0 +1,20 @@
+"""The member: one target of a pool."""
+
+from dataclasses import dataclass
+
+from libra.model.resources.resource import Resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member(Resource):
+    """`address` is a canonical IP address; address and port are unique in the pool. Weight 0 drains."""
+
+    loadbalancer_id: str
+    pool_id: str
+    address: str
+    protocol_port: int
+    weight: int = 1
+    backup: bool = False
+    subnet_id: str | None = None
+    monitor_address: str | None = None
+    monitor_port: int | None = None

@@ -1,0 +1,1 @@
+"""Where the controller keeps its truth: one SQL database, SQLite or PostgreSQL."""

@@ -1,0 +1,225 @@
+"""What the use cases and the manager ask of the storage.
+
+A unit of work is one transaction: a consistent view, and everything or nothing is written. Records are frozen; a
+change is `dataclasses.replace` and `replace`. SQLite is the twin of PostgreSQL: one contract suite runs over both.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from libra.model.access import Token
+from libra.model.counters import ListenerCounters
+from libra.model.device import Device
+from libra.model.event import Event
+from libra.model.job import Job
+from libra.model.quota import Quota
+from libra.model.resources.listener import Listener
+from libra.model.resources.loadbalancer import LoadBalancer
+from libra.model.resources.member import Member
+from libra.model.resources.monitor import HealthMonitor
+from libra.model.resources.pool import Pool
+from libra.model.resources.tree import LoadBalancerTree
+from libra.model.status import ProvisioningStatus
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagFilter:
+    """Octavia's four: rows with all of `every`, one of `some`, not all of `not_every`, none of `not_some`."""
+
+    every: tuple[str, ...] = ()
+    some: tuple[str, ...] = ()
+    not_every: tuple[str, ...] = ()
+    not_some: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A page of rows.
+
+    `where` maps names of fields to the value they must equal, or to a collection of which they must equal one; values
+    are as in the record (enums, not their texts). `sort` holds (field, ascending) and is always followed by
+    created_at and id. `marker` is the id of the row before the page, or behind it where `backwards`. `limit` None
+    means all.
+    """
+
+    where: Mapping[str, object] = field(default_factory=dict)
+    tags: TagFilter = TagFilter()
+    sort: tuple[tuple[str, bool], ...] = ()
+    marker: str | None = None
+    limit: int | None = None
+    backwards: bool = False
+
+
+EVERYTHING = Query()
+
+
+class Rows(Protocol[R]):
+    """The records of one kind, by their id."""
+
+    def get(self, key: str) -> R | None:
+        """None where there is none."""
+
+    def find(self, query: Query = EVERYTHING) -> list[R]:
+        """Raises `Invalid` for a field that the record does not have, and for a marker that is no row."""
+
+    def count(self, where: Mapping[str, object]) -> int:
+        """How many rows have these values."""
+
+    def add(self, record: R) -> None:
+        """Raises `AlreadyExists` where the id or another unique value is taken."""
+
+    def add_all(self, records: Iterable[R]) -> None:
+        """As `add`, in one statement."""
+
+    def replace(self, record: R) -> None:
+        """Raises `NotFound` where the row is gone, and `AlreadyExists` as `add`."""
+
+    def remove(self, key: str) -> None:
+        """Idempotent."""
+
+
+class LoadBalancerRows(Rows[LoadBalancer], Protocol):
+    """Load balancers, their lock, and their trees."""
+
+    def lock(
+        self, key: str, into: ProvisioningStatus, allowed: Collection[ProvisioningStatus]
+    ) -> LoadBalancer | None:
+        """Compare and set: the row in its new status; None where its status was none of `allowed` or it is gone."""
+
+    def tree(self, key: str) -> LoadBalancerTree | None:
+        """The load balancer with all its parts."""
+
+    def trees_of(self, device_id: str) -> list[LoadBalancerTree]:
+        """All of a device, by creation; in a handful of statements, however many there are."""
+
+    def trees(self, keys: Collection[str]) -> list[LoadBalancerTree]:
+        """These, in the order of their ids."""
+
+    def remove_tree(self, key: str) -> None:
+        """With all its parts, its counters, its applied copy and its address; idempotent."""
+
+    def applied(self, keys: Collection[str]) -> dict[str, LoadBalancerTree]:
+        """What a device has confirmed of these last; absent where it never has."""
+
+    def set_applied(self, tree: LoadBalancerTree) -> None:
+        """Remember it as confirmed."""
+
+    def per_device(self) -> dict[str, int]:
+        """How many load balancers each device has."""
+
+
+class DeviceRows(Rows[Device], Protocol):
+    """Devices."""
+
+    def by_name(self, name: str) -> Device | None:
+        """None where there is none."""
+
+    def next_generation(self, key: str) -> int:
+        """Count its generation up, and give the new one; raises `NotFound`."""
+
+
+class JobRows(Rows[Job], Protocol):
+    """The outbox."""
+
+    def due(self, now: datetime, limit: int) -> list[Job]:
+        """NEW and IDLE jobs that nothing holds back: not_before has come, deadline has not; by priority, then age."""
+
+    def overdue(self, now: datetime) -> list[Job]:
+        """Open jobs, held ones too, whose deadline has passed."""
+
+    def change(self, key: str, into: Job, allowed: Collection[object]) -> bool:
+        """Compare and set: write `into` where the row's state is one of `allowed` (of `JobState`)."""
+
+    def supersede(self, device_id: str, generation: int, by: str) -> list[str]:
+        """Mark waiting UPDATE jobs of the device with an older generation as SUPERSEDED but for `alone` and held ones;
+        the ids."""
+
+
+class EventRows(Protocol):
+    """Events: written once, read by id."""
+
+    def add(self, event: Event) -> int:
+        """Its id."""
+
+    def since(
+        self,
+        after: int,
+        *,
+        limit: int,
+        where: Mapping[str, object] | None = None,
+        kind_prefix: str = "",
+    ) -> list[Event]:
+        """Those with a larger id, oldest first."""
+
+    def prune(self, before: datetime) -> int:
+        """Forget older ones; how many."""
+
+
+class AddressRows(Protocol):
+    """Which addresses of the pools are taken, and by which load balancer."""
+
+    def owner(self, address: str) -> str | None:
+        """The load balancer's id."""
+
+    def taken(self, pool: str) -> set[str]:
+        """The taken addresses of a pool."""
+
+    def take(self, address: str, pool: str, loadbalancer_id: str) -> None:
+        """Raises `AlreadyExists` where another has it."""
+
+    def release(self, loadbalancer_id: str) -> None:
+        """Give back whatever it has; idempotent."""
+
+
+class CounterRows(Protocol):
+    """Counters of listeners, as last reported."""
+
+    def of_listener(self, key: str) -> ListenerCounters | None:
+        """None where nothing was reported yet."""
+
+    def of_loadbalancer(self, key: str) -> list[ListenerCounters]:
+        """Those of its listeners."""
+
+    def set_all(self, counters: Iterable[ListenerCounters]) -> None:
+        """Write these in place of what was."""
+
+
+class UnitOfWork(Protocol):
+    """One transaction."""
+
+    loadbalancers: LoadBalancerRows
+    listeners: Rows[Listener]
+    pools: Rows[Pool]
+    members: Rows[Member]
+    monitors: Rows[HealthMonitor]
+    devices: DeviceRows
+    jobs: JobRows
+    events: EventRows
+    tokens: Rows[Token]
+    quotas: Rows[Quota]
+    addresses: AddressRows
+    counters: CounterRows
+
+
+class Storage(Protocol):
+    """Opens units of work. Safe for several threads."""
+
+    def reading(self) -> AbstractContextManager[UnitOfWork]:
+        """A consistent view; writes in it are refused or lost."""
+
+    def writing(self) -> AbstractContextManager[UnitOfWork]:
+        """Commits at the end of the block, rolls back where it raises. Waits for other writers, at most seconds.
+
+        Raises `StorageUnavailable` where the database does not answer, also from inside the block.
+        """
+
+    def check(self) -> None:
+        """Raises `StorageUnavailable` unless the database answers and has this release's schema."""
+
+    def close(self) -> None:
+        """Let go of every connection; idempotent."""
