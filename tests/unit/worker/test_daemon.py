@@ -48,7 +48,7 @@ def test_a_dry_run_waits_its_turn_and_is_told_in_the_log() -> None:
         with capture_logs() as events:
             lab.controller.let_go("UPDATE")
             assert preview.result(WAIT)["plan"]["step"] == "change"
-        assert first.done()
+        assert first.result(WAIT)["hpcs_response"] == "PASS"
         jobs = [event for event in events if event["event"] == "job answered"]
         assert [(event["action"], event.get("dry_run")) for event in jobs] == [
             ("UPDATE", None),
