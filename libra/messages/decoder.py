@@ -36,11 +36,34 @@ class Message(JsonObject):
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Consecutive nodes and the text that they were read from, first brace to last."""
+    """Consecutive nodes and the text that they were read from, first brace to last.
+
+    `bounds` are where each node begins and ends in the text.
+    """
 
     first: str  # the text of the first node
     text: str
     nodes: list[object]
+    bounds: list[tuple[int, int]]
+
+    def cut(self, start: int, stop: int) -> "_Run":
+        """These nodes of it, at least one."""
+        begin, end = self.bounds[start][0], self.bounds[stop - 1][1]
+        first = self.text[begin : self.bounds[start][1]]
+        bounds = [(one - begin, other - begin) for one, other in self.bounds[start:stop]]
+        return _Run(first, self.text[begin:end], self.nodes[start:stop], bounds)
+
+    def count_same(self, text: str, at: int) -> int:
+        """How many of its nodes, counted from the first, stand there; the first one does."""
+        low, high = 1, len(self.nodes)
+        while low < high:
+            middle = (low + high + 1) // 2
+            end = self.bounds[middle - 1][1]
+            if text.startswith(self.text[:end], at):
+                low = middle
+            else:
+                high = middle - 1
+        return low
 
 
 class _Piece(NamedTuple):
@@ -81,6 +104,7 @@ class _Scan:
         self._known = known
         self._length = run
         self._fresh: list[object] = []
+        self._rest: _Run | None = None  # of a run of which one node was another
         self._lists: list[tuple[list[object], list[_Run]]] = []
 
     def read_message(self) -> Message:
@@ -148,16 +172,30 @@ class _Scan:
         return nodes, at
 
     def _read_run(self, at: int) -> _Run:
-        """The known run that begins here, or one of a single node."""
+        """The known run that begins here, as far as it is the same, or one of a single node."""
         if self._text[at] != "{":
             raise ValueError("no object")
+        rest, self._rest = self._rest, None
+        if rest is not None and self._text.startswith(rest.text, at):
+            return rest
         node, end = self._value(at)
         first = self._text[at:end]
         run = self._known.get(first)
-        if run is not None and self._text.startswith(run.text, at):
-            return run
+        if run is not None:
+            return self._same_part(run, at)
+        self._rest = rest  # a node may have come in between
         self._fresh.append(node)
-        return _Run(first, first, [node])
+        return _Run(first, first, [node], [(0, end - at)])
+
+    def _same_part(self, run: _Run, at: int) -> _Run:
+        """Most often all of it, else what stands before the first node that changed; then what is behind that one is
+        looked for next."""
+        if self._text.startswith(run.text, at):
+            return run
+        same = run.count_same(self._text, at)
+        if same + 1 < len(run.nodes):
+            self._rest = run.cut(same + 1, len(run.nodes))
+        return run.cut(0, same)
 
     def _enter(self, at: int, brackets: str) -> tuple[int, bool]:
         """Behind the opening bracket; False where the closing one follows."""
@@ -195,8 +233,14 @@ def _group(text: str, pieces: list[_Piece], length: int) -> list[_Run]:
 
 
 def _join(text: str, pieces: list[_Piece]) -> _Run:
+    start = pieces[0].start
     nodes = [node for piece in pieces for node in piece.run.nodes]
-    return _Run(pieces[0].run.first, text[pieces[0].start : pieces[-1].end], nodes)
+    bounds = [
+        (piece.start - start + begin, piece.start - start + end)
+        for piece in pieces
+        for begin, end in piece.run.bounds
+    ]
+    return _Run(pieces[0].run.first, text[start : pieces[-1].end], nodes, bounds)
 
 
 def _share_names(pairs: list[tuple[str, object]]) -> JsonObject:

@@ -228,7 +228,7 @@ class HAProxyDriver(LoadBalancerDriver):
         if observed.serving and observed.serving.has_structure_of(observed.installed.description):
             self._file.mark_good()
         if step.step in (Step.CHANGE, Step.INSTALL):
-            self._file.install_unchecked(wanted.text)
+            self._file.install_unchecked(wanted.text, wanted.description)
             if self._change(step.actions, wanted, observed.serving):
                 return
         self._load(wanted, observed)

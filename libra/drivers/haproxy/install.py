@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from libra.drivers.haproxy.alerts import explain
 from libra.drivers.haproxy.binary import Binary
@@ -16,7 +17,14 @@ from libra.drivers.haproxy.render import MARK, description_of
 from libra.durable import remove_file, sync_directory, write_new
 from libra.errors import ConfigurationRejected, DriverError
 
-FileKey = tuple[int, int, int, int]
+
+class FileKey(NamedTuple):
+    """The times tell a file that was changed in place, the number one that was replaced."""
+
+    inode: int
+    modified: int
+    changed: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +80,18 @@ class ConfigurationFile:
         self._check(text, binary)
         self._put_in_place()
 
-    def install_unchecked(self, text: str) -> None:
+    def install_unchecked(self, text: str, description: str) -> None:
         """Put in place what differs from a text that runs by nothing but what the running process will judge itself.
+
+        `description` is the text's own.
 
         The new name is made durable by `mark_good`: a loss of power before it ends HAProxy, too, and brings back the
         file of before, as the change was not acknowledged.
         """
         self._write_candidate(text)
-        self._put_in_place(synced=False)
+        content = Installed(text, description)
+        with self._writing(), self._known_after(self._candidate, self.path, content):
+            self._put_in_place(synced=False)
 
     def check(self, text: str, binary: Binary, missing: Iterable[Path] = ()) -> None:
         """HAProxy's own check, without an installation or any trace beside the file; raises `ConfigurationRejected`.
@@ -119,7 +131,8 @@ class ConfigurationFile:
         """The installed text was seen running: it is what to go back to."""
         with self._writing():
             if not _same(self.path, self._last_good):
-                _link(self.path, self._last_good)
+                with self._known_after(self.path, self.path, self._load(self.path)):
+                    _link(self.path, self._last_good)
             if self._unsynced:
                 sync_directory(self.path.parent)
                 self._unsynced = False
@@ -163,8 +176,25 @@ class ConfigurationFile:
             return Installed()
         except OSError as error:
             raise DriverError(f"cannot read {path}: {error.strerror}") from error
-        self._seen = {**dict(list(self._seen.items())[-1:]), key: found}
+        self._remember(key, found)
         return found
+
+    def _remember(self, key: FileKey, found: Installed) -> None:
+        """The last two."""
+        self._seen = {**dict(list(self._seen.items())[-1:]), key: found}
+
+    @contextmanager
+    def _known_after(self, path: Path, new_path: Path, content: Installed) -> Iterator[None]:
+        """A new name for a file of that content: it need not be read again, though the name changes its ctime."""
+        before = _key(path)
+        yield
+        after = _key(new_path)
+        if (before.inode, before.modified, before.size) == (
+            after.inode,
+            after.modified,
+            after.size,
+        ):
+            self._remember(after, content)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -183,9 +213,8 @@ def _refusal(path: Path, text: str, binary: Binary) -> str | None:
 
 
 def _key(path: Path) -> FileKey:
-    """The times tell a file that was changed in place, the number one that was replaced."""
     now = path.stat()
-    return now.st_ino, now.st_mtime_ns, now.st_ctime_ns, now.st_size
+    return FileKey(now.st_ino, now.st_mtime_ns, now.st_ctime_ns, now.st_size)
 
 
 def _beside(path: Path, suffix: str) -> Path:

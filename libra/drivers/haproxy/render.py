@@ -106,17 +106,18 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _lines(configuration: Configuration, servers: RenderServers) -> Iterator[str]:
-    yield from _global(configuration.options)
-    yield from _defaults(configuration.options)
+def _lines(configuration: Configuration, servers: RenderServers) -> list[str]:
+    """A list, not an iterator: servers come by the thousand."""
+    lines = [*_global(configuration.options), *_defaults(configuration.options)]
     for frontend in configuration.frontends:
-        yield from _frontend(frontend, configuration.options)
-        yield from _binding(frontend, configuration.backends)
+        lines += _frontend(frontend, configuration.options)
+        lines += _binding(frontend, configuration.backends)
     if configuration.ties_by_address:
-        yield from _peers(configuration.options)
+        lines += _peers(configuration.options)
     for backend in configuration.backends:
-        yield from _backend(backend, configuration.options)
-        yield from servers(backend)
+        lines += _backend(backend, configuration.options)
+        lines += servers(backend)
+    return lines
 
 
 def _global(options: Options) -> Iterator[str]:

@@ -23,6 +23,11 @@ def file(tmp_path: Path) -> ConfigurationFile:
     return ConfigurationFile(tmp_path / "new" / "haproxy.cfg")
 
 
+def install_unchecked(file: ConfigurationFile, listen: int) -> None:
+    text = text_of(listen)
+    file.install_unchecked(text, description_of(text) or "")
+
+
 def checking(tmp_path: Path, script: str) -> Binary:
     """A program whose check ends as wished."""
     path = tmp_path / "haproxy"
@@ -137,9 +142,30 @@ def test_a_check_refuses_somebody_elses_file_as_an_installation_does(
 
 def test_a_file_that_was_replaced_is_read_again(file: ConfigurationFile, tmp_path: Path) -> None:
     for listen in (81, 82, 83):
-        file.install_unchecked(text_of(listen))
+        install_unchecked(file, listen)
         assert file.load().text == text_of(listen)
         assert file.load() is file.load()
+
+
+def test_what_was_just_written_is_not_read(
+    file: ConfigurationFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_unchecked(file, 81)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_text", lambda *_, **__: pytest.fail("it was read"))
+        for listen in (82, 83):
+            install_unchecked(file, listen)
+            file.mark_good()
+            assert file.load() == Installed(text_of(listen), description_of(text_of(listen)))
+            assert file.load_last_good() == file.load()
+
+
+def test_what_was_just_written_and_then_changed_is_read(file: ConfigurationFile) -> None:
+    install_unchecked(file, 81)
+    file.mark_good()
+    with file.path.open("a") as text:
+        text.write("# by hand\n")
+    assert file.load() == Installed(f"{text_of(81)}# by hand\n")
 
 
 def test_a_directory_that_cannot_be(tmp_path: Path) -> None:
@@ -151,7 +177,7 @@ def test_a_directory_that_cannot_be(tmp_path: Path) -> None:
 
 def test_what_a_killed_worker_left_is_swept(file: ConfigurationFile) -> None:
     file.sweep()  # where there is not even a directory
-    file.install_unchecked(text_of(81))
+    install_unchecked(file, 81)
     file.mark_good()
     for name in ("candidate", "new", "last-good.new", "adopted.new", "rejected"):
         file.path.with_name(f"haproxy.cfg.{name}").touch()
