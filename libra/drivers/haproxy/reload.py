@@ -3,22 +3,25 @@
 import os
 import signal
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 
 import structlog
 
+from libra.drivers.haproxy.conversation import Conversation
 from libra.drivers.haproxy.master import MasterSocket, Process, Processes
 from libra.drivers.haproxy.running import ServingProcess, observe_process, parse_process
 from libra.drivers.haproxy.runtime import AdminSocket
 from libra.drivers.haproxy.supervisors import Supervisor
 from libra.drivers.haproxy.waiting import Deadline, wait_for
-from libra.errors import ProxyNotRunning, ReloadFailed
+from libra.errors import DriverError, ProxyNotRunning, ReloadFailed
 
 log = structlog.get_logger(__name__)
 
 FAILED = "failed"
 Outcome = ServingProcess | str | None  # the new process, FAILED, or nothing yet
+INFO = "show info"
+TALK = timedelta(seconds=2)
 LOST_AFTER = timedelta(seconds=2)
 ROOM_WITHIN = timedelta(seconds=12)  # idle keep-alive connections end after 10 s
 
@@ -45,6 +48,14 @@ class Reloader:
 
         Raises `ReloadFailed` with HAProxy's own words; then the old process serves on. Raises `ProxyNotRunning`.
         """
+        with ExitStack() as stack:
+            talk = self._talk_to(old, stack)
+            fresh = self._replace(description, old)
+            if old is not None:
+                wait_for(lambda: self._has_let_go(old, talk) or None, Deadline(self._timeout))
+        return fresh
+
+    def _replace(self, description: str, old: ServingProcess | None) -> ServingProcess:
         deadline = Deadline(self._timeout)
         before = self._master.show_processes()
         mark = self._supervisor.mark()
@@ -59,8 +70,6 @@ class Reloader:
             raise self._failed(mark, answer.log)
         if old is None:
             _end_hung(before)
-        else:
-            wait_for(lambda: self._has_let_go(old) or None, deadline)
         return outcome
 
     def make_room(self, take_in: Callable[[], None]) -> None:
@@ -130,10 +139,26 @@ class Reloader:
         same_master = now.master.pid == before.master.pid
         return same_master and now.master.reloads > before.master.reloads and now.failed_reloads > 0
 
-    def _has_let_go(self, old: ServingProcess) -> bool:
+    def _talk_to(self, old: ServingProcess | None, stack: ExitStack) -> Conversation | None:
+        """A word with the old process itself: right after a reload its master is busy for milliseconds."""
+        if old is None:
+            return None
+        try:
+            return stack.enter_context(Conversation(self._admin.path, TALK))
+        except ProxyNotRunning:
+            return None
+
+    def _has_let_go(self, old: ServingProcess, talk: Conversation | None) -> bool:
         """Both take connections on the admin socket for a moment; what is said to the old one would be lost."""
         try:
-            return parse_process(self._master.ask_worker(old.pid, "show info")).stopping
+            if talk is not None:
+                process = parse_process(talk.ask(INFO))
+                if process.pid == old.pid:
+                    return process.stopping
+        except DriverError:
+            pass  # it may have ended: its master knows
+        try:
+            return parse_process(self._master.ask_worker(old.pid, INFO)).stopping
         except ProxyNotRunning:
             return True  # it has ended already
 
