@@ -85,5 +85,5 @@ def _ensure_octavia() -> None:
     if not mark.exists():
         subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True, timeout=120)
         pip = [str(ENVIRONMENT / "bin" / "pip"), "install", "-q", "--no-input", OCTAVIA]
-        subprocess.run(pip, check=True, timeout=900)
+        subprocess.run(pip, check=True, capture_output=True, timeout=900)
         mark.touch()
