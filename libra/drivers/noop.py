@@ -5,28 +5,36 @@ no caller may expect.
 """
 
 import json
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from libra import __version__
 from libra.drivers.base import LoadBalancerDriver, Preview, ProxyVersion, Step
 from libra.drivers.textdiff import render_diff
 from libra.errors import ProxyNotRunning
+from libra.messages.requests import PROTOCOL_VERSION
+from libra.messages.updates import build_update
+from libra.messages.version2 import writer as version2
+from libra.model.listener import Listener
 from libra.model.loadbalancer import Desired, LoadBalancer
-from libra.model.pool import Condition, Member
+from libra.model.pool import Condition, Member, Pool
 from libra.model.statistics import (
+    ListenerStatistics,
+    ListenerStatus,
     LoadBalancerStatistics,
     MemberStatistics,
     MemberStatus,
     OperatingStatus,
+    PoolStatistics,
 )
 
 if TYPE_CHECKING:
     from libra.config.settings import Settings
+_KEY = re.compile(r'"key": "-----BEGIN [^"]*"')
 _NOTHING: Counter[str] = Counter()
 
 
@@ -105,14 +113,16 @@ class NoopDriver(LoadBalancerDriver):
             self._lines.setdefault(loadbalancer_id, []).extend(lines)
 
     def _loadbalancer(self, loadbalancer: LoadBalancer, suspended: bool) -> LoadBalancerStatistics:
-        pools = [listener.pool for listener in loadbalancer.listeners]
-        members = tuple(self._member(loadbalancer.id, m) for pool in pools for m in pool.members)
+        pools = tuple(self._pool(loadbalancer.id, pool) for pool in loadbalancer.pools)
+        members = tuple(member for pool in pools for member in pool.members)
+        protocols = [listener.protocol.value for listener in loadbalancer.listeners]
+        suspended = suspended or not loadbalancer.enabled
         serving = any(member.status is MemberStatus.NO_CHECK for member in members)
         status = OperatingStatus.ONLINE if serving else OperatingStatus.ERROR
         return LoadBalancerStatistics(
             id=loadbalancer.id,
             name=loadbalancer.name,
-            protocol=loadbalancer.listeners[0].protocol.value,
+            protocol=protocols[0] if protocols else "",
             status=OperatingStatus.SUSPENDED if suspended else status,
             bytes_in=sum(member.bytes_in for member in members),
             bytes_out=sum(member.bytes_out for member in members),
@@ -120,7 +130,13 @@ class NoopDriver(LoadBalancerDriver):
             total_sessions=sum(member.total_sessions for member in members),
             errors=sum(member.errors for member in members),
             members=members,
+            listeners=tuple(map(_listener, loadbalancer.listeners)),
+            pools=pools,
         )
+
+    def _pool(self, loadbalancer_id: str, pool: Pool) -> PoolStatistics:
+        members = tuple(self._member(loadbalancer_id, member) for member in pool.members)
+        return PoolStatistics(id=pool.id, status=MemberStatus.NO_CHECK, members=members)
 
     def _member(self, loadbalancer_id: str, member: Member) -> MemberStatistics:
         counts = self._counters.get((loadbalancer_id, member.id), _NOTHING)
@@ -138,8 +154,25 @@ class NoopDriver(LoadBalancerDriver):
         )
 
 
+def _listener(listener: Listener) -> ListenerStatistics:
+    """Nothing is counted where nothing listens."""
+    status = ListenerStatus.OPEN if listener.enabled else ListenerStatus.STOPPED
+    return ListenerStatistics(
+        id=listener.id,
+        status=status,
+        bytes_in=0,
+        bytes_out=0,
+        current_sessions=0,
+        total_sessions=0,
+        errors=0,
+    )
+
+
 def _text(desired: Desired) -> str:
-    return json.dumps(asdict(desired), indent=2, default=str)
+    """As the message that asks for it, without private keys."""
+    build = build_update if desired.version == PROTOCOL_VERSION else version2.build_update
+    fields = {"suspended": desired.suspended, **build(desired.loadbalancers)}
+    return _KEY.sub('"key": "***"', json.dumps(fields, indent=2))
 
 
 def _status(member: Member) -> MemberStatus:

@@ -5,7 +5,7 @@ A large UPDATE that changes one of thousands of nodes is read in a fraction of t
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ from libra.messages.fields import fold
 
 SMALLEST = 4096  # bytes; below it there is nothing to win
 RUN = 64  # nodes that are recognised at once
-_ABOVE_NODES = 4  # containers around a node: message, load balancers, load balancer, nodes
+_ABOVE_NODES = 6  # containers around a node at most: message, two lists with their objects, nodes
 _SPACE = re.compile(r"[ \t\n\r]*")
 _NAMES = {name: name for name in ("id", "address", "port", "weight", "condition", "backup")}
 _IRREGULAR = (ValueError, IndexError, RecursionError)
@@ -109,7 +109,7 @@ class _Scan:
 
     def read_message(self) -> Message:
         """The whole text."""
-        fields, at = self._object(self._skip(0), "loadbalancers", self._loadbalancers)
+        fields, at = self._object(self._skip(0), {"loadbalancers": self._loadbalancers})
         if self._skip(at) != len(self._text):
             raise ValueError("more than one value")
         # The lists of nodes are empty still: what came before was not too deep then.
@@ -128,14 +128,14 @@ class _Scan:
     def _value(self, at: int) -> tuple[Any, int]:
         return _STRICT.raw_decode(self._text, at)
 
-    def _object(self, at: int, special: str, read: Reader) -> tuple[JsonObject, int]:
-        """Lists with the special name are read by `read`."""
+    def _object(self, at: int, special: Mapping[str, Reader]) -> tuple[JsonObject, int]:
+        """Lists with a special name are read by its reader."""
         pairs = []
         at, more = self._enter(at, "{}")
         while more:
             name, at = self._name(at)
-            is_special = fold(name) == special and self._text[at] == "["
-            value, at = read(at) if is_special else self._value(at)
+            read = special.get(fold(name)) if self._text[at] == "[" else None
+            value, at = read(at) if read else self._value(at)
             pairs.append((name, value))
             at, more = self._next(at, "}")
         return unique(pairs), at
@@ -150,10 +150,16 @@ class _Scan:
         return name, self._skip(at + 1)
 
     def _loadbalancers(self, at: int) -> tuple[list[JsonObject], int]:
+        return self._objects(at, {"nodes": self._nodes, "pools": self._pools})
+
+    def _pools(self, at: int) -> tuple[list[JsonObject], int]:
+        return self._objects(at, {"nodes": self._nodes})
+
+    def _objects(self, at: int, special: Mapping[str, Reader]) -> tuple[list[JsonObject], int]:
         items = []
         at, more = self._enter(at, "[]")
         while more:
-            item, at = self._object(at, "nodes", self._nodes)
+            item, at = self._object(at, special)
             items.append(item)
             at, more = self._next(at, "]")
         return items, at

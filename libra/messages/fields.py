@@ -6,8 +6,9 @@ full length.
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from enum import Enum
+from functools import cache
 from typing import TypeVar
 
 from libra.errors import Invalid
@@ -98,6 +99,10 @@ class Fields:
             )
         return self._values.get(name)
 
+    def unread(self, known: Iterable[str]) -> frozenset[str]:
+        """The names that are none of these, folded."""
+        return frozenset(self._values) - {fold(name) for name in known}
+
     def fault(self, name: str, must: str) -> Invalid:
         """The error for a field that is there but wrong."""
         got = quoted(self._values.get(name))
@@ -159,18 +164,24 @@ class Fields:
             raise self.fault(name, "true or false")
         return answer
 
-    def choice(self, name: str, kind: type[E], *, default: E | None = None) -> E:
-        """One word of a closed set, in any case."""
+    def choice(
+        self,
+        name: str,
+        kind: type[E],
+        *,
+        default: E | None = None,
+        among: Collection[E] | None = None,
+    ) -> E:
+        """One word of a closed set, in any case; `among` narrows it."""
         value = self._get(name)
         if value is None and default is not None:
             return default
         if isinstance(value, str) and value.isascii():
-            try:
-                return kind(value.upper())
-            except ValueError:
-                pass
+            found = _words_of(kind).get(value.upper())
+            if isinstance(found, kind) and (among is None or found in among):
+                return found
         self.raw(name)
-        words = ", ".join(str(member.value) for member in kind)
+        words = ", ".join(str(member.value) for member in among or kind)
         raise self.fault(name, f"one of {words}")
 
     def nested(self, name: str) -> "Fields":
@@ -219,6 +230,11 @@ class Fields:
                 name, "an IPv4 or IPv6 address of this device, without spaces, port or zone"
             )
         return address
+
+
+@cache
+def _words_of(kind: type[Enum]) -> dict[str, Enum]:
+    return {str(member.value).upper(): member for member in kind}
 
 
 def _whole_number(value: object) -> int | None:

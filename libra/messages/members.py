@@ -1,6 +1,8 @@
 """Reads the nodes of a load balancer in an UPDATE message; what came before as the very same objects only once."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from itertools import compress, count
 from operator import is_not
 
@@ -10,15 +12,17 @@ from libra.model.pool import Condition, Member
 
 MAX_NODES = 20_000
 MAX_WEIGHT = 256
+MOST_REMEMBERED = 1000  # lists of nodes
+POOL_KEY = "pool "  # begins the key of a pool of a 2.0 message, whose nodes know more fields
 
 ParseMembers = Callable[[Fields, str], tuple[Member, ...]]
 """From the fields of a load balancer and a key, which is the same for its next message, to its members."""
 
 
-def parse_members(fields: Fields, _key: str = "") -> tuple[Member, ...]:
+def parse_members(fields: Fields, key: str = "") -> tuple[Member, ...]:
     """The members in the list `nodes`; raises `Invalid` with the path of the first fault."""
     nodes = _nodes(fields)
-    members = tuple(_parse_some(fields, nodes, 0, len(nodes)))
+    members = tuple(_parse_some(fields, nodes, 0, len(nodes), key))
     _refuse_twins(fields.where("nodes"), members)
     return members
 
@@ -36,18 +40,25 @@ class RememberedMembers:
         """As `parse_members`."""
         known = self._known.pop(key, None)  # nobody else has it meanwhile
         if known is None:
-            members = parse_members(fields)
-            known = _Known(_nodes(fields), members)
+            members = parse_members(fields, key)
+            known = _Known(_nodes(fields), members, key)
         try:
             return known.parse(fields)
         finally:
             self._known[key] = known
+            if len(self._known) > MOST_REMEMBERED:
+                self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        with suppress(StopIteration, RuntimeError):  # another thread forgets, too
+            self._known.pop(next(iter(self._known)), None)
 
 
 class _Known:
     """The last good list, its members, and what no two of them may share."""
 
-    def __init__(self, nodes: Sequence[object], members: tuple[Member, ...]) -> None:
+    def __init__(self, nodes: Sequence[object], members: tuple[Member, ...], key: str) -> None:
+        self._key = key
         self._nodes = nodes
         self._members = members
         self._marks = set(_marks(members))
@@ -57,7 +68,7 @@ class _Known:
         nodes = _nodes(fields)
         start, end = _same_ends(self._nodes, nodes)
         stop = len(self._members) - end
-        fresh = _parse_some(fields, nodes, start, len(nodes) - end)
+        fresh = _parse_some(fields, nodes, start, len(nodes) - end, self._key)
         members = (*self._members[:start], *fresh, *self._members[stop:])
         gone, come = set(_marks(self._members[start:stop])), set(_marks(fresh))
         if len(come) != 2 * len(fresh) or not (come - gone).isdisjoint(self._marks):
@@ -91,9 +102,25 @@ def _nodes(fields: Fields) -> Sequence[object]:
     return nodes
 
 
-def _parse_some(fields: Fields, nodes: Sequence[object], start: int, stop: int) -> list[Member]:
+def _parse_some(
+    fields: Fields, nodes: Sequence[object], start: int, stop: int, key: str
+) -> list[Member]:
     where = fields.where("nodes")
-    return [_parse_member(Fields(nodes[i], f"{where}[{i}]")) for i in range(start, stop)]
+    parse = _parse_checked_member if key.startswith(POOL_KEY) else _parse_member
+    return [parse(Fields(nodes[i], f"{where}[{i}]")) for i in range(start, stop)]
+
+
+def _parse_checked_member(fields: Fields) -> Member:
+    """With where its checks go."""
+    member = _parse_member(fields)
+    if not fields.has("monitor_address") and not fields.has("monitor_port"):
+        return member
+    has_address = fields.has("monitor_address")
+    return replace(
+        member,
+        monitor_address=fields.address("monitor_address") if has_address else None,
+        monitor_port=fields.optional_integer("monitor_port", least=1, most=65535),
+    )
 
 
 def _parse_member(fields: Fields) -> Member:

@@ -16,6 +16,8 @@ from libra.model.pool import (
     SessionPersistence,
 )
 
+MONITORS = (MonitorType.CONNECT, MonitorType.HTTP)
+PERSISTENCES = (PersistenceType.HTTP_COOKIE, PersistenceType.SOURCE_IP)
 MAX_MONITOR_SECONDS = 3600
 MAX_CODES = 100
 # What RFC 3986 lets stand in a path and a query, without the single quote.
@@ -39,7 +41,7 @@ def parse_pool(
 
 def _parse_monitor(fields: Fields) -> HealthMonitor:
     """The path and the codes of an HTTP check are extraneous, and so ignored, where only the connection is checked."""
-    kind = fields.choice("type", MonitorType)
+    kind = fields.choice("type", MonitorType, among=MONITORS)
     delay = fields.integer("delay", least=1, most=MAX_MONITOR_SECONDS, default=30)
     timeout = fields.integer("timeout", least=1, most=MAX_MONITOR_SECONDS, default=min(delay, 10))
     attempts = fields.integer("attempts", least=1, most=100, default=2)
@@ -51,11 +53,12 @@ def _parse_monitor(fields: Fields) -> HealthMonitor:
     )
     if kind is not MonitorType.HTTP:
         return monitor
-    codes = _parse_codes(fields) if fields.has("expected_codes") else monitor.expected_codes
-    return replace(monitor, path=_parse_path(fields), expected_codes=codes)
+    codes = parse_codes(fields) if fields.has("expected_codes") else monitor.expected_codes
+    return replace(monitor, path=parse_path(fields), expected_codes=codes)
 
 
-def _parse_path(fields: Fields) -> str:
+def parse_path(fields: Fields) -> str:
+    """The field `path`: what stands in a request line."""
     if not fields.has("path"):
         return "/"
     path = fields.exact_text("path", longest=1024)
@@ -66,7 +69,7 @@ def _parse_path(fields: Fields) -> str:
     return path
 
 
-def _parse_codes(fields: Fields) -> tuple[tuple[int, int], ...]:
+def parse_codes(fields: Fields) -> tuple[tuple[int, int], ...]:
     """200, "200", "200,302", "200-204", or a list of these, as sorted ranges that do not touch."""
     raw = fields.raw("expected_codes")
     parts = raw if isinstance(raw, list) else [raw]
@@ -111,15 +114,16 @@ def _parse_persistence(fields: Fields, protocol: Protocol) -> SessionPersistence
     raw = fields.raw("session_persistence")
     where = fields.where("session_persistence")
     persistence = Fields({"type": raw} if isinstance(raw, str) else raw, where)
-    kind = persistence.choice("type", PersistenceType)
+    kind = persistence.choice("type", PersistenceType, among=PERSISTENCES)
     if kind is PersistenceType.SOURCE_IP:
         return SessionPersistence(type=kind)
     if protocol is not Protocol.HTTP:
         raise persistence.fault("type", f"SOURCE_IP, for {protocol.value} has no cookies")
-    return SessionPersistence(type=kind, cookie_name=_parse_cookie_name(persistence))
+    return SessionPersistence(type=kind, cookie_name=parse_cookie_name(persistence))
 
 
-def _parse_cookie_name(fields: Fields) -> str | None:
+def parse_cookie_name(fields: Fields) -> str | None:
+    """None where it is missing."""
     if not fields.has("cookie_name"):
         return None
     name = fields.exact_text("cookie_name")

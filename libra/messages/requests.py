@@ -12,10 +12,14 @@ from libra.errors import Invalid
 from libra.messages.fields import Fields, fold
 from libra.messages.loadbalancers import default_id, parse_loadbalancers
 from libra.messages.members import ParseMembers, parse_members
+from libra.messages.version2.loadbalancers import parse_loadbalancers as parse_second
 from libra.model.listener import Protocol
 from libra.model.loadbalancer import LoadBalancer
 
-PROTOCOL_VERSION = "1.0"  # what DISCOVER answers; "2.0" is reserved
+PROTOCOL_VERSION = "1.0"  # what DISCOVER answers
+SECOND_VERSION = "2.0"
+VERSIONS = (PROTOCOL_VERSION, SECOND_VERSION)
+MAX_GENERATION = 2**53  # whole numbers that every JSON reader keeps
 MAX_URL = 2048
 MAX_TOKEN = 16384
 MAX_CONTAINER_BYTES = 256
@@ -46,11 +50,14 @@ class Action(Enum):
 class Update:
     """Run these load balancers and no others.
 
-    `dry_run`, here and below: say what would be done, and do nothing.
+    `dry_run`, here and below: say what would be done, and do nothing. `generation` orders what a controller asks for:
+    an older one must not undo a newer one. `version` is that of the message.
     """
 
     loadbalancers: tuple[LoadBalancer, ...]
     dry_run: bool = False
+    generation: int | None = None
+    version: str = PROTOCOL_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +132,7 @@ def parse_request(message: object, members: ParseMembers = parse_members) -> Req
     action = fields.choice("hpcs_action", Action)
     match action:
         case Action.UPDATE:
-            return Update(parse_loadbalancers(fields, members), _parse_dry_run(fields))
+            return _parse_update(fields, members)
         case Action.SUSPEND:
             return Suspend(_parse_dry_run(fields))
         case Action.ENABLE:
@@ -139,6 +146,22 @@ def parse_request(message: object, members: ParseMembers = parse_members) -> Req
         case Action.ARCHIVE:
             return _parse_archive(fields)
     assert_never(action)
+
+
+def _parse_update(fields: Fields, members: ParseMembers) -> Update:
+    """Without a version it is a message of 1.0, which knows no generation either."""
+    if not fields.has("hpcs_version"):
+        return Update(parse_loadbalancers(fields, members), _parse_dry_run(fields))
+    version = fields.text("hpcs_version")
+    if version not in VERSIONS:
+        raise fields.fault("hpcs_version", " or ".join(VERSIONS))
+    parse = parse_loadbalancers if version == PROTOCOL_VERSION else parse_second
+    return Update(
+        parse(fields, members),
+        _parse_dry_run(fields),
+        fields.optional_integer("hpcs_generation", least=1, most=MAX_GENERATION),
+        version,
+    )
 
 
 def _parse_dry_run(fields: Fields) -> bool:

@@ -5,12 +5,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 from libra.messages.codec import JsonObject
-from libra.model.listener import Listener, Timeouts
+from libra.messages.version2 import writer as version2
+from libra.messages.written import build_node, build_options, without_none
+from libra.model.listener import Listener
 from libra.model.loadbalancer import LoadBalancer
 from libra.model.pool import HealthMonitor, Member, MonitorType, SessionPersistence
 from libra.model.remembered import RememberedByKey
 
-_MILLISECOND = timedelta(milliseconds=1)
 _SECOND = timedelta(seconds=1)
 _NO_NODES = '"nodes":[]'
 
@@ -24,22 +25,23 @@ def build_update(loadbalancers: tuple[LoadBalancer, ...]) -> JsonObject:
 
 
 class UpdateWriter:
-    """`build_update` as JSON; nodes that did not change since the last one are not written again.
+    """An UPDATE as JSON, of that version; nodes that did not change since the last one are not written again.
 
     One thread at a time.
     """
 
     def __init__(self) -> None:
         self._nodes: RememberedByKey[str, Member, str] = RememberedByKey(
-            lambda _pool_id: lambda member: _dump(_node(member))
+            lambda _pool_id: lambda member: _dump(build_node(member))
         )
 
-    def write(self, loadbalancers: tuple[LoadBalancer, ...]) -> str:
+    def write(self, loadbalancers: tuple[LoadBalancer, ...], version: str = "1.0") -> str:
         """Compact, and ASCII only."""
-        text = _dump(build_update(tuple(map(_without_members, loadbalancers))))
+        build = build_update if version == "1.0" else version2.build_update
+        text = _dump(build(tuple(map(_without_members, loadbalancers))))
         parts = text.split(_NO_NODES)  # no text holds it: there, quotes stand behind a backslash
-        for index, loadbalancer in enumerate(loadbalancers):
-            pool = loadbalancer.listeners[0].pool
+        pools = [pool for loadbalancer in loadbalancers for pool in loadbalancer.pools]
+        for index, pool in enumerate(pools):
             parts[index] += f'"nodes":[{",".join(self._nodes(pool.id, pool.members))}]'
         self._nodes.sweep()
         return "".join(parts)
@@ -50,18 +52,22 @@ def _dump(value: JsonObject) -> str:
 
 
 def _without_members(loadbalancer: LoadBalancer) -> LoadBalancer:
-    (listener,) = loadbalancer.listeners
-    bare = replace(listener, pool=replace(listener.pool, members=()))
-    return replace(loadbalancer, listeners=(bare,))
+    return replace(loadbalancer, listeners=tuple(map(_bare, loadbalancer.listeners)))
+
+
+def _bare(listener: Listener) -> Listener:
+    pool = listener.pool
+    return replace(listener, pool=replace(pool, members=()) if pool is not None else None)
 
 
 def _loadbalancer(loadbalancer: LoadBalancer) -> JsonObject:
     (listener,) = loadbalancer.listeners  # protocol 1.0 knows no others
-    return _without_none({"id": loadbalancer.id, "name": loadbalancer.name, **_listener(listener)})
+    return without_none({"id": loadbalancer.id, "name": loadbalancer.name, **_listener(listener)})
 
 
 def _listener(listener: Listener) -> JsonObject:
     pool = listener.pool
+    assert pool is not None  # nor does it know listeners without one
     return {
         "protocol": listener.protocol.value,
         "port": listener.port,
@@ -69,19 +75,11 @@ def _listener(listener: Listener) -> JsonObject:
         "algorithm": pool.algorithm.value,
         "connection_limit": listener.connection_limit,
         "x_forwarded_for": listener.x_forwarded_for,
-        "options": _options(listener.timeouts, listener.connect_retries),
+        "options": build_options(listener.timeouts, listener.connect_retries),
         "monitor": _monitor(pool.monitor) if pool.monitor else None,
         "session_persistence": _persistence(pool.persistence) if pool.persistence else None,
-        "nodes": [_node(member) for member in pool.members],
+        "nodes": [build_node(member) for member in pool.members],
     }
-
-
-def _options(timeouts: Timeouts, connect_retries: int | None) -> JsonObject:
-    given = {"client": timeouts.client, "server": timeouts.server, "connect": timeouts.connect}
-    milliseconds = {
-        f"{name}_timeout": value // _MILLISECOND for name, value in given.items() if value
-    }
-    return _without_none({**milliseconds, "connect_retries": connect_retries})
 
 
 def _monitor(monitor: HealthMonitor) -> JsonObject:
@@ -98,19 +96,4 @@ def _monitor(monitor: HealthMonitor) -> JsonObject:
 
 
 def _persistence(persistence: SessionPersistence) -> JsonObject:
-    return _without_none({"type": persistence.type.value, "cookie_name": persistence.cookie_name})
-
-
-def _node(member: Member) -> JsonObject:
-    return {
-        "id": member.id,
-        "address": member.address,
-        "port": member.port,
-        "weight": member.weight,
-        "condition": member.condition.value,
-        "backup": member.backup,
-    }
-
-
-def _without_none(fields: JsonObject) -> JsonObject:
-    return {name: value for name, value in fields.items() if value is not None}
+    return without_none({"type": persistence.type.value, "cookie_name": persistence.cookie_name})

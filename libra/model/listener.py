@@ -5,6 +5,7 @@ from datetime import timedelta
 from enum import Enum
 
 from libra.model.pool import Pool
+from libra.model.tls import StrictTransport, Tls
 
 
 class Protocol(Enum):
@@ -14,6 +15,16 @@ class Protocol(Enum):
     TCP = "TCP"
 
 
+class ToldHeader(Enum):
+    """What a listener can tell members of a client, in a request header of that name."""
+
+    FORWARDED_PORT = "X-Forwarded-Port"
+    FORWARDED_PROTO = "X-Forwarded-Proto"
+    FORWARDED_IP = "X-Forwarded-IP"
+    CLIENT_IP = "X-Client-IP"
+    REAL_IP = "X-Real-IP"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
     """None leaves the driver's default."""
@@ -21,20 +32,30 @@ class Timeouts:
     client: timedelta | None = None
     server: timedelta | None = None
     connect: timedelta | None = None
+    inspect: timedelta | None = None  # how long the first bytes of a TCP connection are waited for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
     """Where connections come in; `id` is unique on a device.
 
-    `bind_address` None means every IPv4 address of the device; `connection_limit` None means no limit."""
+    Without a pool it answers with 503, or closes. `bind_address` None means the address of its load balancer, and
+    every IPv4 address of the device where that has none; `connection_limit` None means no limit. `allowed_cidrs` are
+    canonical networks, empty means everybody. `headers` are told to members, besides X-Forwarded-For. `tls` makes
+    HTTP what clients know as HTTPS."""
 
     id: str
     protocol: Protocol
     port: int
-    pool: Pool
+    pool: Pool | None
+    name: str | None = None
+    enabled: bool = True
     bind_address: str | None = None
     connection_limit: int | None = None
     x_forwarded_for: bool = False
     timeouts: Timeouts = Timeouts()
     connect_retries: int | None = None
+    allowed_cidrs: tuple[str, ...] = ()
+    headers: tuple[ToldHeader, ...] = ()
+    hsts: StrictTransport | None = None
+    tls: Tls | None = None

@@ -3,26 +3,41 @@
 from dataclasses import dataclass
 
 from libra.model.listener import Listener
+from libra.model.pool import Pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadBalancer:
-    """One customer's object. `id` is unique on a device; `name` is for people only."""
+    """One customer's object. `id` is unique on a device; `name` is for people only.
+
+    `address` is its own, where it has one. Listeners may share a pool, which is the same object then.
+    """
 
     id: str
     name: str | None = None
+    enabled: bool = True
+    address: str | None = None
     listeners: tuple[Listener, ...]
+
+    @property
+    def pools(self) -> tuple[Pool, ...]:
+        """Those that its listeners send to, each once, in their order."""
+        pools = (listener.pool for listener in self.listeners)
+        return tuple({pool.id: pool for pool in pools if pool is not None}.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
     """What a device shall run: the whole truth for its driver.
 
-    Suspended load balancers keep their configuration and refuse new connections.
+    Suspended load balancers keep their configuration and refuse new connections. `generation` counts what a controller
+    asked for, 0 where none does; `version` is that of the message which it came by.
     """
 
     loadbalancers: tuple[LoadBalancer, ...] = ()
     suspended: bool = False
+    generation: int = 0
+    version: str = "1.0"
 
     @property
     def is_empty(self) -> bool:

@@ -26,18 +26,34 @@ class MonitorType(Enum):
 
     CONNECT = "CONNECT"
     HTTP = "HTTP"
+    HTTPS = "HTTPS"  # a request over TLS; certificates are not checked
+    TLS_HELLO = "TLS-HELLO"
 
 
 class PersistenceType(Enum):
     """What ties a client to a member."""
 
-    HTTP_COOKIE = "HTTP_COOKIE"
+    HTTP_COOKIE = "HTTP_COOKIE"  # of the proxy's own
     SOURCE_IP = "SOURCE_IP"
+    APP_COOKIE = "APP_COOKIE"  # of the members' own
+
+
+class PoolProtocol(Enum):
+    """What members speak; HTTPS is passed through. The two PROXY ones put that header before it."""
+
+    HTTP = "HTTP"
+    HTTPS = "HTTPS"
+    TCP = "TCP"
+    PROXY = "PROXY"
+    PROXYV2 = "PROXYV2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One target. `address` is a canonical IPv4 or IPv6 address or a lower-case host name."""
+    """One target. `address` is a canonical IPv4 or IPv6 address or a lower-case host name.
+
+    It is checked at `monitor_address` and `monitor_port`, where they are given.
+    """
 
     id: str
     address: str
@@ -45,13 +61,16 @@ class Member:
     weight: int = 1
     condition: Condition = Condition.ENABLED
     backup: bool = False
+    monitor_address: str | None = None
+    monitor_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthMonitor:
     """How members are checked.
 
-    `attempts` checks in a row decide, in both directions; `expected_codes` are inclusive ranges.
+    `attempts` checks in a row decide, in both directions unless `attempts_down` says how many do for the worse.
+    `expected_codes` are inclusive ranges; `host` is the name that a request asks for, which makes it HTTP/1.1.
     """
 
     type: MonitorType
@@ -60,25 +79,42 @@ class HealthMonitor:
     attempts: int
     path: str = "/"
     expected_codes: tuple[tuple[int, int], ...] = ((200, 299),)
+    attempts_down: int | None = None
+    method: str = "GET"
+    http_version: str | None = None
+    host: str | None = None
+
+    @property
+    def is_http(self) -> bool:
+        """True where a check is a request."""
+        return self.type in (MonitorType.HTTP, MonitorType.HTTPS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionPersistence:
-    """Keeps a client at one member; `cookie_name` only for HTTP_COOKIE."""
+    """Keeps a client at one member, for as long as it does not stay away for `timeout` (None: the driver's default).
+
+    `cookie_name` is not for SOURCE_IP, and required for APP_COOKIE.
+    """
 
     type: PersistenceType
     cookie_name: str | None = None
+    timeout: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
     """Members, and how traffic is spread over them.
 
-    `id` is unique on a device, member ids are unique in the pool.
+    `id` is unique on a device, member ids are unique in the pool. A disabled pool serves nobody. `protocol` None means
+    that of the listener.
     """
 
     id: str
     members: tuple[Member, ...]
+    name: str | None = None
+    enabled: bool = True
+    protocol: PoolProtocol | None = None
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
     monitor: HealthMonitor | None = None
     persistence: SessionPersistence | None = None

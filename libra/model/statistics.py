@@ -39,9 +39,42 @@ class MemberStatistics:
     errors: int
 
 
+class ListenerStatus(Enum):
+    """Whether a listener takes connections."""
+
+    OPEN = "OPEN"
+    FULL = "FULL"  # as many as it may have
+    STOPPED = "STOPPED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerStatistics:
+    """One listener; `errors` are faulty requests."""
+
+    id: str
+    status: ListenerStatus
+    bytes_in: int
+    bytes_out: int
+    current_sessions: int
+    total_sessions: int
+    errors: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolStatistics:
+    """One pool; `status` is UP, DOWN, or NO_CHECK where nothing is checked."""
+
+    id: str
+    status: MemberStatus
+    members: tuple[MemberStatistics, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadBalancerStatistics:
-    """One load balancer: sums over its listeners, and its members."""
+    """One load balancer: sums over its listeners, all members, and the parts one by one.
+
+    `protocol` is that of the first listener, empty where there is none.
+    """
 
     id: str
     name: str | None
@@ -53,3 +86,5 @@ class LoadBalancerStatistics:
     total_sessions: int
     errors: int
     members: tuple[MemberStatistics, ...]
+    listeners: tuple[ListenerStatistics, ...] = ()
+    pools: tuple[PoolStatistics, ...] = ()

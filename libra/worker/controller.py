@@ -12,10 +12,12 @@ from libra.drivers.base import LoadBalancerDriver
 from libra.errors import Conflict, DriverError, Invalid, LibraError, StateError
 from libra.messages.codec import JsonObject
 from libra.messages.decoder import Message
+from libra.messages.digest import Digester
 from libra.messages.members import RememberedMembers
 from libra.messages.replies import PLAN, build_fail, build_pass, masked_text
 from libra.messages.requests import (
     PROTOCOL_VERSION,
+    VERSIONS,
     Archive,
     Delete,
     Discover,
@@ -36,6 +38,8 @@ log = structlog.get_logger(__name__)
 
 INTERNAL = "internal error; the worker's log has the details"
 WARNING = "hpcs_warning"
+DIGEST = "digest"
+GENERATION = "generation"
 MAX_ERROR = 8000  # characters; a proxy may have a word on each of thousands of nodes
 
 
@@ -58,6 +62,8 @@ class LBaaSController:
         self._archiver = archiver or Archiver(stores={})
         self._changing = threading.Lock()
         self._members = RememberedMembers()
+        self._digester = Digester()
+        self._digesting = threading.Lock()
 
     def restore(self) -> None:
         """Bring the proxy to the saved state, as at start-up; raises `LibraError`.
@@ -123,9 +129,28 @@ class LBaaSController:
     def _update(self, request: Update) -> JsonObject:
         with self._changing:
             before = self._before()
-            suspended = before is not None and before.suspended
-            after = Desired(loadbalancers=request.loadbalancers, suspended=suspended)
-            return self._preview(after) if request.dry_run else self._make_so(before, after)
+            after = _follow(before or Desired(), request)
+            if request.dry_run:
+                return self._preview(after)
+            if before and request.generation == before.generation and self._is_same(before, after):
+                return self._identify(before)
+            self._make_so(before, after)
+            if after.is_empty:
+                self._driver.forget()
+            return self._identify(after)
+
+    def _is_same(self, one: Desired, other: Desired) -> bool:
+        return self._digest(one) == self._digest(other)
+
+    def _digest(self, desired: Desired) -> str:
+        with self._digesting:
+            return self._digester.digest(desired)
+
+    def _identify(self, desired: Desired) -> JsonObject:
+        """What a controller knows the state by; only who speaks 2.0 is told."""
+        if desired.version == PROTOCOL_VERSION and not desired.generation:
+            return {}
+        return {DIGEST: self._digest(desired), GENERATION: desired.generation}
 
     def _switch(self, *, suspended: bool, dry_run: bool) -> JsonObject:
         with self._changing:
@@ -185,6 +210,7 @@ class LBaaSController:
         proxy = self._driver.version()
         return {
             "version": PROTOCOL_VERSION,
+            "versions": list(VERSIONS),
             "release": __version__,
             "driver": self._driver.name,
             "proxy": proxy.name,
@@ -199,10 +225,27 @@ class LBaaSController:
         except StateError as error:
             desired, warning = Desired(), {WARNING: str(error)}
         statistics = self._driver.statistics(desired)
-        return {"loadbalancers": [render_statistics(item) for item in statistics], **warning}
+        detailed = desired.version != PROTOCOL_VERSION
+        entries = [render_statistics(item, detailed=detailed) for item in statistics]
+        return {"loadbalancers": entries, **self._identify(desired), **warning}
 
     def _archive(self, request: Archive) -> JsonObject:
         return self._archiver.archive(request, self._configured("archive"), self._driver)
+
+
+def _follow(before: Desired, request: Update) -> Desired:
+    """What an UPDATE asks for; raises `Conflict` where a newer one was asked for already."""
+    generation = before.generation if request.generation is None else request.generation
+    if generation < before.generation:
+        raise Conflict(
+            f"cannot go back to generation {generation}: {before.generation} was asked for already"
+        )
+    return Desired(
+        loadbalancers=request.loadbalancers,
+        suspended=before.suspended and bool(request.loadbalancers),
+        generation=generation,
+        version=request.version,
+    )
 
 
 def _plain(message: object) -> JsonObject:

@@ -1,11 +1,47 @@
 """Statistics as the fields of a STATS reply."""
 
 from libra.messages.codec import JsonObject
-from libra.model.statistics import LoadBalancerStatistics, MemberStatistics
+from libra.model.statistics import (
+    ListenerStatistics,
+    LoadBalancerStatistics,
+    MemberStatistics,
+    PoolStatistics,
+)
 
 
-def render_statistics(statistics: LoadBalancerStatistics) -> JsonObject:
-    """One entry of the reply's `loadbalancers`; members stand under `nodes`, as in UPDATE."""
+def render_statistics(statistics: LoadBalancerStatistics, *, detailed: bool = False) -> JsonObject:
+    """One entry of the reply's `loadbalancers`; members stand under `nodes`, as in UPDATE.
+
+    `detailed` adds what 2.0 tells of listeners and pools.
+    """
+    entry = _render_sums(statistics)
+    if detailed:
+        entry["listeners"] = [_render_listener(item) for item in statistics.listeners]
+        entry["pools"] = [_render_pool(item) for item in statistics.pools]
+    return entry
+
+
+def _render_listener(listener: ListenerStatistics) -> JsonObject:
+    return {
+        "id": listener.id,
+        "status": listener.status.value,
+        "bytes_in": listener.bytes_in,
+        "bytes_out": listener.bytes_out,
+        "current_sessions": listener.current_sessions,
+        "total_sessions": listener.total_sessions,
+        "errors": listener.errors,
+    }
+
+
+def _render_pool(pool: PoolStatistics) -> JsonObject:
+    return {
+        "id": pool.id,
+        "status": pool.status.value,
+        "nodes": [_render_member(member) for member in pool.members],
+    }
+
+
+def _render_sums(statistics: LoadBalancerStatistics) -> JsonObject:
     return {
         "id": statistics.id,
         "name": statistics.name,

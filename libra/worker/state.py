@@ -9,11 +9,16 @@ from typing import Protocol
 
 from libra.durable import remove_file, replace_file
 from libra.errors import Invalid, StateError
-from libra.messages.requests import Update, parse_request
+from libra.messages.requests import (
+    PROTOCOL_VERSION,
+    SECOND_VERSION,
+    Update,
+    parse_request,
+)
 from libra.messages.updates import UpdateWriter
 from libra.model.loadbalancer import Desired
 
-FORMAT = 1
+FIRST, SECOND = 1, 2
 _HINT = "; an UPDATE replaces it, a DELETE removes it"
 
 
@@ -45,8 +50,9 @@ class MemoryState:
 class FileState:
     """One JSON file: {"format": 1, "suspended": false, "update": {an UPDATE message}}.
 
-    The message is the one form that every later release reads. A file that cannot be understood is never lost:
-    the next save keeps it beside, as NAME.unreadable.
+    What came by a 2.0 message, or has a generation, is format 2, which adds "generation" and "version". The message is
+    the one form that every later release reads. A file that cannot be understood is never lost: the next save keeps
+    it beside, as NAME.unreadable.
     """
 
     def __init__(self, path: Path) -> None:
@@ -74,7 +80,7 @@ class FileState:
         """Write beside, sync, rename; the empty state removes the file."""
         try:
             self._keep_unreadable()
-            if desired.is_empty:
+            if desired.is_empty and not desired.generation:
                 remove_file(self._path)
             else:
                 replace_file(self._path, self._render(desired), mode=0o600)
@@ -83,8 +89,13 @@ class FileState:
         self._unreadable = False
 
     def _render(self, desired: Desired) -> bytes:
-        head = json.dumps({"format": FORMAT, "suspended": desired.suspended}, separators=(",", ":"))
-        update = self._writer.write(desired.loadbalancers)
+        fields: dict[str, object] = {"format": FIRST, "suspended": desired.suspended}
+        if desired.generation or desired.version != PROTOCOL_VERSION or desired.is_empty:
+            fields |= {"format": SECOND, "generation": desired.generation}
+            fields["version"] = desired.version if desired.loadbalancers else SECOND_VERSION
+        head = json.dumps(fields, separators=(",", ":"))
+        version = str(fields.get("version", PROTOCOL_VERSION))
+        update = self._writer.write(desired.loadbalancers, version)
         return f'{head[:-1]},"update":{update}}}\n'.encode("ascii")
 
     def _keep_unreadable(self) -> None:
@@ -129,15 +140,27 @@ def _parse_state(data: bytes) -> Desired:
         raise Invalid(f"it is not JSON ({error})") from error
     if not isinstance(value, dict) or "format" not in value:
         raise Invalid("it was not written by libra")
-    if value["format"] != FORMAT:
-        raise Invalid(f"its format is not {FORMAT}, it was written by another release")
+    if value["format"] not in (FIRST, SECOND):
+        raise Invalid(f"its format is not {FIRST} or {SECOND}, it was written by another release")
     suspended = value.get("suspended")
     if not isinstance(suspended, bool):
         raise Invalid("its mark 'suspended' must be true or false")
     request = parse_request(value.get("update"))
     if not isinstance(request, Update):
         raise Invalid("it holds no UPDATE message")
-    return Desired(loadbalancers=request.loadbalancers, suspended=suspended)
+    return Desired(
+        loadbalancers=request.loadbalancers,
+        suspended=suspended,
+        generation=_parse_generation(value),
+        version=request.version,
+    )
+
+
+def _parse_generation(value: dict[str, object]) -> int:
+    generation = value.get("generation", 0)
+    if not isinstance(generation, int) or isinstance(generation, bool) or generation < 0:
+        raise Invalid("its generation must be a whole number")
+    return generation
 
 
 def _words(error: OSError) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from libra.drivers.haproxy.config import Check, Server
+from libra.drivers.haproxy.config import Check, Material, Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class AddServer:
     server: Server
     check: Check | None
     with_cookie: bool
+    send_proxy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +74,27 @@ class DisableFrontend:
 
 
 @dataclass(frozen=True, slots=True)
+class SetCertificate:
+    """The renewed content of a certificate that is loaded."""
+
+    material: Material
+
+
+@dataclass(frozen=True, slots=True)
+class SetMap:
+    """The new lines of a map that is loaded, all at once."""
+
+    material: Material
+
+
+@dataclass(frozen=True, slots=True)
 class Reload:
     """Start a new process from the installed file; `reasons` are sentences for people."""
 
     reasons: tuple[str, ...]
 
 
-RuntimeAction = (
+LineAction = (
     SetWeight
     | SetAddress
     | SetReady
@@ -89,4 +104,7 @@ RuntimeAction = (
     | EnableFrontend
     | DisableFrontend
 )
+"""What single lines on the admin socket do."""
+
+RuntimeAction = LineAction | SetCertificate | SetMap
 Action = RuntimeAction | Reload

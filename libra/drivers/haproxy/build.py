@@ -1,7 +1,8 @@
 """Desired state to HAProxy's configuration: a pure function, equal states give equal configurations."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import NamedTuple
 
 from libra.drivers.haproxy.config import (
@@ -15,10 +16,11 @@ from libra.drivers.haproxy.config import (
     Server,
     ServerState,
 )
+from libra.drivers.haproxy.materials import build_networks, build_tls
 from libra.drivers.haproxy.names import backend_name, frontend_name, server_name
 from libra.drivers.haproxy.serverids import prefer_id, with_distinct_ids
-from libra.model.listener import Listener, Protocol
-from libra.model.loadbalancer import Desired
+from libra.model.listener import Listener, Protocol, ToldHeader
+from libra.model.loadbalancer import Desired, LoadBalancer
 from libra.model.pool import (
     Algorithm,
     Condition,
@@ -27,7 +29,10 @@ from libra.model.pool import (
     MonitorType,
     PersistenceType,
     Pool,
+    PoolProtocol,
+    SessionPersistence,
 )
+from libra.model.tls import StrictTransport
 
 DEFAULT_COOKIE = "libra"
 _MODES = {Protocol.HTTP: Mode.HTTP, Protocol.TCP: Mode.TCP}
@@ -36,6 +41,7 @@ _BALANCE = {
     Algorithm.LEAST_CONNECTIONS: "leastconn",
     Algorithm.SOURCE_IP: SOURCE,
 }
+_SEND_PROXY = {PoolProtocol.PROXY: "send-proxy", PoolProtocol.PROXYV2: "send-proxy-v2"}
 _STATES = {
     Condition.ENABLED: ServerState.READY,
     Condition.DRAINING: ServerState.DRAIN,
@@ -48,9 +54,17 @@ class PoolShape(NamedTuple):
 
     pool: str
     numbered: bool
+    enabled: bool
 
 
 BuildServers = Callable[[PoolShape, Sequence[Member]], Sequence[Server]]
+
+
+class Use(NamedTuple):
+    """A pool and the listeners that send to it."""
+
+    pool: Pool
+    listeners: tuple[Listener, ...]
 
 
 def build_servers(shape: PoolShape, members: Sequence[Member]) -> list[Server]:
@@ -65,44 +79,88 @@ def build(
 
     `servers` may be given by a caller who remembers what it built before.
     """
-    listeners = [listener for lb in desired.loadbalancers for listener in lb.listeners]
     return Configuration(
         options=options,
-        frontends=tuple(_build_frontend(item, disabled=desired.suspended) for item in listeners),
-        backends=tuple(_build_backend(item, servers) for item in listeners),
+        frontends=tuple(
+            _build_frontend(loadbalancer, listener, suspended=desired.suspended)
+            for loadbalancer in desired.loadbalancers
+            for listener in loadbalancer.listeners
+        ),
+        backends=tuple(
+            _build_backend(use, servers)
+            for loadbalancer in desired.loadbalancers
+            for use in _uses(loadbalancer)
+        ),
     )
 
 
-def _build_frontend(listener: Listener, *, disabled: bool) -> Frontend:
+def _uses(loadbalancer: LoadBalancer) -> list[Use]:
+    return [
+        Use(pool, tuple(item for item in loadbalancer.listeners if item.pool is pool))
+        for pool in loadbalancer.pools
+    ]
+
+
+def _build_frontend(loadbalancer: LoadBalancer, listener: Listener, *, suspended: bool) -> Frontend:
     return Frontend(
         name=frontend_name(listener.id),
         mode=_MODES[listener.protocol],
         port=listener.port,
-        backend=backend_name(listener.pool.id),
-        bind_address=listener.bind_address,
+        backend=backend_name(listener.pool.id) if listener.pool else None,
+        bind_address=listener.bind_address or loadbalancer.address,
         max_connections=listener.connection_limit,
         forward_for=listener.x_forwarded_for,
         timeout_client=listener.timeouts.client,
-        disabled=disabled,
+        disabled=suspended or not (loadbalancer.enabled and listener.enabled),
+        told=tuple((item.value, _told(item, listener)) for item in listener.headers),
+        hsts=_build_hsts(listener.hsts) if listener.hsts else None,
+        inspect_delay=listener.timeouts.inspect,
+        allowed=build_networks(listener) if listener.allowed_cidrs else None,
+        tls=build_tls(listener, listener.tls) if listener.tls else None,
     )
 
 
-def _build_backend(listener: Listener, servers: BuildServers) -> Backend:
-    pool = listener.pool
+def _told(header: ToldHeader, listener: Listener) -> str:
+    if header is ToldHeader.FORWARDED_PORT:
+        return "%[dst_port]"
+    if header is ToldHeader.FORWARDED_PROTO:
+        return "https" if listener.tls else "http"
+    return "%[src]"
+
+
+def _build_hsts(hsts: StrictTransport) -> str:
+    subdomains = "; includeSubDomains" if hsts.include_subdomains else ""
+    return f"max-age={hsts.max_age}{subdomains}{'; preload' if hsts.preload else ''}"
+
+
+def _build_backend(use: Use, servers: BuildServers) -> Backend:
+    pool, listeners = use
+    persistence = pool.persistence
+    kind = persistence.type if persistence else None
     backend = Backend(
         name=backend_name(pool.id),
-        mode=_MODES[listener.protocol],
+        mode=_MODES[listeners[0].protocol],
         balance=_BALANCE[pool.algorithm],
         servers=(),
         check=_build_check(pool.monitor) if pool.monitor else None,
-        cookie=_cookie(pool),
-        stick=_persistence(pool) is PersistenceType.SOURCE_IP,
-        timeout_server=listener.timeouts.server,
-        timeout_connect=listener.timeouts.connect,
-        retries=listener.connect_retries,
+        cookie=_cookie(persistence) if kind is PersistenceType.HTTP_COOKIE else None,
+        stick=kind is PersistenceType.SOURCE_IP,
+        stick_cookie=_cookie(persistence) if kind is PersistenceType.APP_COOKIE else None,
+        stick_expiry=persistence.timeout if persistence else None,
+        send_proxy=_SEND_PROXY.get(pool.protocol) if pool.protocol else None,
+        timeout_server=_longest(item.timeouts.server for item in listeners),
+        timeout_connect=_longest(item.timeouts.connect for item in listeners),
+        retries=max((item.connect_retries or 0 for item in listeners), default=0)
+        if any(item.connect_retries is not None for item in listeners)
+        else None,
     )
-    built = servers(PoolShape(pool.id, backend.numbered), pool.members)
+    built = servers(PoolShape(pool.id, backend.numbered, pool.enabled), pool.members)
     return replace(backend, servers=with_distinct_ids(built) if backend.numbered else tuple(built))
+
+
+def _longest(values: Iterable[timedelta | None]) -> timedelta | None:
+    """A pool that several listeners share has the patience of the most patient."""
+    return max((value for value in values if value is not None), default=None)
 
 
 def build_server(shape: PoolShape, member: Member) -> Server:
@@ -113,28 +171,29 @@ def build_server(shape: PoolShape, member: Member) -> Server:
         address=member.address,
         port=member.port,
         weight=member.weight,
-        state=_STATES[member.condition],
+        state=_STATES[member.condition] if shape.enabled else ServerState.MAINT,
         backup=member.backup,
         id=prefer_id(name) if shape.numbered else None,
+        check_address=member.monitor_address,
+        check_port=member.monitor_port,
     )
 
 
 def _build_check(monitor: HealthMonitor) -> Check:
-    http = monitor.type is MonitorType.HTTP
     return Check(
         interval=monitor.delay,
         timeout=monitor.timeout,
         attempts=monitor.attempts,
-        uri=monitor.path if http else None,
-        expected_codes=monitor.expected_codes if http else (),
+        attempts_down=monitor.attempts_down,
+        uri=monitor.path if monitor.is_http else None,
+        expected_codes=monitor.expected_codes if monitor.is_http else (),
+        method=monitor.method,
+        http_version=monitor.http_version,
+        host=monitor.host,
+        tls=monitor.type is MonitorType.HTTPS,
+        hello=monitor.type is MonitorType.TLS_HELLO,
     )
 
 
-def _persistence(pool: Pool) -> PersistenceType | None:
-    return pool.persistence.type if pool.persistence else None
-
-
-def _cookie(pool: Pool) -> str | None:
-    if pool.persistence is None or pool.persistence.type is not PersistenceType.HTTP_COOKIE:
-        return None
-    return pool.persistence.cookie_name or DEFAULT_COOKIE
+def _cookie(persistence: SessionPersistence | None) -> str:
+    return (persistence.cookie_name if persistence else None) or DEFAULT_COOKIE

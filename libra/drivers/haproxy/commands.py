@@ -10,8 +10,8 @@ from libra.drivers.haproxy.actions import (
     AddServer,
     DisableFrontend,
     EnableFrontend,
+    LineAction,
     RemoveServer,
-    RuntimeAction,
     SetAddress,
     SetMaint,
     SetReady,
@@ -19,10 +19,10 @@ from libra.drivers.haproxy.actions import (
 )
 from libra.drivers.haproxy.config import Check
 from libra.drivers.haproxy.effects import effective_weight, in_maintenance
-from libra.drivers.haproxy.render import host, milliseconds
+from libra.drivers.haproxy.render import check_place, host, milliseconds
 
 
-def render_commands(action: RuntimeAction) -> tuple[str, ...]:
+def render_commands(action: LineAction) -> tuple[str, ...]:
     """The commands of one action, in order; each may be repeated without harm, but for an addition."""
     match action:
         case SetWeight(backend, server, weight):
@@ -54,8 +54,10 @@ def _addition(action: AddServer) -> tuple[str, ...]:
         words.append(f"cookie {server.name}")
     if server.backup:
         words.append("backup")
+    if action.send_proxy is not None:
+        words.append(action.send_proxy)
     if action.check is not None:
-        words.append(_check_words(action.check))
+        words.append(f"{_check_words(action.check)}{check_place(server)}")
     commands = [" ".join(words)]
     if action.check is not None:
         commands.append(f"enable health {name}")
@@ -67,7 +69,9 @@ def _addition(action: AddServer) -> tuple[str, ...]:
 def _check_words(check: Check) -> str:
     """`default-server` of the backend does not reach a server that is added at runtime."""
     interval = milliseconds(check.interval)
-    return f"check inter {interval}ms fall {check.attempts} rise {check.attempts}"
+    fall = check.attempts_down or check.attempts
+    over_tls = " check-ssl verify none" if check.tls else ""
+    return f"check inter {interval}ms fall {fall} rise {check.attempts}{over_tls}"
 
 
 def deletion(backend: str, server: str) -> str:

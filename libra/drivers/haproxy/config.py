@@ -1,8 +1,11 @@
 """HAProxy's configuration as typed data: what `build` makes and `render` writes. No I/O."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
+from functools import cached_property
+from typing import NamedTuple
 
 SOURCE = "source"  # the algorithm that goes by the client's address
 
@@ -22,9 +25,11 @@ class ServerState(Enum):
     MAINT = "maint"
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """One line `server`. `address` is an IP address or a host name; `id` only where its backend is `numbered`."""
+class Server(NamedTuple):
+    """One line `server`: a tuple, for there are thousands. `address` is an IP address or a host name.
+
+    `id` only where its backend is `numbered`; it is checked at `check_address` and `check_port` where they are given.
+    """
 
     name: str
     address: str
@@ -33,22 +38,36 @@ class Server:
     state: ServerState = ServerState.READY
     backup: bool = False
     id: int | None = None
+    check_address: str | None = None
+    check_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """How every server of a backend is checked; `uri` None means that a connection is enough."""
+    """How every server of a backend is checked; `uri` None means that a connection is enough, or a hello with `hello`.
+
+    `attempts` for the better, `attempts_down` for the worse where that is another number. `tls`: the request goes over
+    TLS, whose certificate is not checked. `host` makes it HTTP/1.1.
+    """
 
     interval: timedelta
     timeout: timedelta
     attempts: int
+    attempts_down: int | None = None
     uri: str | None = None
     expected_codes: tuple[tuple[int, int], ...] = ()
+    method: str = "GET"
+    http_version: str | None = None
+    host: str | None = None
+    tls: bool = False
+    hello: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """One section `backend`. `cookie` ties clients by a cookie of that name, `stick` by their address."""
+    """One section `backend`. `cookie` ties clients by a cookie of that name, `stick` by their address, `stick_cookie`
+    by a cookie of the servers' own; the latter two for `stick_expiry`. `send_proxy` is the keyword of a PROXY header.
+    """
 
     name: str
     mode: Mode
@@ -57,6 +76,9 @@ class Backend:
     check: Check | None = None
     cookie: str | None = None
     stick: bool = False
+    stick_cookie: str | None = None
+    stick_expiry: timedelta | None = None
+    send_proxy: str | None = None
     timeout_server: timedelta | None = None
     timeout_connect: timedelta | None = None
     retries: int | None = None
@@ -64,22 +86,86 @@ class Backend:
     @property
     def numbered(self) -> bool:
         """True where a client's server is found by its number, which then must not change."""
-        return self.stick or self.balance == SOURCE
+        return self.has_table or self.balance == SOURCE
+
+    @property
+    def has_table(self) -> bool:
+        """True where it remembers clients."""
+        return self.stick or self.stick_cookie is not None
+
+
+@dataclass(frozen=True)
+class Material:
+    """A file that HAProxy reads beside its configuration, such as a certificate with its key.
+
+    Its name holds `stem`, which stays the same when its content is renewed, and the digest of the content. So an old
+    text finds its old file. `networks` are the lines of one that is a map.
+    """
+
+    stem: str
+    suffix: str  # pem or map
+    content: str = field(repr=False)
+    networks: tuple[str, ...] = ()
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the content, short."""
+        return hashlib.sha256(self.content.encode()).hexdigest()[:16]
+
+    @property
+    def name(self) -> str:
+        """Of the file."""
+        return f"{self.stem}.{self.digest}.{self.suffix}"
+
+    @property
+    def blank(self) -> "Material":
+        """Itself with no content: what does not change when it is renewed."""
+        return Material(self.stem, self.suffix, "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsBind:
+    """How a frontend ends TLS; the first certificate is for clients that ask for no other."""
+
+    certificates: tuple[Material, ...]
+    verify: str | None = None  # optional or required
+    client_ca: Material | None = None
+    client_crl: Material | None = None
+    least_version: str | None = None
+    last_version: str | None = None
+    ciphers: str | None = None
+    alpn: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frontend:
-    """One section `frontend`. `bind_address` None means every IPv4 address; a disabled one does not listen."""
+    """One section `frontend`. `bind_address` None means every IPv4 address; a disabled one does not listen.
+
+    Without `backend` it answers 503, or closes. `told` are request headers and what they hold, `hsts` the value of
+    that header. Only clients in the networks of `allowed` may come, where it is given.
+    """
 
     name: str
     mode: Mode
     port: int
-    backend: str
+    backend: str | None
     bind_address: str | None = None
     max_connections: int | None = None
     forward_for: bool = False
     timeout_client: timedelta | None = None
     disabled: bool = False
+    told: tuple[tuple[str, str], ...] = ()
+    hsts: str | None = None
+    inspect_delay: timedelta | None = None
+    allowed: Material | None = None
+    tls: TlsBind | None = None
+
+    @property
+    def materials(self) -> tuple[Material, ...]:
+        """Every file that it names."""
+        tls = self.tls
+        given = (self.allowed, tls.client_ca, tls.client_crl) if tls else (self.allowed,)
+        return (*(tls.certificates if tls else ()), *(item for item in given if item is not None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +173,8 @@ class Options:
     """What the host's settings put into the file, the same for every load balancer.
 
     `version` is HAProxy's (major, minor, patch), for a few lines that older ones do not know.
-    `peers_socket` and `clients_file` keep clients at their servers over a reload, where their address ties them.
+    `material_dir` is where certificates and maps are. `peers_socket` and `clients_file` keep clients at their servers
+    over a reload, where their address ties them.
     """
 
     admin_socket: str
@@ -97,6 +184,7 @@ class Options:
     server_state_file: str | None = None
     peers_socket: str | None = None
     clients_file: str | None = None
+    material_dir: str = "/nonexistent"
     user: str | None = None
     group: str | None = None
     extra_global: tuple[str, ...] = ()
@@ -113,5 +201,16 @@ class Configuration:
 
     @property
     def ties_by_address(self) -> bool:
-        """True where some backend has a stick table."""
+        """True where some backend ties clients by their address."""
         return any(backend.stick for backend in self.backends)
+
+    @property
+    def has_tables(self) -> bool:
+        """True where some backend has a stick table."""
+        return any(backend.has_table for backend in self.backends)
+
+    @property
+    def materials(self) -> tuple[Material, ...]:
+        """Every file beside it, each once."""
+        files = (item for frontend in self.frontends for item in frontend.materials)
+        return tuple({item.name: item for item in files}.values())

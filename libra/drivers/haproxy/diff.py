@@ -15,11 +15,13 @@ from libra.drivers.haproxy.actions import (
     Reload,
     RemoveServer,
     SetAddress,
+    SetCertificate,
     SetMaint,
+    SetMap,
     SetReady,
     SetWeight,
 )
-from libra.drivers.haproxy.config import Backend, Configuration, Server
+from libra.drivers.haproxy.config import Backend, Configuration, Frontend, Server
 from libra.drivers.haproxy.effects import Running, effective_weight, in_maintenance
 from libra.model.remembered import unequal_middle
 
@@ -40,7 +42,7 @@ def diff(running: Running, desired: Configuration, features: Features) -> tuple[
     reasons = tuple(_reload_reasons(running, desired, features))
     if reasons:
         return (Reload(reasons),)
-    steps = [*_suspensions(running, desired)]
+    steps = [*_suspensions(running, desired), *_renewals(running.configuration, desired)]
     for now, wanted in zip(running.configuration.backends, desired.backends, strict=True):
         steps.extend(_server_steps(now, wanted))
     steps.extend(_resumptions(running, desired))
@@ -68,10 +70,21 @@ def _reload_reasons(running: Running, desired: Configuration, features: Features
 
 def _frontend_reasons(running: Running, desired: Configuration) -> Iterator[str]:
     for one, other in zip(running.configuration.frontends, desired.frontends, strict=True):
-        if replace(one, disabled=other.disabled) != other:
+        if structure(one) != structure(other):
             yield f"the listener {one.name} changed"
         elif one.name in running.shut and not other.disabled:
             yield f"the listener {one.name} was started suspended"
+
+
+def structure(frontend: Frontend) -> Frontend:
+    """What of it needs a reload to be changed: not the content of its certificates, nor of its map."""
+    bare = replace(frontend, disabled=False)
+    if bare.allowed is not None:
+        bare = replace(bare, allowed=bare.allowed.blank)
+    if bare.tls is not None:
+        blank = tuple(item.blank for item in bare.tls.certificates)
+        bare = replace(bare, tls=replace(bare.tls, certificates=blank))
+    return bare
 
 
 def _backend_reasons(now: Backend, wanted: Backend, features: Features) -> Iterator[str]:
@@ -110,6 +123,8 @@ def _addition_reason(server: Server, backend: Backend, features: Features) -> st
 def _change_reason(now: Server, wanted: Server) -> str | None:
     if now.backup != wanted.backup:
         return f"{now.name} changed between backup and active"
+    if (now.check_address, now.check_port) != (wanted.check_address, wanted.check_port):
+        return f"{now.name} is checked elsewhere"
     if now.id != wanted.id:
         return f"the number of {now.name} changed"
     moved = (now.address, now.port) != (wanted.address, wanted.port)
@@ -136,6 +151,16 @@ def _suspensions(running: Running, desired: Configuration) -> Iterator[Action]:
             yield DisableFrontend(one.name)
 
 
+def _renewals(now: Configuration, wanted: Configuration) -> Iterator[Action]:
+    """Before a listener opens, its map and its certificates are the wanted ones."""
+    for one, other in zip(now.frontends, wanted.frontends, strict=True):
+        if other.allowed is not None and other.allowed != one.allowed:
+            yield SetMap(other.allowed)
+        if one.tls is not None and other.tls is not None:
+            pairs = zip(one.tls.certificates, other.tls.certificates, strict=True)
+            yield from (SetCertificate(new) for old, new in pairs if old != new)
+
+
 def _resumptions(running: Running, desired: Configuration) -> Iterator[Action]:
     for one, other in zip(running.configuration.frontends, desired.frontends, strict=True):
         if one.disabled and not other.disabled:
@@ -150,7 +175,8 @@ def _server_steps(now: Backend, wanted: Backend) -> Iterator[Action]:
     changes: list[Action] = []
     for one, other in _changes(now.servers, wanted.servers):
         if one is None and other is not None:
-            yield AddServer(now.name, other, wanted.check, with_cookie=wanted.cookie is not None)
+            with_cookie = wanted.cookie is not None
+            yield AddServer(now.name, other, wanted.check, with_cookie, wanted.send_proxy)
         elif one is not None and other is None:
             losses.append(RemoveServer(now.name, one.name))
         elif one is not None and other is not None:

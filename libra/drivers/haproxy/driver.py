@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from libra.drivers.base import LoadBalancerDriver, Preview, ProxyVersion, Step
-from libra.drivers.haproxy.actions import Action, Reload, RuntimeAction
+from libra.drivers.haproxy.actions import Action, Reload, RuntimeAction, SetCertificate
 from libra.drivers.haproxy.binary import Binary
 from libra.drivers.haproxy.diff import diff
 from libra.drivers.haproxy.features import FeatureProbe
@@ -20,8 +20,9 @@ from libra.drivers.haproxy.leaving import LeavingServers
 from libra.drivers.haproxy.live import LiveConfiguration
 from libra.drivers.haproxy.logs import open_access_log
 from libra.drivers.haproxy.master import MasterSocket
+from libra.drivers.haproxy.materialfiles import MaterialFiles
 from libra.drivers.haproxy.names import frontend_name
-from libra.drivers.haproxy.options import build_options
+from libra.drivers.haproxy.options import build_options, material_directory
 from libra.drivers.haproxy.ports import ensure_free, parse_binds
 from libra.drivers.haproxy.preview import build_preview
 from libra.drivers.haproxy.reload import Reloader
@@ -81,6 +82,7 @@ class HAProxyDriver(LoadBalancerDriver):
         self._binary = Binary(settings.binary, self._timeout)
         self._file = ConfigurationFile(settings.config_file, adopt=settings.adopt)
         self._handover = Handover(self._admin, settings.config_file)
+        self._materials = MaterialFiles(material_directory(settings.config_file))
         self._supervisor = create_supervisor(settings, self._binary, self._admin, self._master)
         self._reloader = Reloader(
             self._admin, self._master, self._supervisor, self._timeout, settings.max_old_processes
@@ -96,12 +98,14 @@ class HAProxyDriver(LoadBalancerDriver):
         """Build, observe, decide, then change what runs or load it anew; go back where that fails."""
         wanted = self._render(desired)
         self._handover.ensure_files(wanted.text)
+        self._materials.ensure(wanted.configuration.materials)
         if self._applied is None:
             self._recover()
         observed, step = self._look(wanted)
         if step.step is not Step.NOTHING:
             self._carry_out(step, wanted, observed)
             self._file.mark_good()
+            self._materials.sweep([wanted.text])
         self._applied = desired
 
     def preview(self, desired: Desired) -> Preview:
@@ -111,7 +115,7 @@ class HAProxyDriver(LoadBalancerDriver):
         step = self._plan(wanted, observed)
         if step.step in (Step.RELOAD, Step.START):
             self._ensure_can_listen(wanted.text, observed)
-        self._file.check(wanted.text, self._binary, self._handover.missing_files(wanted.text))
+        self._file.check(wanted.text, self._binary, self._missing_files(wanted))
         return build_preview(step, observed.installed, wanted.text)
 
     def ensure_running(self) -> None:
@@ -169,6 +173,15 @@ class HAProxyDriver(LoadBalancerDriver):
     def _render(self, desired: Desired) -> Wanted:
         options = build_options(self._settings, self._binary.version())
         return self._builder.build(desired, options)
+
+    def _missing_files(self, wanted: Wanted) -> dict[Path, bytes]:
+        """What `apply` would write before HAProxy reads it."""
+        missing = dict.fromkeys(self._handover.missing_files(wanted.text), b"")
+        for item in wanted.configuration.materials:
+            path = self._materials.path(item)
+            if not path.exists():
+                missing[path] = item.content.encode()
+        return missing
 
     def _recover(self) -> None:
         """End what a worker left half done that was killed; the state of checks that it took along is long past."""
@@ -228,10 +241,17 @@ class HAProxyDriver(LoadBalancerDriver):
         if observed.serving and observed.serving.has_structure_of(observed.installed.description):
             self._file.mark_good()
         if step.step in (Step.CHANGE, Step.INSTALL):
-            self._file.install_unchecked(wanted.text, wanted.description)
+            self._install(step, wanted)
             if self._change(step.actions, wanted, observed.serving):
                 return
         self._load(wanted, observed)
+
+    def _install(self, step: Plan, wanted: Wanted) -> None:
+        """A certificate may not fit its key, and HAProxy could not start from the file then: it is checked before."""
+        if any(isinstance(action, SetCertificate) for action in step.actions):
+            self._file.install(wanted.text, self._binary)
+        else:
+            self._file.install_unchecked(wanted.text, wanted.description)
 
     def _change(
         self, actions: tuple[RuntimeAction, ...], wanted: Wanted, serving: ServingProcess | None

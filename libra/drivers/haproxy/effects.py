@@ -12,11 +12,13 @@ from libra.drivers.haproxy.actions import (
     Reload,
     RemoveServer,
     SetAddress,
+    SetCertificate,
     SetMaint,
+    SetMap,
     SetReady,
     SetWeight,
 )
-from libra.drivers.haproxy.config import Configuration, Server, ServerState
+from libra.drivers.haproxy.config import Configuration, Frontend, Material, Server, ServerState
 
 Change = SetWeight | SetAddress | SetReady | SetMaint
 
@@ -68,6 +70,8 @@ def _apply_one(running: Running, action: Action, desired: Configuration) -> Runn
             return _with_server(running, backend, server.name, server)
         case RemoveServer(backend, name):
             return _with_server(running, backend, name, None)
+        case SetCertificate(material) | SetMap(material):
+            return _with_material(running, material)
         case SetWeight() | SetAddress() | SetReady() | SetMaint():
             return _with_change(running, action)
     assert_never(action)
@@ -79,6 +83,24 @@ def _with_frontend(running: Running, name: str, *, disabled: bool) -> Running:
         for item in running.configuration.frontends
     )
     return replace(running, configuration=replace(running.configuration, frontends=frontends))
+
+
+def _with_material(running: Running, material: Material) -> Running:
+    frontends = tuple(_renewed(item, material) for item in running.configuration.frontends)
+    return replace(running, configuration=replace(running.configuration, frontends=frontends))
+
+
+def _renewed(frontend: Frontend, material: Material) -> Frontend:
+    """With that content wherever it has a file of that stem."""
+    if all(item.stem != material.stem for item in frontend.materials):
+        return frontend
+    if frontend.allowed is not None and frontend.allowed.stem == material.stem:
+        return replace(frontend, allowed=material)
+    assert frontend.tls is not None
+    certificates = tuple(
+        material if item.stem == material.stem else item for item in frontend.tls.certificates
+    )
+    return replace(frontend, tls=replace(frontend.tls, certificates=certificates))
 
 
 def _with_change(running: Running, action: Change) -> Running:
@@ -96,13 +118,13 @@ def _changed(server: Server, action: Change) -> Server:
     match action:
         case SetWeight():
             state = ServerState.MAINT if in_maintenance(server) else ServerState.READY
-            return replace(server, weight=action.weight, state=state)
+            return server._replace(weight=action.weight, state=state)
         case SetAddress():
-            return replace(server, address=action.address, port=action.port)
+            return server._replace(address=action.address, port=action.port)
         case SetReady():
-            return replace(server, state=ServerState.READY)
+            return server._replace(state=ServerState.READY)
         case SetMaint():
-            return replace(server, weight=effective_weight(server), state=ServerState.MAINT)
+            return server._replace(weight=effective_weight(server), state=ServerState.MAINT)
     assert_never(action)
 
 
@@ -141,4 +163,4 @@ def _canonical(configuration: Configuration) -> Configuration:
 
 def _effective(server: Server) -> Server:
     state = ServerState.MAINT if in_maintenance(server) else ServerState.READY
-    return replace(server, weight=effective_weight(server), state=state)
+    return server._replace(weight=effective_weight(server), state=state)

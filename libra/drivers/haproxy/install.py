@@ -5,7 +5,7 @@ Beside `haproxy.cfg` stand `.candidate` (being checked), `.rejected` (the last o
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,17 +93,17 @@ class ConfigurationFile:
         with self._writing(), self._known_after(self._candidate, self.path, content):
             self._put_in_place(synced=False)
 
-    def check(self, text: str, binary: Binary, missing: Iterable[Path] = ()) -> None:
+    def check(self, text: str, binary: Binary, missing: Mapping[Path, bytes] | None = None) -> None:
         """HAProxy's own check, without an installation or any trace beside the file; raises `ConfigurationRejected`.
 
-        `missing` are files that the text names and that will be there; empty ones stand in for them.
+        `missing` are files that the text names and that will be there, with their content; others stand in for them.
         """
         self.ensure_ours(self.load())
         try:
             with tempfile.TemporaryDirectory(prefix="libra-check-") as directory:
-                for file in missing:
+                for file, content in (missing or {}).items():
                     stand_in = Path(directory, file.name)
-                    stand_in.touch()
+                    write_new(stand_in, content)
                     text = text.replace(str(file), str(stand_in))
                 path = Path(directory, self.path.name)
                 write_new(path, text.encode())

@@ -5,7 +5,6 @@ or until the drain time is over and the policy says to end them.
 """
 
 import threading
-from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -51,7 +50,7 @@ class LeavingServers:
         with self._lock:
             if self._closed:
                 return
-            leaving = replace(server, state=ServerState.MAINT)
+            leaving = server._replace(state=ServerState.MAINT)
             self._servers.setdefault((backend, server.name), (leaving, deadline))
             self._changed.set()
             if self._thread is None:

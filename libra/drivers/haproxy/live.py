@@ -7,12 +7,19 @@ process serves and no change of it went wrong. `forget` makes the next look a re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from libra.drivers.haproxy.actions import Action, RemoveServer, RuntimeAction
+from libra.drivers.haproxy.actions import (
+    Action,
+    RemoveServer,
+    RuntimeAction,
+    SetCertificate,
+    SetMap,
+)
 from libra.drivers.haproxy.commands import render_commands
 from libra.drivers.haproxy.config import Backend, Configuration, Server
 from libra.drivers.haproxy.effects import Running, after_reload
 from libra.drivers.haproxy.leaving import LeavingServers, ServerKey
 from libra.drivers.haproxy.observe import ObservedServer, overlay, parse_servers_state, parse_stat
+from libra.drivers.haproxy.renewal import overlay_materials, renew
 from libra.drivers.haproxy.runtime import AdminSocket
 
 SERVERS = "show servers state"
@@ -39,7 +46,8 @@ class LiveConfiguration:
         if self._running is None or self._pid != pid:
             servers = self._ask_servers()
             rows = parse_stat(self._admin.ask(FRONTENDS_AND_SERVERS))
-            self._pid, self._running = pid, overlay(structure, servers, rows)
+            observed = overlay(structure, servers, rows)
+            self._pid, self._running = pid, overlay_materials(self._admin, observed)
         return _with_leaving(self._running, self._leaving.servers())
 
     def _ask_servers(self) -> list[ObservedServer]:
@@ -59,11 +67,23 @@ class LiveConfiguration:
         before, self._running = self._running, None
         for key in _wanted_again(desired, self._leaving.servers()):
             self._leaving.keep(*key)
-        self._admin.order([line for action in actions for line in render_commands(action)])
+        self._carry_out(actions)
         for backend, server in _removals(actions, before):
             self._leaving.add(backend, server)
         self._pid = pid
         self._running = Running(desired, before.shut if before else frozenset())
+
+    def _carry_out(self, actions: Sequence[RuntimeAction]) -> None:
+        """Lines go together as far as they follow each other."""
+        lines: list[str] = []
+        for action in actions:
+            if isinstance(action, SetCertificate | SetMap):
+                self._admin.order(lines)
+                lines = []
+                renew(self._admin, action)
+            else:
+                lines += render_commands(action)
+        self._admin.order(lines)
 
     def loaded(self, pid: int, desired: Configuration) -> None:
         """A process was just started from the file."""

@@ -12,14 +12,14 @@ _ESCAPED = re.compile(rb"[^A-Za-z0-9_.:-]|_(?=[0-9A-F]{2})")
 _RESERVED = ("FRONTEND", "BACKEND")  # what `show stat` calls the proxies themselves
 
 
-def encode_name(identity: str) -> str:
+def encode_name(identity: str, longest: int = LONGEST) -> str:
     """An id as a HAProxy name: other characters become _XX of their UTF-8 bytes."""
     encoded = _ESCAPED.sub(lambda m: b"_%02X" % m[0][0], identity.encode()).decode()
     if encoded in _RESERVED:
         encoded = f"_{ord(encoded[0]):02X}{encoded[1:]}"
-    if len(encoded) > LONGEST:
+    if len(encoded) > longest:
         digest = hashlib.sha256(identity.encode()).hexdigest()[:32]
-        encoded = f"{encoded[: LONGEST - 33]}_{digest}"
+        encoded = f"{encoded[: longest - 33]}_{digest}"
     return encoded
 
 

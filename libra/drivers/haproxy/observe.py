@@ -126,6 +126,9 @@ def _overlay_server(
         state=state,
         backup=backup,
         id=number,
+        # HAProxy does not tell, and they change by a reload only
+        check_address=wanted.check_address if wanted else None,
+        check_port=wanted.check_port if wanted else None,
     )
     if wanted is not None and _runs_as(wanted, server):
         return wanted

@@ -32,6 +32,7 @@ def build_options(settings: HAProxySettings, version: Version) -> Options:
         server_state_file=str(server_state_file(settings.config_file)),
         peers_socket=f"{settings.admin_socket}.peers",
         clients_file=_expressible(clients_file(settings.config_file)),
+        material_dir=str(material_directory(settings.config_file)),
         user=settings.user,
         group=settings.group,
         extra_global=settings.extra_global,
@@ -47,6 +48,11 @@ def server_state_file(config_file: Path) -> Path:
 def clients_file(config_file: Path) -> Path:
     """Where a reload finds which server a client is tied to."""
     return config_file.with_name(f"{config_file.name}.clients")
+
+
+def material_directory(config_file: Path) -> Path:
+    """Where certificates and maps are."""
+    return config_file.with_name(f"{config_file.name}.d")
 
 
 def _expressible(path: Path) -> str | None:

@@ -11,7 +11,9 @@ from libra.drivers.haproxy.actions import (
     RemoveServer,
     RuntimeAction,
     SetAddress,
+    SetCertificate,
     SetMaint,
+    SetMap,
     SetReady,
     SetWeight,
 )
@@ -58,9 +60,18 @@ def describe(action: RuntimeAction) -> str:
             return f"remove {backend}/{server} once its connections have ended"
         case EnableFrontend(frontend):
             return f"listen again on {frontend}"
+        case SetCertificate() | SetMap():
+            return _describe_renewal(action)
         case DisableFrontend(frontend):
             return f"refuse new connections on {frontend}"
     assert_never(action)
+
+
+def _describe_renewal(action: SetCertificate | SetMap) -> str:
+    material = action.material
+    if isinstance(action, SetCertificate):
+        return f"renew the certificate {material.stem}"
+    return f"let {len(material.networks)} networks in by {material.stem}"
 
 
 def _describe_addition(action: AddServer) -> str:

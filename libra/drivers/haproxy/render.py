@@ -18,11 +18,14 @@ from libra.drivers.haproxy.config import (
     Check,
     Configuration,
     Frontend,
+    Material,
     Mode,
     Options,
     Server,
     ServerState,
+    TlsBind,
 )
+from libra.drivers.haproxy.diff import structure
 from libra.errors import Invalid
 from libra.messages.fields import has_control_characters
 
@@ -65,7 +68,7 @@ def structure_of(configuration: Configuration) -> str:
     """The digest of what needs a reload to be changed."""
     bare = replace(
         configuration,
-        frontends=tuple(replace(item, disabled=False) for item in configuration.frontends),
+        frontends=tuple(map(structure, configuration.frontends)),
         backends=tuple(replace(item, servers=()) for item in configuration.backends),
     )
     return _digest("\n".join(_lines(bare, render_servers)))
@@ -112,7 +115,7 @@ def _lines(configuration: Configuration, servers: RenderServers) -> list[str]:
     for frontend in configuration.frontends:
         lines += _frontend(frontend, configuration.options)
         lines += _binding(frontend, configuration.backends)
-    if configuration.ties_by_address:
+    if configuration.has_tables:
         lines += _peers(configuration.options)
     for backend in configuration.backends:
         lines += _backend(backend, configuration.options)
@@ -160,7 +163,7 @@ def _frontend(frontend: Frontend, options: Options) -> Iterator[str]:
     yield f"    mode {frontend.mode.value}"
     yield f"    option {frontend.mode.value}log"
     yield "    option contstats"  # counts the bytes of long connections every 5 s, not only at their end
-    yield f"    bind {_bind(frontend)}"
+    yield f"    bind {_bind(frontend)}{_tls(frontend.tls, options)}"
     if frontend.disabled:
         yield "    disabled"
     if frontend.max_connections is not None:
@@ -169,15 +172,44 @@ def _frontend(frontend: Frontend, options: Options) -> Iterator[str]:
         yield f"    timeout client {_time(frontend.timeout_client)}"
     if frontend.mode is Mode.HTTP and _knows_idle_close(options.version):
         yield "    option idle-close-on-response"  # what makes a reload cost idle clients nothing
+    if frontend.allowed is not None:
+        networks = _path(frontend.allowed, options)
+        yield f"    tcp-request connection reject unless {{ src,map_ip({networks}) -m found }}"
+    if frontend.inspect_delay is not None:
+        yield f"    tcp-request inspect-delay {_time(frontend.inspect_delay)}"
     if frontend.forward_for:
         yield "    option forwardfor"
+    for name, value in frontend.told:
+        yield f"    http-request set-header {name} {value}"
+    if frontend.hsts is not None:
+        yield f"    http-after-response set-header Strict-Transport-Security {word(frontend.hsts)}"
+
+
+def _tls(tls: TlsBind | None, options: Options) -> str:
+    """What stands behind the address: nothing where it is clear text."""
+    if tls is None:
+        return ""
+    words = ["", "ssl", *(f"crt {word(_path(item, options))}" for item in tls.certificates)]
+    if tls.verify is not None and tls.client_ca is not None:
+        words.append(f"verify {tls.verify} ca-file {word(_path(tls.client_ca, options))}")
+    if tls.client_crl is not None:
+        words.append(f"crl-file {word(_path(tls.client_crl, options))}")
+    given = {"ssl-min-ver": tls.least_version, "ssl-max-ver": tls.last_version}
+    given |= {"ciphers": tls.ciphers, "alpn": ",".join(tls.alpn) or None}
+    words += [f"{name} {word(value)}" for name, value in given.items() if value is not None]
+    return " ".join(words)
+
+
+def _path(material: Material, options: Options) -> str:
+    return f"{options.material_dir}/{material.name}"
 
 
 def _binding(frontend: Frontend, backends: Iterable[Backend]) -> Iterator[str]:
     if any(backend.stick and backend.name == frontend.backend for backend in backends):
         # An old process empties its stick tables, but for clients that are still connected and tracked.
         yield f"    tcp-request connection track-sc0 src table {frontend.backend}"
-    yield f"    default_backend {frontend.backend}"
+    if frontend.backend is not None:
+        yield f"    default_backend {frontend.backend}"
 
 
 def _knows_idle_close(version: tuple[int, ...]) -> bool:
@@ -227,9 +259,14 @@ def _backend(backend: Backend, options: Options) -> Iterator[str]:
 def _persistence(backend: Backend, options: Options) -> Iterator[str]:
     if backend.cookie is not None and backend.mode is Mode.HTTP:
         yield f"    cookie {word(backend.cookie)} insert indirect nocache httponly"
+    peers = f" peers {PEERS}" if options.peers_socket is not None else ""
+    expiry = _minutes(backend.stick_expiry or CLIENT_EXPIRY)
+    if backend.stick_cookie is not None:
+        yield f"    stick-table type string len 64 size 100k expire {expiry}{peers}"
+        yield f"    stick store-response res.cook({backend.stick_cookie})"
+        yield f"    stick match req.cook({backend.stick_cookie})"
     if backend.stick:
-        peers = f" peers {PEERS}" if options.peers_socket is not None else ""
-        yield f"    stick-table type ipv6 size 100k expire {_minutes(CLIENT_EXPIRY)}{peers}"
+        yield f"    stick-table type ipv6 size 100k expire {expiry}{peers}"
         if options.clients_file is not None:
             # for clients of the process before, of which this one was not taught yet
             former = f"src,concat(@{backend.name}),map({options.clients_file}),word(1,|)"
@@ -239,15 +276,25 @@ def _persistence(backend: Backend, options: Options) -> Iterator[str]:
 
 
 def _check(check: Check) -> Iterator[str]:
+    if check.hello:
+        yield "    option ssl-hello-chk"
     if check.uri is not None:
         yield "    option httpchk"
-        yield f"    http-check send meth GET uri {word(check.uri)}"
+        yield f"    http-check send {_request(check)}"
         codes = ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in check.expected_codes)
         yield f"    http-check expect status {codes}"
     yield f"    timeout check {_time(check.timeout)}"
-    yield (
-        f"    default-server inter {_time(check.interval)} fall {check.attempts} rise {check.attempts}"
-    )
+    fall = check.attempts_down or check.attempts
+    words = f"inter {_time(check.interval)} fall {fall} rise {check.attempts}"
+    yield f"    default-server {words}{' check-ssl verify none' if check.tls else ''}"
+
+
+def _request(check: Check) -> str:
+    """What a check asks for; HTTP/1.1 is what a name to ask for needs."""
+    version = "1.1" if check.host is not None else check.http_version
+    text = f"meth {check.method} uri {word(check.uri or '/')}"
+    text += f" ver HTTP/{version}" if version is not None else ""
+    return f"{text} hdr Host {word(check.host)}" if check.host is not None else text
 
 
 class ServerShape(NamedTuple):
@@ -256,11 +303,13 @@ class ServerShape(NamedTuple):
     backend: str
     with_cookie: bool
     with_check: bool
+    send_proxy: str | None
 
 
 def shape_of(backend: Backend) -> ServerShape:
     """The same for all servers of a backend."""
-    return ServerShape(backend.name, backend.cookie is not None, backend.check is not None)
+    has_cookie, has_check = backend.cookie is not None, backend.check is not None
+    return ServerShape(backend.name, has_cookie, has_check, backend.send_proxy)
 
 
 def render_server(shape: ServerShape, server: Server) -> str:
@@ -275,7 +324,15 @@ def render_server(shape: ServerShape, server: Server) -> str:
         text += " backup"
     if server.state is ServerState.MAINT:
         text += " disabled"
-    return f"{text} check" if shape.with_check else text
+    if shape.send_proxy:
+        text += f" {shape.send_proxy}"
+    return f"{text} check{check_place(server)}" if shape.with_check else text
+
+
+def check_place(server: Server) -> str:
+    """Where its checks go, where that is elsewhere."""
+    text = f" addr {server.check_address}" if server.check_address else ""
+    return f"{text} port {server.check_port}" if server.check_port else text
 
 
 def host(address: str) -> str:

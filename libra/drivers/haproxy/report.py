@@ -6,7 +6,7 @@ session is a connection (TCP) or a request (HTTP) that was sent to it; its error
 are no errors.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -15,12 +15,15 @@ from libra.drivers.haproxy.names import backend_name, frontend_name, server_name
 from libra.drivers.haproxy.rows import BACKEND, FRONTEND, Row, Table
 from libra.model.listener import Listener
 from libra.model.loadbalancer import Desired, LoadBalancer
-from libra.model.pool import Condition, Member
+from libra.model.pool import Condition, Member, Pool
 from libra.model.statistics import (
+    ListenerStatistics,
+    ListenerStatus,
     LoadBalancerStatistics,
     MemberStatistics,
     MemberStatus,
     OperatingStatus,
+    PoolStatistics,
 )
 
 _OPEN = ("OPEN", "FULL")
@@ -54,10 +57,11 @@ def row_names(desired: Desired) -> Iterator[RowName]:
     """Every row that the desired load balancers have."""
     for loadbalancer in desired.loadbalancers:
         for listener in loadbalancer.listeners:
-            backend = backend_name(listener.pool.id)
             yield frontend_name(listener.id), FRONTEND
+        for pool in loadbalancer.pools:
+            backend = backend_name(pool.id)
             yield backend, BACKEND
-            yield from ((backend, server_name(member.id)) for member in listener.pool.members)
+            yield from ((backend, server_name(member.id)) for member in pool.members)
 
 
 def build_report(desired: Desired, observed: Observed) -> tuple[LoadBalancerStatistics, ...]:
@@ -82,36 +86,67 @@ def member_status(row: Row) -> MemberStatus:
 def _loadbalancer(
     loadbalancer: LoadBalancer, observed: Observed, *, suspended: bool
 ) -> LoadBalancerStatistics:
-    listeners = loadbalancer.listeners
-    members = [_members(listener, observed) for listener in listeners]
-    fronts = [(frontend_name(listener.id), FRONTEND) for listener in listeners]
-    backs = [(backend_name(listener.pool.id), BACKEND) for listener in listeners]
-    clients, servers = _sum(observed.totals, fronts), _sum(observed.totals, backs)
-    status = OperatingStatus.SUSPENDED if suspended else _status(listeners, members, observed)
+    listeners = tuple(_listener(item, observed) for item in loadbalancer.listeners)
+    pools = tuple(_pool(item, observed) for item in loadbalancer.pools)
+    backs = [(backend_name(pool.id), BACKEND) for pool in loadbalancer.pools]
+    servers = _sum(observed.totals, backs)
+    protocols = [listener.protocol.value for listener in loadbalancer.listeners]
+    is_off = suspended or not loadbalancer.enabled
     return LoadBalancerStatistics(
         id=loadbalancer.id,
         name=loadbalancer.name,
-        protocol=listeners[0].protocol.value,
-        status=status,
-        bytes_in=clients.bytes_in,
-        bytes_out=clients.bytes_out,
-        current_sessions=sum(observed.sessions.get(name, 0) for name in fronts),
-        total_sessions=clients.sessions,
-        errors=clients.errors + servers.errors,
-        members=tuple(member for pool in members for member in pool),
+        protocol=protocols[0] if protocols else "",
+        status=OperatingStatus.SUSPENDED if is_off else _status(loadbalancer, pools, observed),
+        bytes_in=sum(item.bytes_in for item in listeners),
+        bytes_out=sum(item.bytes_out for item in listeners),
+        current_sessions=sum(item.current_sessions for item in listeners),
+        total_sessions=sum(item.total_sessions for item in listeners),
+        errors=sum(item.errors for item in listeners) + servers.errors,
+        members=tuple(member for pool in pools for member in pool.members),
+        listeners=listeners,
+        pools=pools,
+    )
+
+
+def _listener(listener: Listener, observed: Observed) -> ListenerStatistics:
+    name = (frontend_name(listener.id), FRONTEND)
+    counters = observed.totals.get(name, NOTHING)
+    return ListenerStatistics(
+        id=listener.id,
+        status=_listener_status(listener, observed),
+        bytes_in=counters.bytes_in,
+        bytes_out=counters.bytes_out,
+        current_sessions=observed.sessions.get(name, 0),
+        total_sessions=counters.sessions,
+        errors=counters.errors,
+    )
+
+
+def _listener_status(listener: Listener, observed: Observed) -> ListenerStatus:
+    """A process that only finishes its connections has closed its listeners: then the next one has them."""
+    row = observed.table.get((frontend_name(listener.id), FRONTEND))
+    if row is not None and row.status == ListenerStatus.FULL.value:
+        return ListenerStatus.FULL
+    is_open = observed.stopping or (row is not None and row.status in _OPEN)
+    return ListenerStatus.OPEN if is_open else ListenerStatus.STOPPED
+
+
+def _pool(pool: Pool, observed: Observed) -> PoolStatistics:
+    backend = backend_name(pool.id)
+    members = tuple(
+        _member(member, (backend, server_name(member.id)), observed) for member in pool.members
+    )
+    row = observed.table.get((backend, BACKEND), _ABSENT)
+    status = MemberStatus.UP if row.status.startswith("UP") else MemberStatus.DOWN
+    return PoolStatistics(
+        id=pool.id,
+        status=status if pool.monitor else MemberStatus.NO_CHECK,
+        members=members,
     )
 
 
 def _sum(totals: Rows, names: Iterable[RowName]) -> Counters:
     return reduce(Counters.plus, (totals.get(name, NOTHING) for name in names), NOTHING)
-
-
-def _members(listener: Listener, observed: Observed) -> list[MemberStatistics]:
-    backend = backend_name(listener.pool.id)
-    return [
-        _member(member, (backend, server_name(member.id)), observed)
-        for member in listener.pool.members
-    ]
 
 
 def _member(member: Member, name: RowName, observed: Observed) -> MemberStatistics:
@@ -132,26 +167,25 @@ def _member(member: Member, name: RowName, observed: Observed) -> MemberStatisti
 
 
 def _status(
-    listeners: tuple[Listener, ...], members: list[list[MemberStatistics]], observed: Observed
+    loadbalancer: LoadBalancer, pools: Sequence[PoolStatistics], observed: Observed
 ) -> OperatingStatus:
+    """Listeners that are off on purpose, or send nowhere, say nothing about it."""
+    able = {pool.id: any(m.status in _TAKES_TRAFFIC for m in pool.members) for pool in pools}
     serving = [
-        _is_open(listener, observed) and any(item.status in _TAKES_TRAFFIC for item in pool)
-        for listener, pool in zip(listeners, members, strict=True)
+        _listener_status(listener, observed) is not ListenerStatus.STOPPED
+        and able[listener.pool.id]
+        for listener in loadbalancer.listeners
+        if listener.enabled and listener.pool is not None
     ]
     if not any(serving):
         return OperatingStatus.ERROR
-    faults = any(map(_has_fault, listeners, members))
+    faults = any(map(_has_fault, loadbalancer.pools, pools))
     return OperatingStatus.ONLINE if all(serving) and not faults else OperatingStatus.DEGRADED
 
 
-def _is_open(listener: Listener, observed: Observed) -> bool:
-    row = observed.table.get((frontend_name(listener.id), FRONTEND))
-    return observed.stopping or (row is not None and row.status in _OPEN)
-
-
-def _has_fault(listener: Listener, members: list[MemberStatistics]) -> bool:
+def _has_fault(pool: Pool, statistics: PoolStatistics) -> bool:
     """True where a member is down that nobody has taken out on purpose."""
     return any(
         item.status is MemberStatus.DOWN and member.condition is Condition.ENABLED
-        for member, item in zip(listener.pool.members, members, strict=True)
+        for member, item in zip(pool.members, statistics.members, strict=True)
     )

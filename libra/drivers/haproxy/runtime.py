@@ -16,6 +16,7 @@ WINDOW = (
 )
 _WORD = re.compile(r"[A-Za-z0-9_./:@%+,=*?&!#$()\[\]-]+")
 _LINE = re.compile(r"[ -:=-\[\]-~]+")  # printable ASCII without ; < and backslash
+_PAYLOAD = re.compile(r"[ -~]{1,1000}")
 _SEVERITY = re.compile(r"\[([0-7])\]: ?")
 _ERROR = 3  # syslog's: 0 to 3 are errors
 _REFUSALS = ("Unknown command", "Permission denied")
@@ -65,6 +66,17 @@ class AdminSocket:
             for window in iter(lambda: list(islice(rest, WINDOW)), [])
             for answer in self._ask(window)
         )
+
+    def give(self, command: str, payload: str) -> str:
+        """The answer to one command that takes lines of text, none of them empty; they are in no error.
+
+        Raises `ProxyNotRunning`, and `RuntimeRefused` where the lines would not arrive as they are.
+        """
+        lines = payload.splitlines()
+        if not all(_PAYLOAD.fullmatch(line) for line in lines):
+            raise RuntimeRefused(f"cannot say '{command}' on HAProxy's socket: odd lines")
+        text = "\n".join([f"{checked(command)} <<", *lines, "", ""])
+        return self._exchange(text).strip("\n")
 
     def order(self, commands: Sequence[str]) -> None:
         """Have all done; raises `RuntimeRefused` with HAProxy's words, when the others may have been done."""

@@ -6,7 +6,6 @@ a removed node would move the clients of all behind it.
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from libra.drivers.haproxy.config import Server
 
@@ -37,7 +36,7 @@ def with_distinct_ids(
     losers = sorted(server.name for server in servers if owners[server.id] != server.name)
     found = _find_others(losers, {number for number in owners if number is not None}, prefer)
     return tuple(
-        replace(server, id=found[server.name]) if server.name in found else server
+        server._replace(id=found[server.name]) if server.name in found else server
         for server in servers
     )
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from libra.model.resources.resource import Resource
+from libra.model.tls import ClientAuthentication
 
 
 class ListenerProtocol(Enum):
@@ -18,14 +19,6 @@ class ListenerProtocol(Enum):
     def is_http(self) -> bool:
         """True where requests and headers are seen."""
         return self in (ListenerProtocol.HTTP, ListenerProtocol.TERMINATED_HTTPS)
-
-
-class ClientAuthentication(Enum):
-    """Whether clients show a certificate (TERMINATED_HTTPS only)."""
-
-    NONE = "NONE"
-    OPTIONAL = "OPTIONAL"
-    MANDATORY = "MANDATORY"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

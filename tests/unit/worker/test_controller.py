@@ -211,6 +211,7 @@ def test_discover(bench: Bench) -> None:
     assert bench.pass_(DISCOVER) == {
         **DISCOVER,
         "version": "1.0",
+        "versions": ["1.0", "2.0"],
         "release": __version__,
         "driver": "noop",
         "proxy": "noop",

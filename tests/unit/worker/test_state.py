@@ -84,15 +84,20 @@ GOOD = {"format": 1, "suspended": False, "update": update(http())}
         (b"[]", "it was not written by libra"),
         (b'"x"', "it was not written by libra"),
         (b"{}", "it was not written by libra"),
-        (json.dumps({**GOOD, "format": 2}).encode(), "its format is not 1, it was written by"),
-        (json.dumps({**GOOD, "format": "1"}).encode(), "its format is not 1, it was written by"),
+        (json.dumps({**GOOD, "format": 3}).encode(), "its format is not 1 or 2, it was written by"),
+        (
+            json.dumps({**GOOD, "format": "1"}).encode(),
+            "its format is not 1 or 2, it was written by",
+        ),
         (json.dumps({**GOOD, "suspended": "false"}).encode(), "its mark 'suspended' must be"),
         (json.dumps({**GOOD, "suspended": None}).encode(), "its mark 'suspended' must be"),
         (json.dumps({**GOOD, "update": None}).encode(), "cannot read the message: it must be"),
         (json.dumps({**GOOD, "update": {"hpcs_action": "STATS"}}).encode(), "it holds no UPDATE"),
         (json.dumps({**GOOD, "update": update()}).encode(), "cannot read loadbalancers: it must"),
+        (json.dumps({**GOOD, "generation": -1}).encode(), "its generation must be a whole"),
+        (json.dumps({**GOOD, "generation": True}).encode(), "its generation must be a whole"),
     ],
-    ids=range(16),
+    ids=range(18),
 )
 def test_what_is_no_state(path: Path, data: bytes, reason: str) -> None:
     path.write_bytes(data)

@@ -144,20 +144,20 @@ NAME = BASE.backends[0].name
 @pytest.mark.parametrize(
     ("desired", "steps"),
     [
-        (with_servers(replace(ONE, weight=9), TWO), [SetWeight(NAME, "m0", 9)]),
-        (with_servers(replace(ONE, state=ServerState.DRAIN), TWO), [SetWeight(NAME, "m0", 0)]),
-        (with_servers(replace(ONE, state=ServerState.MAINT), TWO), [SetMaint(NAME, "m0")]),
-        (with_servers(replace(ONE, port=99), TWO), [SetAddress(NAME, "m0", "127.0.0.1", 99)]),
+        (with_servers(ONE._replace(weight=9), TWO), [SetWeight(NAME, "m0", 9)]),
+        (with_servers(ONE._replace(state=ServerState.DRAIN), TWO), [SetWeight(NAME, "m0", 0)]),
+        (with_servers(ONE._replace(state=ServerState.MAINT), TWO), [SetMaint(NAME, "m0")]),
+        (with_servers(ONE._replace(port=99), TWO), [SetAddress(NAME, "m0", "127.0.0.1", 99)]),
         (with_servers(TWO), [RemoveServer(NAME, "m0")]),
         (with_servers(TWO, ONE), []),
         (
-            with_servers(ONE, TWO, replace(ONE, name="m2")),
-            [AddServer(NAME, replace(ONE, name="m2"), None, with_cookie=False)],
+            with_servers(ONE, TWO, ONE._replace(name="m2")),
+            [AddServer(NAME, ONE._replace(name="m2"), None, with_cookie=False)],
         ),
         (
-            with_servers(replace(ONE, name="m2"), TWO),
+            with_servers(ONE._replace(name="m2"), TWO),
             [
-                AddServer(NAME, replace(ONE, name="m2"), None, with_cookie=False),
+                AddServer(NAME, ONE._replace(name="m2"), None, with_cookie=False),
                 RemoveServer(NAME, "m0"),
             ],
         ),
@@ -174,8 +174,8 @@ def test_what_was_suspended_at_runtime_is_enabled_at_runtime() -> None:
 
 
 def test_out_of_maintenance_comes_last() -> None:
-    running = Running(with_servers(replace(ONE, state=ServerState.MAINT), TWO))
-    desired = with_servers(replace(ONE, port=99, weight=3), TWO)
+    running = Running(with_servers(ONE._replace(state=ServerState.MAINT), TWO))
+    desired = with_servers(ONE._replace(port=99, weight=3), TWO)
     assert diff(running, desired, EVERYTHING) == (
         SetAddress(NAME, "m0", "127.0.0.1", 99),
         SetWeight(NAME, "m0", 3),
@@ -194,18 +194,18 @@ def test_out_of_maintenance_comes_last() -> None:
             "listener fe-web changed",
         ),
         (BASE, with_servers(ONE, TWO, retries=9), EVERYTHING, "pool be-web changed"),
-        (BASE, with_servers(replace(ONE, backup=True), TWO), EVERYTHING, "backup and active"),
-        (BASE, with_servers(replace(ONE, id=5), TWO), EVERYTHING, "the number of m0 changed"),
-        (BASE, with_servers(replace(ONE, address="a.example"), TWO), EVERYTHING, "host name"),
+        (BASE, with_servers(ONE._replace(backup=True), TWO), EVERYTHING, "backup and active"),
+        (BASE, with_servers(ONE._replace(id=5), TWO), EVERYTHING, "the number of m0 changed"),
+        (BASE, with_servers(ONE._replace(address="a.example"), TWO), EVERYTHING, "host name"),
         (
             BASE,
-            with_servers(ONE, TWO, replace(ONE, name="x", address="h")),
+            with_servers(ONE, TWO, ONE._replace(name="x", address="h")),
             EVERYTHING,
             "host name",
         ),
         (
             BASE,
-            with_servers(ONE, TWO, replace(ONE, name="x")),
+            with_servers(ONE, TWO, ONE._replace(name="x")),
             Features(add_server=False),
             "cannot add",
         ),
@@ -224,8 +224,8 @@ def test_out_of_maintenance_comes_last() -> None:
             "started suspended",
         ),
         (
-            with_servers(*(replace(ONE, name=f"s{n}") for n in range(MOST_STEPS + 1))),
-            with_servers(*(replace(ONE, name=f"s{n}", weight=2) for n in range(MOST_STEPS + 1))),
+            with_servers(*(ONE._replace(name=f"s{n}") for n in range(MOST_STEPS + 1))),
+            with_servers(*(ONE._replace(name=f"s{n}", weight=2) for n in range(MOST_STEPS + 1))),
             EVERYTHING,
             "changes at once",
         ),
@@ -239,11 +239,11 @@ def test_everything_else_is_one_reload(
     assert reason in " ".join(step.reasons)
 
 
-AWAY = replace(TWO, state=ServerState.MAINT)
+AWAY = TWO._replace(state=ServerState.MAINT)
 
 
-@example((with_servers(ONE, AWAY), with_servers(replace(ONE, state=ServerState.MAINT), TWO)))
-@example((with_servers(ONE, replace(TWO, weight=0)), with_servers(replace(ONE, weight=0), TWO)))
+@example((with_servers(ONE, AWAY), with_servers(ONE._replace(state=ServerState.MAINT), TWO)))
+@example((with_servers(ONE, TWO._replace(weight=0)), with_servers(ONE._replace(weight=0), TWO)))
 @given(neighbours())
 def test_no_interrupted_prefix_leaves_less_to_serve_with_than_before_and_after(
     pair: tuple[Configuration, Configuration],

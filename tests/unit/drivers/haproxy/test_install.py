@@ -123,8 +123,8 @@ def test_a_check_has_stand_ins_for_files_that_are_not_there_yet(
 ) -> None:
     missing, seen = tmp_path / "new" / "clients", tmp_path / "seen"
     text = text_of(81) + f"# map({missing})\n"
-    script = f'cat "$3" > {seen}; test -f "$(sed -n "s/# map(\\(.*\\))/\\1/p" "$3")"'
-    file.check(text, checking(tmp_path, script), [missing])
+    script = f'cat "$3" > {seen}; grep -q known "$(sed -n "s/# map(\\(.*\\))/\\1/p" "$3")"'
+    file.check(text, checking(tmp_path, script), {missing: b"known\n"})
     assert str(missing) not in seen.read_text()
     with pytest.raises(ConfigurationRejected):
         file.check(text, checking(tmp_path, script))

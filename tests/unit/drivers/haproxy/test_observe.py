@@ -74,10 +74,10 @@ def test_what_runs_as_wanted_is_the_wanted_object_itself() -> None:
 @pytest.mark.parametrize(
     ("seen", "server"),
     [
-        (line("m0", 81, weight=7), replace(ONE, weight=7)),
-        (line("m0", 99), replace(ONE, port=99)),
-        (line("m0", 81, admin=1), replace(ONE, state=ServerState.MAINT)),
-        (line("m0", 81, fqdn="a.example"), replace(ONE, address="a.example")),
+        (line("m0", 81, weight=7), ONE._replace(weight=7)),
+        (line("m0", 99), ONE._replace(port=99)),
+        (line("m0", 81, admin=1), ONE._replace(state=ServerState.MAINT)),
+        (line("m0", 81, fqdn="a.example"), ONE._replace(address="a.example")),
         (line("new", 83), Server("new", "127.0.0.1", 83)),
     ],
 )
@@ -89,13 +89,13 @@ def test_every_drift_of_a_server_is_seen(seen: str, server: Server) -> None:
 def test_a_number_matters_where_clients_are_found_by_it() -> None:
     (backend,) = CONFIGURATION.backends
     for number in (1, 7):
-        servers = tuple(replace(server, id=number) for server in (ONE, TWO))
+        servers = tuple(server._replace(id=number) for server in (ONE, TWO))
         numbered = replace(backend, stick=True, servers=servers)
         seen = parse_servers_state(HEAD + line("m0", 81) + line("m1", 82))
         running = overlay(
             replace(CONFIGURATION, backends=(numbered,)), seen, parse_stat(STAT)
         ).configuration.backends[0]
-        assert running.servers == (replace(ONE, id=1), replace(TWO, id=1))
+        assert running.servers == (ONE._replace(id=1), TWO._replace(id=1))
         assert (running.servers[0] is servers[0]) == (number == 1)
 
 
@@ -105,7 +105,7 @@ def test_a_missing_server_is_seen() -> None:
 
 def test_a_backup_is_seen() -> None:
     running = observed(line("m0", 81), line("m1", 82), stat=STAT.replace("m0,UP,0", "m0,UP,1"))
-    assert running.configuration.backends[0].servers[0] == replace(ONE, backup=True)
+    assert running.configuration.backends[0].servers[0] == ONE._replace(backup=True)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_the_state_of_checks_is_taken_along_and_the_weight_is_the_wanted_one() -
     ("seen", "wanted"),
     [
         (line("m0", 81, admin=5), ONE),  # comes out of maintenance: afresh
-        (line("m0", 81), replace(ONE, state=ServerState.MAINT)),
+        (line("m0", 81), ONE._replace(state=ServerState.MAINT)),
         (line("m0", 80), ONE),  # elsewhere now
         (line("gone", 81), ONE),
         (line("m0", 81, fqdn="a.example"), ONE),

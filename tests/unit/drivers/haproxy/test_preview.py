@@ -16,12 +16,14 @@ from libra.drivers.haproxy.actions import (
     RemoveServer,
     RuntimeAction,
     SetAddress,
+    SetCertificate,
     SetMaint,
+    SetMap,
     SetReady,
     SetWeight,
 )
 from libra.drivers.haproxy.build import build
-from libra.drivers.haproxy.config import Check, Server, ServerState
+from libra.drivers.haproxy.config import Check, Material, Server, ServerState
 from libra.drivers.haproxy.install import Installed
 from libra.drivers.haproxy.preview import FOREIGN, build_preview, describe
 from libra.drivers.haproxy.render import description_of, render
@@ -45,19 +47,24 @@ SENTENCES: list[tuple[RuntimeAction, str]] = [
     (
         AddServer(
             "be-15",
-            replace(SERVER, backup=True, state=ServerState.MAINT),
+            SERVER._replace(backup=True, state=ServerState.MAINT),
             None,
             with_cookie=False,
         ),
         "add be-15/web-1 at 10.0.0.1:80 with weight 5, as backup, in maintenance",
     ),
     (
-        AddServer("be-15", replace(SERVER, state=ServerState.DRAIN), None, with_cookie=False),
+        AddServer("be-15", SERVER._replace(state=ServerState.DRAIN), None, with_cookie=False),
         "add be-15/web-1 at 10.0.0.1:80 with weight 0",
     ),
     (RemoveServer("be-15", "web-1"), "remove be-15/web-1 once its connections have ended"),
     (EnableFrontend("fe-15"), "listen again on fe-15"),
     (DisableFrontend("fe-15"), "refuse new connections on fe-15"),
+    (SetCertificate(Material("crt-15-a", "pem", "secret")), "renew the certificate crt-15-a"),
+    (
+        SetMap(Material("allow-15", "map", "", ("10.0.0.0/8", "::1/128"))),
+        "let 2 networks in by allow-15",
+    ),
 ]
 
 

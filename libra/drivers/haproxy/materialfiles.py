@@ -1,0 +1,48 @@
+"""Certificates and maps on disk, where HAProxy reads them when it starts."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from libra.drivers.haproxy.config import Material
+from libra.durable import replace_file
+from libra.errors import DriverError
+
+
+class MaterialFiles:
+    """A directory of files that nobody else may read: keys are among them. One thread at a time."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._known: set[str] = set()
+
+    def path(self, material: Material) -> Path:
+        """Where it is."""
+        return self._directory / material.name
+
+    def ensure(self, materials: Iterable[Material]) -> None:
+        """Write those that are not there; a name tells the content. Raises `DriverError`."""
+        missing = [item for item in materials if not self._has(item)]
+        if not missing:
+            return
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for item in missing:
+                replace_file(self.path(item), item.content.encode(), mode=0o600)
+        except OSError as error:
+            raise DriverError(
+                f"cannot write {error.filename or self._directory}: {error.strerror}"
+            ) from error
+        self._known.update(item.name for item in missing)
+
+    def sweep(self, texts: Iterable[str | None]) -> None:
+        """Take away what none of these configurations names. Never raises."""
+        kept = "\n".join(text for text in texts if text)
+        with suppress(OSError):
+            for path in list(self._directory.iterdir()):
+                if path.name not in kept:
+                    path.unlink()
+                    self._known.discard(path.name)
+
+    def _has(self, material: Material) -> bool:
+        return material.name in self._known and self.path(material).exists()

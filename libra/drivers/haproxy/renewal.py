@@ -1,0 +1,120 @@
+"""Certificates and maps of the process that serves: what it has, and how it gets another content without a reload.
+
+Source: HAProxy management guide, "set ssl cert", "commit ssl cert", "show ssl cert", "prepare map", "commit map".
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable
+
+from libra.drivers.haproxy.actions import SetCertificate, SetMap
+from libra.drivers.haproxy.config import Configuration, Material
+from libra.drivers.haproxy.effects import Running, apply
+from libra.drivers.haproxy.runtime import AdminSocket, build_command, raise_refused
+from libra.errors import DriverError, RuntimeRefused
+
+_FINGERPRINT = re.compile(r"^SHA1 FingerPrint: ([0-9A-F]{40})$", re.MULTILINE)
+_VERSION = re.compile(r"New version created: ([0-9]+)")
+_MAP = re.compile(r"^-?[0-9]+ \((.+?)\) ", re.MULTILINE)
+_LEAF = re.compile(r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
+
+
+def renew(admin: AdminSocket, action: SetCertificate | SetMap) -> None:
+    """Raises `RuntimeRefused` where the process does not have it or does not take it, `ProxyNotRunning`."""
+    material = action.material
+    names = _loaded(admin, action)
+    if not names:
+        raise RuntimeRefused(f"cannot renew {material.stem}: HAProxy does not have it")
+    for name in names:
+        if isinstance(action, SetCertificate):
+            _renew_certificate(admin, name, material)
+        else:
+            _renew_map(admin, name, material)
+
+
+def overlay_materials(admin: AdminSocket, running: Running) -> Running:
+    """What runs, with what the process really has; an unknown content is an empty one, which differs from any."""
+    configuration = running.configuration
+    wrong = [item for item in _renewable(configuration) if not _has(admin, item)]
+    return apply(running, (_blank(item) for item in wrong), configuration)
+
+
+def _renewable(configuration: Configuration) -> Iterable[SetCertificate | SetMap]:
+    for frontend in configuration.frontends:
+        if frontend.allowed is not None:
+            yield SetMap(frontend.allowed)
+        if frontend.tls is not None:
+            yield from map(SetCertificate, frontend.tls.certificates)
+
+
+def _blank(action: SetCertificate | SetMap) -> SetCertificate | SetMap:
+    return type(action)(action.material.blank)
+
+
+def _has(admin: AdminSocket, action: SetCertificate | SetMap) -> bool:
+    names = _loaded(admin, action)
+    check = _has_certificate if isinstance(action, SetCertificate) else _has_map
+    try:
+        return bool(names) and all(check(admin, name, action.material) for name in names)
+    except RuntimeRefused:
+        return False
+
+
+def _has_certificate(admin: AdminSocket, name: str, material: Material) -> bool:
+    match = _FINGERPRINT.search(admin.ask(build_command("show", "ssl", "cert", name)))
+    return match is not None and match[1] == fingerprint(material.content)
+
+
+def _has_map(admin: AdminSocket, name: str, material: Material) -> bool:
+    lines = admin.ask(build_command("show", "map", name)).splitlines()
+    keys = [line.split()[1] for line in lines if len(line.split()) > 1]
+    return sorted(keys) == sorted(material.networks)
+
+
+def fingerprint(chain: str) -> str | None:
+    """SHA-1 of the first certificate, as HAProxy shows it; None where there is none."""
+    match = _LEAF.search(chain)
+    if match is None:
+        return None
+    data = base64.b64decode("".join(match[1].split()))
+    return hashlib.sha1(data, usedforsecurity=False).hexdigest().upper()
+
+
+def _loaded(admin: AdminSocket, action: SetCertificate | SetMap) -> list[str]:
+    """The names that the process knows it by: those of the files that it was started from."""
+    if isinstance(action, SetCertificate):
+        lines = admin.ask("show ssl cert").splitlines()
+        names = [line.strip().lstrip("*") for line in lines if not line.startswith("#")]
+    else:
+        names = _MAP.findall(admin.ask("show map"))
+    own = re.compile(rf".*/{re.escape(action.material.stem)}\.[0-9a-f]{{16}}\.[a-z]+")
+    return [name for name in dict.fromkeys(names) if own.fullmatch(name)]
+
+
+def _renew_certificate(admin: AdminSocket, name: str, material: Material) -> None:
+    """Two steps: a content that is refused changes nothing."""
+    try:
+        said = admin.give(build_command("set", "ssl", "cert", name), material.content)
+        if "ransaction" not in said:
+            raise RuntimeRefused(f"cannot renew {material.stem}: HAProxy refuses it")
+        said = admin.ask(build_command("commit", "ssl", "cert", name))
+        if "Success" not in said:
+            raise RuntimeRefused(f"cannot renew {material.stem}: HAProxy does not commit it")
+    except DriverError:
+        admin.ask_all([build_command("abort", "ssl", "cert", name)])
+        raise
+
+
+def _renew_map(admin: AdminSocket, name: str, material: Material) -> None:
+    """Filled beside, then swapped: at no moment is it half full."""
+    match = _VERSION.search(admin.ask(build_command("prepare", "map", name)))
+    if match is None:
+        raise RuntimeRefused(f"cannot renew {material.stem}: HAProxy prepares no new version")
+    version = f"@{match[1]}"
+    additions = [build_command("add", "map", version, name, key, 1) for key in material.networks]
+    answers = admin.ask_all([*additions, build_command("commit", "map", version, name)])
+    for answer in answers:
+        raise_refused(answer)
+        if answer.text.strip():
+            raise RuntimeRefused(f"cannot renew {material.stem}: HAProxy does not take it")

@@ -1,0 +1,55 @@
+"""TLS as a listener ends it: certificates, and what clients may speak and show."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class TlsVersion(Enum):
+    """What a client may negotiate."""
+
+    TLS_1_0 = "TLSv1"
+    TLS_1_1 = "TLSv1.1"
+    TLS_1_2 = "TLSv1.2"
+    TLS_1_3 = "TLSv1.3"
+
+
+class ClientAuthentication(Enum):
+    """Whether clients show a certificate."""
+
+    NONE = "NONE"
+    OPTIONAL = "OPTIONAL"
+    MANDATORY = "MANDATORY"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """`id` is unique in its listener; `chain` and `key` are PEM, the certificate first. The key is in no repr."""
+
+    id: str
+    chain: str = field(repr=False)
+    key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """The first certificate is for clients that ask for no name that another one has.
+
+    `client_ca` and `client_crl` are PEM, `versions` empty and `ciphers` None leave the proxy's defaults.
+    """
+
+    certificates: tuple[Certificate, ...]
+    client_authentication: ClientAuthentication = ClientAuthentication.NONE
+    client_ca: str | None = field(default=None, repr=False)
+    client_crl: str | None = field(default=None, repr=False)
+    versions: tuple[TlsVersion, ...] = ()
+    ciphers: str | None = None
+    alpn: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrictTransport:
+    """What HSTS tells browsers; `max_age` in seconds."""
+
+    max_age: int
+    include_subdomains: bool = False
+    preload: bool = False
