@@ -62,7 +62,7 @@ class _EchoServer(socketserver.ThreadingTCPServer):
         """A client that hangs up is nobody's fault."""
 
 
-class _Serving:
+class Serving:
     """A server in a thread: `with WebServer("one") as one: ... one.port`."""
 
     def __init__(self, server: socketserver.TCPServer) -> None:
@@ -87,7 +87,7 @@ class _Serving:
         self._server.server_close()
 
 
-class WebServer(_Serving):
+class WebServer(Serving):
     """Answers every GET with its name, over HTTP/1.1 with keep-alive."""
 
     def __init__(self, name: str, port: int = 0) -> None:
@@ -104,7 +104,7 @@ class WebServer(_Serving):
         self._http.status = status
 
 
-class EchoServer(_Serving):
+class EchoServer(Serving):
     """Says its name and a line's end, then sends back what comes."""
 
     def __init__(self, name: str, port: int = 0) -> None:

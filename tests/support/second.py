@@ -1,0 +1,205 @@
+"""What 2.0 messages hold, for tests: a message by hand, and hypothesis strategies for all of them."""
+
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from libra.model.listener import Listener, Protocol, Timeouts, ToldHeader
+from libra.model.loadbalancer import Desired, LoadBalancer
+from libra.model.pool import (
+    Algorithm,
+    Condition,
+    HealthMonitor,
+    Member,
+    MonitorType,
+    PersistenceType,
+    Pool,
+    PoolProtocol,
+    SessionPersistence,
+)
+from libra.model.tls import (
+    Certificate,
+    ClientAuthentication,
+    StrictTransport,
+    Tls,
+    TlsVersion,
+)
+
+PEM = "-----BEGIN CERTIFICATE-----\nTUlJQg==\n-----END CERTIFICATE-----\n"
+KEY = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n"
+
+
+def node(name: str, port: int, **fields: object) -> dict[str, Any]:
+    """A node on the loopback address."""
+    return {"id": name, "address": "127.0.0.1", "port": port, **fields}
+
+
+def pool(name: str, *nodes: dict[str, Any], **fields: object) -> dict[str, Any]:
+    """A pool of HTTP nodes."""
+    return {"id": name, "protocol": "HTTP", "nodes": list(nodes), **fields}
+
+
+def listener(name: str, port: int, **fields: object) -> dict[str, Any]:
+    """A listener for HTTP."""
+    return {"id": name, "protocol": "HTTP", "port": port, **fields}
+
+
+def update(*loadbalancers: dict[str, Any], **fields: object) -> dict[str, Any]:
+    """A 2.0 UPDATE."""
+    message = {"hpcs_action": "UPDATE", "hpcs_version": "2.0"}
+    return {**message, "loadbalancers": list(loadbalancers), **fields}
+
+
+def loadbalancer(
+    name: str, listeners: list[dict[str, Any]], pools: list[dict[str, Any]], **fields: object
+) -> dict[str, Any]:
+    """One on the loopback address."""
+    parts = {"listeners": listeners, "pools": pools}
+    return {"id": name, "address": "127.0.0.1", **parts, **fields}
+
+
+names = st.none() | st.text("ab c-é", min_size=1, max_size=8).filter(
+    lambda text: text.strip() == text
+)
+seconds = st.integers(1, 3600).map(lambda value: timedelta(seconds=value))
+milliseconds = st.none() | st.integers(1, 3_600_000).map(lambda ms: timedelta(milliseconds=ms))
+members = st.builds(
+    Member,
+    id=st.uuids().map(str),
+    address=st.ip_addresses(v=4, network="10.0.0.0/8").map(str),
+    port=st.integers(1, 65535),
+    weight=st.integers(0, 256),
+    condition=st.sampled_from(Condition),
+    backup=st.booleans(),
+    monitor_address=st.none() | st.just("10.9.9.9"),
+    monitor_port=st.none() | st.integers(1, 65535),
+)
+
+
+@st.composite
+def monitors(draw: st.DrawFn) -> HealthMonitor:
+    """Those without a request have the defaults of one."""
+    kind = draw(st.sampled_from(MonitorType))
+    times: dict[str, Any] = {"delay": draw(seconds), "timeout": draw(seconds)}
+    times |= {"attempts": draw(st.integers(1, 100)), "attempts_down": draw(st.none() | st.just(3))}
+    if kind not in (MonitorType.HTTP, MonitorType.HTTPS):
+        return HealthMonitor(type=kind, **times)
+    host = draw(st.sampled_from([None, "example.com", "a.b:8080"]))
+    return HealthMonitor(
+        type=kind,
+        **times,
+        path=draw(st.sampled_from(["/", "/health?x=%20", "/a;b"])),
+        expected_codes=draw(st.sampled_from([((200, 200),), ((200, 204), (302, 302))])),
+        method=draw(st.sampled_from(["GET", "HEAD", "OPTIONS"])),
+        http_version=draw(st.sampled_from([None, "1.1"] if host else [None, "1.0", "1.1"])),
+        host=host,
+    )
+
+
+@st.composite
+def persistences(draw: st.DrawFn, protocol: PoolProtocol) -> SessionPersistence:
+    """No cookies where there are no headers."""
+    blind = protocol in (PoolProtocol.TCP, PoolProtocol.HTTPS)
+    kind = draw(st.sampled_from([PersistenceType.SOURCE_IP] if blind else PersistenceType))
+    cookies = {
+        PersistenceType.SOURCE_IP: st.none(),
+        PersistenceType.HTTP_COOKIE: st.none() | st.just("sid"),
+        PersistenceType.APP_COOKIE: st.just("JSESSIONID"),
+    }
+    timeout = draw(st.none() | st.integers(1, 60).map(lambda value: timedelta(minutes=value)))
+    return SessionPersistence(type=kind, cookie_name=draw(cookies[kind]), timeout=timeout)
+
+
+@st.composite
+def pools(draw: st.DrawFn, identity: str, protocol: Protocol) -> Pool:
+    """One that a listener of that protocol may send to."""
+    every = list(PoolProtocol)
+    fitting = every if protocol is Protocol.TCP else [every[0], every[3], every[4]]
+    chosen = draw(st.sampled_from(fitting))
+    return Pool(
+        id=identity,
+        name=draw(names),
+        enabled=draw(st.booleans()),
+        protocol=chosen,
+        members=tuple(
+            draw(st.lists(members, max_size=3, unique_by=(lambda m: m.id, lambda m: m.address)))
+        ),
+        algorithm=draw(st.sampled_from(Algorithm)),
+        monitor=draw(st.none() | monitors()),
+        persistence=draw(st.none() | persistences(chosen)),
+    )
+
+
+certificates = st.lists(st.text("abc", min_size=1, max_size=3), min_size=1, max_size=3, unique=True)
+
+
+@st.composite
+def tls(draw: st.DrawFn) -> Tls:
+    """With a neighbourhood of versions."""
+    first, last = sorted((draw(st.integers(0, 3)), draw(st.integers(0, 3))))
+    authentication = draw(st.sampled_from(ClientAuthentication))
+    return Tls(
+        certificates=tuple(Certificate(id=name, chain=PEM, key=KEY) for name in draw(certificates)),
+        client_authentication=authentication,
+        client_ca=PEM if authentication is not ClientAuthentication.NONE else None,
+        versions=draw(st.just(()) | st.just(tuple(TlsVersion)[first : last + 1])),
+        ciphers=draw(st.sampled_from([None, "ECDHE-RSA-AES128-GCM-SHA256:!aNULL"])),
+        alpn=draw(st.sampled_from([(), ("h2", "http/1.1")])),
+    )
+
+
+@st.composite
+def listeners(draw: st.DrawFn, identity: str, port: int, given: list[Pool]) -> Listener:
+    """`given` are the pools of its protocol."""
+    ends_tls = draw(st.booleans())
+    protocol = Protocol.HTTP if ends_tls else draw(st.sampled_from(Protocol))
+    fitting = [item for item in given if item.id.startswith(protocol.value)]
+    is_http = protocol is Protocol.HTTP
+    headers = st.sets(st.sampled_from(ToldHeader))
+    return Listener(
+        id=identity,
+        name=draw(names),
+        enabled=draw(st.booleans()),
+        protocol=protocol,
+        port=port,
+        pool=draw(st.none() | st.sampled_from(fitting)) if fitting else None,
+        bind_address=draw(st.sampled_from([None, "127.0.0.1", "::1"])),
+        connection_limit=draw(st.none() | st.integers(1, 5000)),
+        x_forwarded_for=is_http and draw(st.booleans()),
+        headers=tuple(h for h in ToldHeader if h in draw(headers)) if is_http else (),
+        timeouts=Timeouts(
+            client=draw(milliseconds),
+            server=draw(milliseconds),
+            connect=draw(milliseconds),
+            inspect=draw(milliseconds),
+        ),
+        connect_retries=draw(st.none() | st.integers(0, 100)),
+        allowed_cidrs=draw(st.sampled_from([(), ("10.0.0.0/8", "fd00::/8")])),
+        hsts=draw(st.none() | st.builds(StrictTransport, max_age=st.integers(0, 10**6)))
+        if ends_tls
+        else None,
+        tls=draw(tls()) if ends_tls else None,
+    )
+
+
+@st.composite
+def second_desireds(draw: st.DrawFn) -> Desired:
+    """Any state that a 2.0 UPDATE may ask for; its ports differ."""
+    found: list[LoadBalancer] = []
+    for number in range(draw(st.integers(0, 3))):
+        given = [draw(pools(f"{protocol.value}-{number}", protocol)) for protocol in list(Protocol)]
+        found.append(
+            LoadBalancer(
+                id=f"lb-{number}",
+                name=draw(names),
+                enabled=draw(st.booleans()),
+                address=draw(st.sampled_from([None, "127.0.0.1", "::1"])),
+                listeners=tuple(
+                    draw(listeners(f"li-{number}-{index}", 100 * number + index + 1, given))
+                    for index in range(draw(st.integers(0, 3)))
+                ),
+            )
+        )
+    generation = draw(st.integers(1, 10**6))
+    return Desired(loadbalancers=tuple(found), generation=generation, version="2.0")
