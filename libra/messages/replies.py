@@ -52,8 +52,18 @@ def passed(reply: Mapping[str, object]) -> bool:
 
 
 def masked(message: Mapping[str, object]) -> JsonObject:
-    """The message for a log: secrets at its top level replaced."""
-    return {name: MASK if _is_secret(name) else value for name, value in message.items()}
+    """The message for a log or a terminal: tokens at its top level replaced, and private keys wherever they are."""
+    return {
+        name: MASK if _is_secret(name) else _without_keys(value) for name, value in message.items()
+    }
+
+
+def _without_keys(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _without_keys(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_without_keys(item) for item in value]
+    return MASK if isinstance(value, str) and "PRIVATE KEY" in value else value
 
 
 def masked_text(text: str, message: Mapping[str, object]) -> str:

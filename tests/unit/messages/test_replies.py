@@ -8,9 +8,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libra.messages.codec import JsonObject, decode
-from libra.messages.replies import build_fail, build_pass, masked, masked_text, passed, splice
+from libra.messages.replies import (
+    MASK,
+    build_fail,
+    build_pass,
+    masked,
+    masked_text,
+    passed,
+    splice,
+)
 
 TOKEN = "MY_AUTH_TOKEN"
+
+
+def test_private_keys_are_masked_wherever_they_are() -> None:
+    key = "-----BEGIN EC PRIVATE KEY-----\nx\n-----END EC PRIVATE KEY-----"
+    message = {"loadbalancers": [{"listeners": [{"tls": {"key": key, "ciphers": "a"}}]}]}
+    shown = {"loadbalancers": [{"listeners": [{"tls": {"key": MASK, "ciphers": "a"}}]}]}
+    assert masked(message) == shown
 
 
 def test_a_reply_is_the_message_plus_the_answer_in_this_order() -> None:

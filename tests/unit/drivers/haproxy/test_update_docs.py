@@ -20,6 +20,8 @@ from libra.messages.requests import Update, parse_request
 from libra.model.loadbalancer import Desired
 from tests.support.message_docs import DOCUMENT
 from tests.support.messages import DIRECTORY, http, load_pair, tcp, update
+from tests.support.second import KEY, PEM, listener, loadbalancer, node, pool
+from tests.support.second import update as second_update
 from tests.unit.drivers.haproxy.test_build import OPTIONS
 
 TEXT = (DOCUMENT.parents[1] / "explanation" / "updates.md").read_text(encoding="utf-8")
@@ -93,6 +95,50 @@ SIMPLE = [
 ]
 
 
+def second(**fields: object) -> Desired:
+    """A listener that ends TLS, with one pool; the fields are the listener's."""
+    tls = fields.pop("tls", {"certificates": [certificate(PEM)]})
+    item = {**listener("li", 443, pool="p"), "protocol": "TERMINATED_HTTPS", "tls": tls, **fields}
+    request = parse_request(second_update(loadbalancer("lb", [item], [pool("p", node("n", 1))])))
+    assert isinstance(request, Update)
+    return Desired(loadbalancers=request.loadbalancers, version="2.0")
+
+
+def certificate(chain: str) -> dict[str, str]:
+    return {"id": "a", "certificate": chain, "key": KEY}
+
+
+RENEWED = {"certificates": [certificate(PEM.replace("TUlJ", "TUlK"))]}
+NETWORKS = {"allowed_cidrs": ["10.0.0.0/8"]}
+SECOND = [
+    ("2.0: a renewed certificate", second(), second(tls=RENEWED)),
+    ("2.0: other `allowed_cidrs`", second(**NETWORKS), second(allowed_cidrs=["::1/128"])),
+    ("2.0: anything else of a listener, TLS or a pool", second(), second(port=444)),
+    (
+        "2.0: anything else of a listener, TLS or a pool",
+        second(),
+        second(tls={**RENEWED, "alpn": ["h2"]}),
+    ),
+]
+
+
+@pytest.mark.parametrize(("row", "before", "after"), SECOND)
+def test_what_2_0_changes_goes_live_as_the_document_says(
+    row: str, before: Desired, after: Desired
+) -> None:
+    assert way(before, after) == re.split("[;:,]", ROWS[row])[0]
+
+
+def test_networks_come_and_go_by_a_reload() -> None:
+    assert "from or to none: reload" in ROWS["2.0: other `allowed_cidrs`"]
+    assert way(second(), second(**NETWORKS)) == way(second(**NETWORKS), second()) == "reload"
+
+
+def test_what_is_not_enabled_goes_as_a_suspension_does() -> None:
+    assert ROWS["2.0: `enabled`"] == "as SUSPEND and ENABLE"
+    assert way(second(), second(enabled=False)) == "runtime"
+
+
 @pytest.mark.parametrize(("row", "after"), SIMPLE)
 def test_what_changes_goes_live_as_the_document_says(row: str, after: Desired) -> None:
     told = re.split("[;:,]", ROWS[row])[0]
@@ -103,6 +149,7 @@ def test_every_row_is_tried() -> None:
     table = TEXT.partition("## What goes live how")[2].partition("Several changes")[0]
     rows = re.findall(r"^\| ([^|]+?) \| ", table, re.MULTILINE)[1:]
     tried = {row for row, _ in SIMPLE} | {"ENABLE", "the worker's own settings"}
+    tried |= {row for row, *_ in SECOND} | {"2.0: `enabled`"}
     assert set(rows) == tried
 
 
