@@ -14,7 +14,7 @@ from libra.model.access import Token
 from libra.model.counters import ListenerCounters
 from libra.model.device import Device
 from libra.model.event import Event
-from libra.model.job import Job
+from libra.model.job import Job, JobState
 from libra.model.quota import Quota
 from libra.model.resources.listener import Listener
 from libra.model.resources.loadbalancer import LoadBalancer
@@ -109,6 +109,9 @@ class LoadBalancerRows(Rows[LoadBalancer], Protocol):
     def set_applied(self, tree: LoadBalancerTree) -> None:
         """Remember it as confirmed."""
 
+    def drop_applied(self, key: str) -> None:
+        """A device has it no more; idempotent."""
+
     def per_device(self) -> dict[str, int]:
         """How many load balancers each device has."""
 
@@ -132,8 +135,8 @@ class JobRows(Rows[Job], Protocol):
     def overdue(self, now: datetime) -> list[Job]:
         """Open jobs, held ones too, whose deadline has passed."""
 
-    def change(self, key: str, into: Job, allowed: Collection[object]) -> bool:
-        """Compare and set: write `into` where the row's state is one of `allowed` (of `JobState`)."""
+    def change(self, key: str, into: Job, allowed: Collection[JobState]) -> bool:
+        """Compare and set: write `into` where the row's state is one of `allowed`."""
 
     def supersede(self, device_id: str, generation: int, by: str) -> list[str]:
         """Mark waiting UPDATE jobs of the device with an older generation as SUPERSEDED but for `alone` and held ones;
@@ -204,6 +207,12 @@ class UnitOfWork(Protocol):
     quotas: Rows[Quota]
     addresses: AddressRows
     counters: CounterRows
+
+    def hold(self, name: str) -> None:
+        """Wait until no other transaction holds this name, and hold it to the end of this one.
+
+        What is counted first and written then, such as a quota, is right so.
+        """
 
 
 class Storage(Protocol):

@@ -33,7 +33,8 @@ class SlowServer:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(PIECE) * self._pieces}\r\n\r\n"
+            # Else HAProxy keeps the connection for another request, and the server for as long.
+            head = f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {len(PIECE) * self._pieces}\r\n\r\n"
             client.recv(65536)
             client.sendall(head.encode())
             self._clients.append(client)

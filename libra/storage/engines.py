@@ -1,0 +1,55 @@
+"""Connections to SQLite and PostgreSQL, set up so that both keep the same promises."""
+
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, make_url
+
+SQLITE_BUSY_SECONDS = 15
+CONNECT_SECONDS = 5
+STATEMENT_SECONDS = 30
+WRITING = "libra_writing"
+"""The execution option of a connection that is going to write."""
+
+
+def open_engine(url: str, *, connections: int = 20) -> Engine:
+    """Connects to nothing yet."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(
+            parsed,
+            connect_args={"timeout": SQLITE_BUSY_SECONDS, "check_same_thread": False},
+            pool_size=connections,
+            max_overflow=0,
+        )
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    options = f"-c statement_timeout={STATEMENT_SECONDS}s -c timezone=UTC"
+    return create_engine(
+        parsed.set(drivername="postgresql+psycopg"),
+        connect_args={"connect_timeout": CONNECT_SECONDS, "options": options},
+        pool_size=connections,
+        max_overflow=0,
+        pool_pre_ping=True,
+        isolation_level="READ COMMITTED",
+    )
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    """FULL: what was committed survives a loss of power. Transactions are begun below, not by the driver."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "case_sensitive_like = ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    """A writer takes its lock at once: one that read before would be refused later where another wrote."""
+    writes = connection.get_execution_options().get(WRITING, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

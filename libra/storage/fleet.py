@@ -1,0 +1,105 @@
+"""Devices and jobs in SQL."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import Connection, case, or_, select, update
+
+from libra.errors import NotFound
+from libra.model.device import Device
+from libra.model.job import OPEN, Job, JobAction, JobPriority, JobState
+from libra.storage import tables
+from libra.storage.base import Query
+from libra.storage.rows import SqlRows
+
+_RANK = {JobPriority.HIGH: 0, JobPriority.NORMAL: 1, JobPriority.LOW: 2}
+WAITING = (JobState.NEW, JobState.IDLE)
+
+
+class SqlDevices(SqlRows[Device]):
+    """See `DeviceRows`."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection, tables.devices, Device)
+
+    def by_name(self, name: str) -> Device | None:
+        """None where there is none."""
+        found = self.find(Query(where={"name": name}))
+        return found[0] if found else None
+
+    def next_generation(self, key: str) -> int:
+        """The row stays locked until the end of the transaction, so that generations follow each other."""
+        table = self._table
+        statement = (
+            update(table)
+            .where(table.c.id == key)
+            .values(generation=table.c.generation + 1)
+            .returning(table.c.generation)
+        )
+        generation = self._connection.execute(statement).scalar()
+        if generation is None:
+            raise NotFound(f"cannot find the device {key}")
+        return int(generation)
+
+
+class SqlJobs(SqlRows[Job]):
+    """See `JobRows`."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection, tables.jobs, Job)
+
+    def due(self, now: datetime, limit: int) -> list[Job]:
+        """By priority, then age."""
+        table = self._table
+        statement = (
+            select(table)
+            .where(
+                table.c.state.in_(WAITING),
+                table.c.deadline > now,
+                or_(table.c.not_before.is_(None), table.c.not_before <= now),
+            )
+            .order_by(
+                case(*((table.c.priority == item, rank) for item, rank in _RANK.items())),
+                table.c.created_at,
+                table.c.id,
+            )
+            .limit(limit)
+        )
+        return [self._record(row) for row in self._connection.execute(statement).mappings()]
+
+    def overdue(self, now: datetime) -> list[Job]:
+        """Oldest first."""
+        table = self._table
+        statement = (
+            select(table)
+            .where(table.c.state.in_(list(OPEN)), table.c.deadline <= now)
+            .order_by(table.c.created_at, table.c.id)
+        )
+        return [self._record(row) for row in self._connection.execute(statement).mappings()]
+
+    def change(self, key: str, into: Job, allowed: Collection[JobState]) -> bool:
+        """One statement."""
+        table = self._table
+        values = self._values(into)
+        values.pop("id")
+        statement = (
+            update(table).where(table.c.id == key, table.c.state.in_(list(allowed))).values(values)
+        )
+        return bool(self._connection.execute(statement).rowcount)
+
+    def supersede(self, device_id: str, generation: int, by: str) -> list[str]:
+        """Held ones stay: somebody wants to see them."""
+        table = self._table
+        statement = (
+            update(table)
+            .where(
+                table.c.device_id == device_id,
+                table.c.action == JobAction.UPDATE,
+                table.c.state.in_(WAITING),
+                table.c.generation < generation,
+                table.c.alone.is_(False),
+            )
+            .values(state=JobState.SUPERSEDED, error=f"superseded by {by}")
+            .returning(table.c.id)
+        )
+        return [str(key) for key in self._connection.execute(statement).scalars()]

@@ -1,0 +1,147 @@
+"""Load balancers, their lock and their trees in SQL."""
+
+from collections.abc import Collection, Iterable
+from functools import cache
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+
+from libra.model.resources.listener import Listener
+from libra.model.resources.loadbalancer import LoadBalancer
+from libra.model.resources.member import Member
+from libra.model.resources.monitor import HealthMonitor
+from libra.model.resources.pool import Pool
+from libra.model.resources.tree import LoadBalancerTree, PoolTree
+from libra.model.status import ProvisioningStatus
+from libra.storage import tables
+from libra.storage.querying import chunks
+from libra.storage.rows import SqlRows
+
+R = TypeVar("R")
+
+
+class SqlLoadBalancers(SqlRows[LoadBalancer]):
+    """See `LoadBalancerRows`."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection, tables.loadbalancers, LoadBalancer)
+
+    def lock(
+        self, key: str, into: ProvisioningStatus, allowed: Collection[ProvisioningStatus]
+    ) -> LoadBalancer | None:
+        """One statement: of several who try at once, one wins."""
+        table = self._table
+        statement = (
+            update(table)
+            .where(table.c.id == key, table.c.provisioning_status.in_(list(allowed)))
+            .values(provisioning_status=into)
+        )
+        return self.get(key) if self._connection.execute(statement).rowcount else None
+
+    def tree(self, key: str) -> LoadBalancerTree | None:
+        """None where it is gone."""
+        found = self._trees(self._table.c.id == key)
+        return found[0] if found else None
+
+    def trees_of(self, device_id: str) -> list[LoadBalancerTree]:
+        """By creation."""
+        return self._trees(self._table.c.device_id == device_id)
+
+    def trees(self, keys: Collection[str]) -> list[LoadBalancerTree]:
+        """By id."""
+        found = [
+            tree for chunk in chunks(keys) for tree in self._trees(self._table.c.id.in_(chunk))
+        ]
+        return sorted(found, key=lambda tree: tree.loadbalancer.id)
+
+    def remove_tree(self, key: str) -> None:
+        """The parts go with it."""
+        self.remove(key)
+
+    def applied(self, keys: Collection[str]) -> dict[str, LoadBalancerTree]:
+        """By the load balancer's id."""
+        table = tables.applied
+        return {
+            row.loadbalancer_id: _adapter().validate_json(row.tree)
+            for chunk in chunks(keys)
+            for row in self._connection.execute(
+                select(table).where(table.c.loadbalancer_id.in_(chunk))
+            )
+        }
+
+    def set_applied(self, tree: LoadBalancerTree) -> None:
+        """In place of what was."""
+        table, key = tables.applied, tree.loadbalancer.id
+        text = _adapter().dump_json(tree).decode()
+        changed = self._connection.execute(
+            update(table).where(table.c.loadbalancer_id == key).values(tree=text)
+        )
+        if not changed.rowcount:
+            self._connection.execute(insert(table).values(loadbalancer_id=key, tree=text))
+
+    def drop_applied(self, key: str) -> None:
+        """Forget it."""
+        table = tables.applied
+        self._connection.execute(delete(table).where(table.c.loadbalancer_id == key))
+
+    def per_device(self) -> dict[str, int]:
+        """How many each has."""
+        column = self._table.c.device_id
+        statement = select(column, func.count()).where(column.is_not(None)).group_by(column)
+        return {str(device): int(count) for device, count in self._connection.execute(statement)}
+
+    def _trees(self, condition: ColumnElement[bool]) -> list[LoadBalancerTree]:
+        """Five statements, however many there are."""
+        statement = select(self._table).where(condition).order_by(*_by_creation(self._table))
+        rows = self._connection.execute(statement).mappings()
+        balancers = [self._record(row) for row in rows]
+        wanted = select(self._table.c.id).where(condition)
+        listeners = self._parts(tables.listeners, Listener, wanted)
+        pools = self._parts(tables.pools, Pool, wanted)
+        members = _grouped(self._parts(tables.members, Member, wanted), "pool_id")
+        monitors = _grouped(self._parts(tables.monitors, HealthMonitor, wanted), "pool_id")
+        trees = [
+            PoolTree(
+                pool=pool,
+                members=tuple(members.get(pool.id, ())),
+                monitor=next(iter(monitors.get(pool.id, ())), None),
+            )
+            for pool in pools
+        ]
+        by_listener = _grouped(listeners, "loadbalancer_id")
+        by_pool: dict[str, list[PoolTree]] = {}
+        for tree in trees:
+            by_pool.setdefault(tree.pool.loadbalancer_id, []).append(tree)
+        return [
+            LoadBalancerTree(
+                loadbalancer=item,
+                listeners=tuple(by_listener.get(item.id, ())),
+                pools=tuple(by_pool.get(item.id, ())),
+            )
+            for item in balancers
+        ]
+
+    def _parts(self, table: Any, kind: type[R], wanted: Any) -> list[R]:
+        statement = (
+            select(table).where(table.c.loadbalancer_id.in_(wanted)).order_by(*_by_creation(table))
+        )
+        rows = SqlRows(self._connection, table, kind)
+        return [rows._record(row) for row in self._connection.execute(statement).mappings()]  # noqa: SLF001
+
+
+def _by_creation(table: Any) -> tuple[Any, Any]:
+    return table.c.created_at, table.c.id
+
+
+def _grouped(records: Iterable[R], name: str) -> dict[str, list[R]]:
+    groups: dict[str, list[R]] = {}
+    for record in records:
+        groups.setdefault(getattr(record, name), []).append(record)
+    return groups
+
+
+@cache
+def _adapter() -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(LoadBalancerTree)

@@ -1,0 +1,125 @@
+"""Queries as SQL: filters, tags, and pages by the keys of the row before."""
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    Text,
+    and_,
+    case,
+    or_,
+    select,
+    type_coerce,
+)
+
+from libra.errors import Invalid
+from libra.storage.base import Query, TagFilter
+
+Key = tuple[ColumnElement[Any], bool]  # and whether it ascends
+
+
+def build_conditions(table: Table, where: Mapping[str, object]) -> list[ColumnElement[bool]]:
+    """Equality, or membership where a collection is given; raises `Invalid` for a field that is not there."""
+    return [_condition(column_of(table, name), value) for name, value in where.items()]
+
+
+def column_of(table: Table, name: str) -> ColumnElement[Any]:
+    """Raises `Invalid`."""
+    if name not in table.c:
+        raise Invalid(f"cannot look for {name!a}: there is no such field")
+    return table.c[name]
+
+
+def _condition(column: ColumnElement[Any], value: object) -> ColumnElement[bool]:
+    if isinstance(value, list | set | frozenset):
+        return column.in_(list(value))
+    return column.is_(None) if value is None else column == value
+
+
+def build_tag_conditions(table: Table, tags: TagFilter) -> Iterator[ColumnElement[bool]]:
+    """A text's own JSON stands in the list's where it is one of it, for quotes are escaped inside."""
+
+    def has(tag: str) -> ColumnElement[bool]:
+        column = type_coerce(table.c.tags, Text)
+        return column.contains(json.dumps(tag), autoescape=True)
+
+    if tags.every:
+        yield and_(*map(has, tags.every))
+    if tags.some:
+        yield or_(*map(has, tags.some))
+    if tags.not_every:
+        yield ~and_(*map(has, tags.not_every))
+    if tags.not_some:
+        yield ~or_(*map(has, tags.not_some))
+
+
+def build_select(table: Table, query: Query, connection: Connection) -> Select[Any]:
+    """The rows of a page, in the order of the page even where it is read backwards (see `in_order`)."""
+    conditions = build_conditions(table, query.where)
+    if "tags" in table.c:
+        conditions += build_tag_conditions(table, query.tags)
+    keys = _keys(table, query)
+    if query.marker is not None:
+        conditions.append(_behind(keys, _marker(table, keys, query.marker, connection)))
+    order = [column.asc() if ascends else column.desc() for column, ascends in keys]
+    return select(table).where(*conditions).order_by(*order).limit(query.limit)
+
+
+def _keys(table: Table, query: Query) -> list[Key]:
+    """Always a total order. A null comes before every value."""
+    sort = [*query.sort, ("created_at", True), (_primary(table), True)]
+    keys: list[Key] = []
+    seen: set[str] = set()
+    for name, ascends in sort:
+        if name in seen or (name not in table.c and name == "created_at"):
+            continue
+        seen.add(name)
+        column = column_of(table, name)
+        if table.c[name].nullable:
+            keys.append((case((column.is_(None), 0), else_=1), ascends != query.backwards))
+        keys.append((column, ascends != query.backwards))
+    return keys
+
+
+def _primary(table: Table) -> str:
+    (column,) = table.primary_key.columns
+    return str(column.name)
+
+
+def _marker(
+    table: Table, keys: Sequence[Key], marker: str, connection: Connection
+) -> Sequence[Any]:
+    columns = [column for column, _ in keys]
+    row = connection.execute(select(*columns).where(table.c[_primary(table)] == marker)).first()
+    if row is None:
+        raise Invalid(f"cannot find the marker {marker[:64]!a}")
+    return row
+
+
+def _behind(keys: Sequence[Key], values: Sequence[Any]) -> ColumnElement[bool]:
+    """The first key that differs decides. A null is never compared: the key before it tells of nulls."""
+    alternatives = []
+    for index, (column, ascends) in enumerate(keys):
+        if values[index] is None:
+            continue
+        same = [_condition(keys[n][0], values[n]) for n in range(index)]
+        further = column > values[index] if ascends else column < values[index]
+        alternatives.append(and_(*same, further))
+    return or_(*alternatives)
+
+
+def in_order(rows: list[Any], query: Query) -> list[Any]:
+    """A page that was read backwards is turned."""
+    return rows[::-1] if query.backwards else rows
+
+
+def chunks(items: Collection[Any], size: int = 500) -> Iterator[list[Any]]:
+    """Databases take only so many values in one statement."""
+    every = list(items)
+    for start in range(0, len(every), size):
+        yield every[start : start + size]

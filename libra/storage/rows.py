@@ -1,0 +1,85 @@
+"""Records in tables: what every kind of them can do."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection, RowMapping, Table, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from libra.errors import AlreadyExists, NotFound
+from libra.storage.base import EVERYTHING, Query
+from libra.storage.querying import build_conditions, build_select, in_order
+
+R = TypeVar("R")
+
+
+class SqlRows(Generic[R]):
+    """The records of one table, whose columns are named as their fields."""
+
+    def __init__(self, connection: Connection, table: Table, kind: type[R]) -> None:
+        self._connection = connection
+        self._table = table
+        self._kind = kind
+        self._names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+        (self._key,) = table.primary_key.columns
+
+    def get(self, key: str) -> R | None:
+        """None where there is none."""
+        statement = select(self._table).where(self._key == key)
+        row = self._connection.execute(statement).mappings().first()
+        return self._record(row) if row is not None else None
+
+    def find(self, query: Query = EVERYTHING) -> list[R]:
+        """The rows of a page; raises `Invalid` for an unknown field or marker."""
+        statement = build_select(self._table, query, self._connection)
+        rows = list(self._connection.execute(statement).mappings())
+        return [self._record(row) for row in in_order(rows, query)]
+
+    def count(self, where: Mapping[str, object]) -> int:
+        """How many rows have these values."""
+        conditions = build_conditions(self._table, where)
+        statement = select(func.count()).select_from(self._table).where(*conditions)
+        return int(self._connection.execute(statement).scalar_one())
+
+    def add(self, record: R) -> None:
+        """Raises `AlreadyExists`; the transaction lives on."""
+        self.add_all([record])
+
+    def add_all(self, records: Iterable[R]) -> None:
+        """As `add`, in one statement."""
+        values = [self._values(record) for record in records]
+        if values:
+            self._write(insert(self._table), values)
+
+    def replace(self, record: R) -> None:
+        """Raises `NotFound` and `AlreadyExists`."""
+        values = self._values(record)
+        key = values.pop(self._key.name)
+        changed = self._write(update(self._table).where(self._key == key).values(values))
+        if not changed:
+            raise NotFound(f"cannot change {self._table.name} {key}: it is gone")
+
+    def remove(self, key: str) -> None:
+        """Idempotent."""
+        self._connection.execute(delete(self._table).where(self._key == key))
+
+    def _write(self, statement: Any, values: list[dict[str, Any]] | None = None) -> int:
+        """In a savepoint, so that a value that is taken does not end the transaction."""
+        try:
+            with self._connection.begin_nested():
+                return int(self._connection.execute(statement, values).rowcount)
+        except IntegrityError as error:
+            raise AlreadyExists(f"cannot write {self._table.name}: {_explain(error)}") from error
+
+    def _values(self, record: R) -> dict[str, Any]:
+        return {name: getattr(record, name) for name in self._names}
+
+    def _record(self, row: RowMapping) -> R:
+        return self._kind(**{name: row[name] for name in self._names})
+
+
+def _explain(error: IntegrityError) -> str:
+    """Without the values: they may be anything."""
+    words = str(error.orig).splitlines()[0] if error.orig else "a value is taken"
+    return words.partition("DETAIL")[0].strip()

@@ -1,0 +1,121 @@
+"""The database's schema: brought up to this release, by one process at a time, or checked."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, Engine, make_url, text
+from sqlalchemy.exc import DBAPIError
+
+from libra.errors import StorageUnavailable
+from libra.storage.engines import WRITING, open_engine
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+LOCK = 0x6C69627261  # "libra"
+
+
+def upgrade(url: str) -> str:
+    """Make a new database, or bring an older one up to date; gives the revision.
+
+    Whoever comes meanwhile waits. Raises `StorageUnavailable`.
+    """
+    _make_directory(url)
+    engine = open_engine(url, connections=2)
+    try:
+        with _alone(engine, url), engine.connect() as connection:
+            connection.execution_options(**{WRITING: True})
+            with connection.begin():
+                return _upgrade(connection)
+    except (DBAPIError, OSError) as error:
+        words = str(getattr(error, "orig", error)).strip().splitlines()
+        raise StorageUnavailable(f"cannot upgrade the database: {words[0]}") from error
+    finally:
+        engine.dispose()
+
+
+def check_schema(connection: Connection) -> str:
+    """The revision; raises `StorageUnavailable` where it is not this release's."""
+    from alembic.runtime.migration import MigrationContext
+
+    found = MigrationContext.configure(connection).get_current_revision()
+    wanted = newest_revision()
+    if found is None:
+        raise StorageUnavailable(
+            "cannot use the database: it has no schema yet; 'libra db upgrade' makes it"
+        )
+    if found != wanted:
+        raise StorageUnavailable(
+            f"cannot use the database: its schema is {found}, this release's is {wanted}; "
+            "'libra db upgrade' brings an older one up to date"
+        )
+    return found
+
+
+def newest_revision() -> str:
+    """This release's."""
+    from alembic.script import ScriptDirectory
+
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    assert head is not None
+    return head
+
+
+def _upgrade(connection: Connection) -> str:
+    from alembic import command
+
+    config = _config()
+    config.attributes["connection"] = connection
+    _refuse_newer(connection)
+    command.upgrade(config, "head")
+    return check_schema(connection)
+
+
+def _refuse_newer(connection: Connection) -> None:
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    found = MigrationContext.configure(connection).get_current_revision()
+    known = {item.revision for item in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if found is not None and found not in known:
+        raise StorageUnavailable(
+            f"cannot upgrade the database: its schema {found} is of a newer release"
+        )
+
+
+def _config() -> "Config":
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def _make_directory(url: str) -> None:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        return
+    try:
+        Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageUnavailable(
+            f"cannot make a directory for the database: {error.strerror}"
+        ) from error
+
+
+@contextmanager
+def _alone(engine: Engine, url: str) -> Iterator[None]:
+    """A lock of the database's own, or of a file beside it."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        with engine.connect() as connection, connection.begin():
+            connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": LOCK})
+            yield
+        return
+    with Path(f"{parsed.database}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,105 @@
+"""The storage on SQLite or PostgreSQL."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from libra.errors import StorageUnavailable
+from libra.model.access import Token
+from libra.model.quota import Quota
+from libra.model.resources.listener import Listener
+from libra.model.resources.member import Member
+from libra.model.resources.monitor import HealthMonitor
+from libra.model.resources.pool import Pool
+from libra.storage import tables
+from libra.storage.engines import WRITING, open_engine
+from libra.storage.fleet import SqlDevices, SqlJobs
+from libra.storage.loadbalancers import SqlLoadBalancers
+from libra.storage.rows import SqlRows
+from libra.storage.schema import check_schema
+from libra.storage.side import SqlAddresses, SqlCounters, SqlEvents
+
+
+def open_storage(url: str, *, connections: int = 20) -> "SqlStorage":
+    """Upgrades nothing (see `libra.storage.schema`), and connects when it is first used."""
+    return SqlStorage(open_engine(url, connections=connections))
+
+
+class SqlUnitOfWork:
+    """See `UnitOfWork`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.loadbalancers = SqlLoadBalancers(connection)
+        self.listeners = SqlRows(connection, tables.listeners, Listener)
+        self.pools = SqlRows(connection, tables.pools, Pool)
+        self.members = SqlRows(connection, tables.members, Member)
+        self.monitors = SqlRows(connection, tables.monitors, HealthMonitor)
+        self.devices = SqlDevices(connection)
+        self.jobs = SqlJobs(connection)
+        self.events = SqlEvents(connection)
+        self.tokens = SqlRows(connection, tables.tokens, Token)
+        self.quotas = SqlRows(connection, tables.quotas, Quota)
+        self.addresses = SqlAddresses(connection)
+        self.counters = SqlCounters(connection)
+
+    def hold(self, name: str) -> None:
+        """SQLite has one writer at a time anyway."""
+        if self._connection.dialect.name == "postgresql":
+            digest = hashlib.sha256(name.encode()).digest()
+            number = int.from_bytes(digest[:8], "big", signed=True)
+            self._connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": number})
+
+
+class SqlStorage:
+    """See `Storage`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @contextmanager
+    def reading(self) -> Iterator[SqlUnitOfWork]:
+        """One snapshot, also where statements follow each other."""
+        with _explained(), self._engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
+            yield SqlUnitOfWork(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[SqlUnitOfWork]:
+        """Commits at the end, rolls back where the block raises."""
+        with _explained(), self._engine.connect() as connection:
+            connection.execution_options(**{WRITING: True})
+            with connection.begin():
+                yield SqlUnitOfWork(connection)
+
+    def check(self) -> None:
+        """Raises `StorageUnavailable`."""
+        with _explained(), self._engine.connect() as connection:
+            check_schema(connection)
+
+    def close(self) -> None:
+        """Idempotent."""
+        self._engine.dispose()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """The database's own words, without statements, values or the password of the URL."""
+    try:
+        yield
+    except PoolTimeout as error:
+        raise StorageUnavailable("cannot use the database: every connection is busy") from error
+    except DBAPIError as error:
+        words = str(error.orig).strip().splitlines()
+        raise StorageUnavailable(
+            f"cannot use the database: {words[0] if words else 'it does not say why'}"
+        ) from error
+    except SQLAlchemyError as error:
+        raise StorageUnavailable(f"cannot use the database: {type(error).__name__}") from error

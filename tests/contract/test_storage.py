@@ -1,0 +1,421 @@
+"""What every storage must do: SQLite and a real PostgreSQL."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from libra.errors import AlreadyExists, Invalid, NotFound, StorageUnavailable
+from libra.model.access import Role, Token
+from libra.model.counters import ListenerCounters
+from libra.model.event import Event
+from libra.model.job import JobPriority, JobState
+from libra.model.quota import Quota
+from libra.model.resources.pool import PersistenceKind, PoolPersistence
+from libra.model.resources.tree import LoadBalancerTree, PoolTree
+from libra.model.status import MUTABLE, ProvisioningStatus
+from libra.storage.base import Query, TagFilter
+from libra.storage.schema import newest_revision, upgrade
+from libra.storage.sql import SqlStorage, open_storage
+from tests.support.postgres import Postgres, running_postgres
+from tests.support.storages import (
+    NOW,
+    at,
+    build_device,
+    build_job,
+    build_listener,
+    build_loadbalancer,
+    build_member,
+    build_monitor,
+    build_pool,
+    migrated,
+    new_id,
+)
+
+KINDS = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=KINDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of a database without tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'libra.db'}"
+    return str(request.getfixturevalue("postgres").new_url())
+
+
+@pytest.fixture
+def storage(url: str) -> Iterator[SqlStorage]:
+    with migrated(url) as storage:
+        yield storage
+
+
+def test_every_record_comes_back_as_it_went_in(storage: SqlStorage) -> None:
+    device = build_device(last_seen=at(1))
+    owner = build_loadbalancer(device_id=device.id, tags=('a"b', "ü%_", ""), updated_at=at(2))
+    headers = (("X-Forwarded-For", "true"), ("X-Real-IP", "true"))
+    listener = build_listener(owner, insert_headers=headers, allowed_cidrs=("10.0.0.0/8",))
+    tied = PoolPersistence(type=PersistenceKind.APP_COOKIE, cookie_name="sid")
+    pool = build_pool(owner, session_persistence=tied)
+    member, monitor = build_member(pool, monitor_port=9), build_monitor(pool)
+    token = Token(id=new_id(), name="t", digest="d", role=Role.ADMIN, created_at=NOW)
+    quota = Quota(project_id="p1", listener=5)
+    job = build_job(device, not_before=at(3))
+    with storage.writing() as unit:
+        unit.devices.add(device)
+        unit.loadbalancers.add(owner)
+        for rows, record in (
+            (unit.listeners, listener),
+            (unit.pools, pool),
+            (unit.members, member),
+            (unit.monitors, monitor),
+            (unit.tokens, token),
+            (unit.quotas, quota),
+            (unit.jobs, job),
+        ):
+            rows.add(record)  # type: ignore[attr-defined]
+    with storage.reading() as unit:
+        assert unit.devices.get(device.id) == device
+        assert unit.loadbalancers.get(owner.id) == owner
+        assert unit.listeners.get(listener.id) == listener
+        assert unit.pools.get(pool.id) == pool
+        assert unit.members.get(member.id) == member
+        assert unit.monitors.get(monitor.id) == monitor
+        assert unit.tokens.get(token.id) == token
+        assert unit.quotas.get("p1") == quota
+        assert unit.jobs.get(job.id) == job
+        tree = unit.loadbalancers.tree(owner.id)
+    parts = PoolTree(pool=pool, members=(member,), monitor=monitor)
+    assert tree == LoadBalancerTree(loadbalancer=owner, listeners=(listener,), pools=(parts,))
+
+
+def test_trees_and_what_was_applied(storage: SqlStorage) -> None:
+    device, other = build_device(), build_device("web2")
+    owners = [build_loadbalancer(n, device_id=device.id) for n in range(3)]
+    with storage.writing() as unit:
+        unit.devices.add_all([device, other])
+        unit.loadbalancers.add_all([*owners, build_loadbalancer(9, device_id=other.id)])
+        unit.pools.add_all([build_pool(owner) for owner in owners])
+        assert unit.loadbalancers.per_device() == {device.id: 3, other.id: 1}
+        trees = unit.loadbalancers.trees_of(device.id)
+        assert [tree.loadbalancer for tree in trees] == owners
+        assert [len(tree.pools) for tree in trees] == [1, 1, 1]
+        unit.loadbalancers.set_applied(trees[0])
+        unit.loadbalancers.set_applied(trees[0])
+    with storage.writing() as unit:
+        keys = [owner.id for owner in owners]
+        assert unit.loadbalancers.applied(keys) == {owners[0].id: trees[0]}
+        assert len(unit.loadbalancers.trees(keys)) == 3
+        unit.loadbalancers.remove_tree(owners[0].id)
+        unit.loadbalancers.remove_tree(owners[0].id)
+        assert unit.loadbalancers.applied(keys) == {}
+        assert unit.pools.count({}) == 2
+
+
+def test_a_lock_is_won_by_one(storage: SqlStorage) -> None:
+    owner = build_loadbalancer()
+    with storage.writing() as unit:
+        unit.loadbalancers.add(owner)
+    barrier = threading.Barrier(8)
+
+    def lock(_: int) -> bool:
+        barrier.wait(10)
+        with storage.writing() as unit:
+            pending = ProvisioningStatus.PENDING_UPDATE
+            return unit.loadbalancers.lock(owner.id, pending, MUTABLE) is not None
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(lock, range(8))) == 1
+
+
+def test_generations_follow_each_other(storage: SqlStorage) -> None:
+    device = build_device()
+    with storage.writing() as unit:
+        unit.devices.add(device)
+
+    def count(_: int) -> int:
+        with storage.writing() as unit:
+            return unit.devices.next_generation(device.id)
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sorted(pool.map(count, range(30))) == list(range(1, 31))
+    with pytest.raises(NotFound), storage.writing() as unit:
+        unit.devices.next_generation("nobody")
+
+
+def test_what_is_held_is_counted_right(storage: SqlStorage) -> None:
+    def add(_: int) -> bool:
+        with storage.writing() as unit:
+            unit.hold("quota p1")
+            if unit.loadbalancers.count({"project_id": "p1"}) >= 3:
+                return False
+            unit.loadbalancers.add(build_loadbalancer())
+            return True
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(add, range(12))) == 3
+
+
+def test_all_or_nothing(storage: SqlStorage) -> None:
+    def fail() -> None:
+        with storage.writing() as unit:
+            unit.devices.add(build_device())
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    with storage.reading() as unit:
+        assert unit.devices.find() == []
+
+
+def test_what_is_taken_is_told_and_the_transaction_goes_on(storage: SqlStorage) -> None:
+    owner = build_loadbalancer()
+    pool = build_pool(owner)
+    with storage.writing() as unit:
+        unit.loadbalancers.add(owner)
+        unit.pools.add(pool)
+        unit.members.add(build_member(pool))
+        with pytest.raises(AlreadyExists):
+            unit.members.add(build_member(pool))
+        unit.listeners.add(build_listener(owner))
+        with pytest.raises(AlreadyExists):
+            unit.listeners.add(build_listener(owner))
+        unit.addresses.take("10.0.0.1", "default", owner.id)
+        with pytest.raises(AlreadyExists, match=r"cannot take the address 10\.0\.0\.1"):
+            unit.addresses.take("10.0.0.1", "default", owner.id)
+        with pytest.raises(NotFound):
+            unit.pools.replace(build_pool(owner))
+    with storage.writing() as unit:
+        assert unit.members.count({"pool_id": pool.id}) == 1
+        assert (unit.addresses.owner("10.0.0.1"), unit.addresses.taken("default")) == (
+            owner.id,
+            {"10.0.0.1"},
+        )
+        unit.addresses.release(owner.id)
+        assert unit.addresses.owner("10.0.0.1") is None
+
+
+def names(storage: SqlStorage, query: Query) -> list[str]:
+    with storage.reading() as unit:
+        return [item.name for item in unit.loadbalancers.find(query)]
+
+
+@pytest.fixture
+def ten(storage: SqlStorage) -> SqlStorage:
+    with storage.writing() as unit:
+        unit.loadbalancers.add_all(
+            build_loadbalancer(
+                n,
+                name=f"lb{n}",
+                description="even" if n % 2 == 0 else "odd",
+                updated_at=at(n) if n % 3 else None,
+                tags=("all", f"t{n}", *(["few"] if n < 3 else [])),
+            )
+            for n in range(10)
+        )
+    return storage
+
+
+def test_filters(ten: SqlStorage) -> None:
+    assert names(ten, Query(where={"description": "even", "name": "lb4"})) == ["lb4"]
+    assert names(ten, Query(where={"name": ["lb4", "lb7"]})) == ["lb4", "lb7"]
+    assert names(ten, Query(where={"updated_at": None})) == ["lb0", "lb3", "lb6", "lb9"]
+    pending = {"provisioning_status": ProvisioningStatus.PENDING_UPDATE}
+    assert names(ten, Query(where=pending)) == []
+    with pytest.raises(Invalid, match="there is no such field"):
+        names(ten, Query(where={"nme": "x"}))
+
+
+def test_tags(ten: SqlStorage) -> None:
+    def tagged(**tags: Any) -> list[str]:
+        return names(ten, Query(tags=TagFilter(**tags)))
+
+    assert tagged(every=("all", "few")) == ["lb0", "lb1", "lb2"]
+    assert tagged(some=("t1", "t7", "x")) == ["lb1", "lb7"]
+    assert tagged(not_every=("all", "few")) == [f"lb{n}" for n in range(3, 10)]
+    assert tagged(not_some=("t1", "few")) == [f"lb{n}" for n in range(3, 10)]
+    assert tagged(every=("ALL",)) == tagged(every=("t_",)) == tagged(every=("t%",)) == []
+
+
+SORTS: list[tuple[tuple[str, bool], ...]] = [
+    (),
+    (("name", False),),
+    (("description", True), ("name", False)),
+    (("updated_at", True),),
+    (("updated_at", False), ("id", True)),
+]
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("size", [1, 3, 10])
+def test_pages_add_up_both_ways(
+    ten: SqlStorage, sort: tuple[tuple[str, bool], ...], size: int
+) -> None:
+    whole = names(ten, Query(sort=sort))
+    assert sorted(whole) == [f"lb{n}" for n in range(10)]
+    with ten.reading() as unit:
+        ids = {item.name: item.id for item in unit.loadbalancers.find()}
+    forward: list[str] = []
+    while page := names(
+        ten, Query(sort=sort, limit=size, marker=ids[forward[-1]] if forward else None)
+    ):
+        forward += page
+    assert forward == whole
+    back: list[str] = []
+    while page := names(
+        ten,
+        Query(sort=sort, limit=size, marker=ids[back[0]] if back else None, backwards=True),
+    ):
+        back = [*page, *back]
+    assert back == whole
+
+
+def test_a_marker_that_is_no_row(ten: SqlStorage) -> None:
+    with pytest.raises(Invalid, match="cannot find the marker"):
+        names(ten, Query(marker="x"))
+
+
+def test_jobs_that_are_due_and_overdue(storage: SqlStorage) -> None:
+    device = build_device()
+    low = build_job(device, 1, priority=JobPriority.LOW)
+    normal, high = build_job(device, 2), build_job(device, 3, priority=JobPriority.HIGH)
+    later = build_job(device, 4, not_before=at(60))
+    held = build_job(device, 5, state=JobState.HELD, deadline=at(10))
+    late = build_job(device, 6, deadline=at(10))
+    done = build_job(device, 7, state=JobState.COMPLETE, deadline=at(10))
+    with storage.writing() as unit:
+        unit.jobs.add_all([low, normal, high, later, held, late, done])
+        assert unit.jobs.due(at(20), 10) == [high, normal, low]
+        assert unit.jobs.due(at(20), 1) == [high]
+        assert unit.jobs.due(at(60), 10) == [high, normal, later, low]
+        assert unit.jobs.overdue(at(20)) == [held, late]
+        scheduled = replace(normal, state=JobState.SCHEDULED)
+        assert unit.jobs.change(normal.id, scheduled, [JobState.NEW])
+        assert not unit.jobs.change(normal.id, scheduled, [JobState.NEW])
+        gone = unit.jobs.supersede(device.id, 5, "another")
+        assert sorted(gone) == sorted([low.id, high.id, later.id])
+        found = unit.jobs.get(low.id)
+        assert found is not None
+        assert (found.state, found.error) == (JobState.SUPERSEDED, "superseded by another")
+
+
+def test_events(storage: SqlStorage) -> None:
+    kinds = ("loadbalancer.active", "loadbalancer.error", "device.error")
+    events = [Event(at=at(n), kind=kind, subject_id=str(n)) for n, kind in enumerate(kinds)]
+    with storage.writing() as unit:
+        numbers = [unit.events.add(event) for event in events]
+        assert numbers == sorted(numbers)
+        found = unit.events.since(numbers[0], limit=10)
+        assert found == [replace(events[n], id=numbers[n]) for n in (1, 2)]
+        assert len(unit.events.since(0, limit=10, kind_prefix="loadbalancer.")) == 2
+        assert len(unit.events.since(0, limit=1)) == 1
+        assert len(unit.events.since(0, limit=9, where={"subject_id": "2"})) == 1
+        assert unit.events.prune(at(2)) == 2
+
+
+def test_counters(storage: SqlStorage) -> None:
+    owner = build_loadbalancer()
+    listener = build_listener(owner)
+    first = ListenerCounters(listener_id=listener.id, loadbalancer_id=owner.id, bytes_in=2**40)
+    with storage.writing() as unit:
+        unit.loadbalancers.add(owner)
+        unit.listeners.add(listener)
+        unit.counters.set_all([first])
+        unit.counters.set_all([replace(first, bytes_in=2**41)])
+        (found,) = unit.counters.of_loadbalancer(owner.id)
+        assert found.bytes_in == 2**41
+        assert unit.counters.of_listener(listener.id) == found
+        assert unit.counters.of_listener("x") is None
+
+
+def test_a_database_without_a_schema(url: str) -> None:
+    storage = open_storage(url)
+    with pytest.raises(StorageUnavailable, match="it has no schema yet"):
+        storage.check()
+    storage.close()
+    assert upgrade(url) == upgrade(url) == newest_revision()
+    storage.check()
+
+
+def _upgrade(url: str) -> None:
+    upgrade(url)
+
+
+def test_two_upgrades_at_once(url: str) -> None:
+    context = multiprocessing.get_context("spawn")
+    several = [context.Process(target=_upgrade, args=(url,)) for _ in range(3)]
+    for process in several:
+        process.start()
+    for process in several:
+        process.join(60)
+    assert [process.exitcode for process in several] == [0, 0, 0]
+    storage = open_storage(url)
+    storage.check()
+    storage.close()
+
+
+def _write_and_wait(url: str, ready: Any) -> None:
+    with open_storage(url).writing() as unit:
+        unit.devices.add(build_device())
+        ready.set()
+        threading.Event().wait(60)
+
+
+def test_a_writer_that_is_killed_leaves_nothing(url: str, storage: SqlStorage) -> None:
+    context = multiprocessing.get_context("spawn")
+    ready = context.Event()
+    process = context.Process(target=_write_and_wait, args=(url, ready))
+    process.start()
+    assert ready.wait(30)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    process.join(10)
+    with storage.writing() as unit:
+        assert unit.devices.find() == []
+        unit.devices.add(build_device())
+
+
+def test_a_server_that_restarts(postgres: Postgres) -> None:
+    with migrated(postgres.new_url()) as storage:
+        with storage.writing() as unit:
+            unit.devices.add(build_device())
+        postgres.stop()
+        try:
+            with pytest.raises(StorageUnavailable, match="cannot use the database"):
+                storage.check()
+        finally:
+            postgres.start()
+        with storage.reading() as unit:
+            assert len(unit.devices.find()) == 1
+
+
+def test_errors_hold_no_password(postgres: Postgres) -> None:
+    url = f"postgresql://libra:open-sesame@127.0.0.1:{postgres.port}/nothing_here"
+    for attempt in (lambda: open_storage(url).check(), lambda: upgrade(url)):
+        attempts: Callable[[], object] = attempt
+        with pytest.raises(StorageUnavailable) as caught:
+            attempts()
+        assert "sesame" not in str(caught.value)
+
+
+def test_every_table_has_the_fields_of_its_record() -> None:
+    """A new field without a column would be lost."""
+    from libra.model.device import Device
+    from libra.model.job import Job
+    from libra.model.resources.listener import Listener
+    from libra.storage import tables
+
+    for kind, table in ((Device, tables.devices), (Job, tables.jobs), (Listener, tables.listeners)):
+        assert {field.name for field in fields(kind)} == set(table.c.keys())

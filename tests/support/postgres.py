@@ -1,0 +1,91 @@
+"""A PostgreSQL of the tests' own on loopback, as an unprivileged user."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.ports import free_port
+
+USER = "libra"
+
+
+def find_binaries() -> Path:
+    """Debian's newest; skips the test where there is none, but fails where CI is set."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(
+            "PostgreSQL's server is not installed (Debian: postgresql)"
+        )
+    return found[-1].parent
+
+
+class Postgres:
+    """One server; every test gets a database of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        self._binaries = find_binaries()
+        self._directory = directory
+        self._databases = 0
+        self.port = free_port()
+
+    def start(self) -> None:
+        """Returns when it takes connections."""
+        data = self._directory / "data"
+        if not data.exists():
+            self._run(
+                "initdb", "-D", str(data), "-U", USER, "-A", "trust", "--locale=C.UTF-8", "-N"
+            )
+        options = (
+            f"-p {self.port} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200"
+        )
+        options += f" -c unix_socket_directories={self._directory}"
+        log = str(self._directory / "log")
+        self._run("pg_ctl", "-D", str(data), "-w", "-l", log, "-o", options, "start")
+
+    def stop(self) -> None:
+        """At once, as where the machine dies."""
+        self._run("pg_ctl", "-D", str(self._directory / "data"), "-m", "immediate", "-w", "stop")
+
+    def new_url(self) -> str:
+        """Of a new database, without tables."""
+        self._databases += 1
+        name = f"test{self._databases}_{time.monotonic_ns()}"
+        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", USER, name)
+        return f"postgresql://{USER}@127.0.0.1:{self.port}/{name}"
+
+    def _run(self, program: str, *arguments: str) -> None:
+        """PostgreSQL refuses to run as root."""
+        as_other = os.getuid() == 0
+        prefix = ["runuser", "-u", "postgres", "--"] if as_other else []
+        subprocess.run(
+            [*prefix, str(self._binaries / program), *arguments],
+            cwd="/",
+            check=True,
+            timeout=60,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL if program == "pg_ctl" else None,
+        )
+
+
+@contextmanager
+def running_postgres() -> Iterator[Postgres]:
+    """In a directory that its user may enter."""
+    directory = Path(tempfile.mkdtemp(prefix="libra-pg-"))
+    if os.getuid() == 0:
+        shutil.chown(directory, "postgres", pwd.getpwnam("postgres").pw_gid)
+    server = Postgres(directory)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(directory, ignore_errors=True)

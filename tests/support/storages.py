@@ -1,0 +1,93 @@
+"""Storages for tests, and records to put into them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from libra.model.device import Device
+from libra.model.job import Job, JobAction
+from libra.model.resources.listener import Listener, ListenerProtocol
+from libra.model.resources.loadbalancer import LoadBalancer
+from libra.model.resources.member import Member
+from libra.model.resources.monitor import HealthMonitor, HealthMonitorType
+from libra.model.resources.pool import Pool, PoolProtocol
+from libra.model.status import ProvisioningStatus
+from libra.storage.schema import upgrade
+from libra.storage.sql import SqlStorage, open_storage
+
+NOW = datetime(2026, 11, 26, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+@contextmanager
+def sqlite_storage(directory: Path) -> Iterator[SqlStorage]:
+    """A new one in that directory."""
+    with migrated(f"sqlite:///{directory / 'libra.db'}") as storage:
+        yield storage
+
+
+@contextmanager
+def migrated(url: str) -> Iterator[SqlStorage]:
+    """Brought up to date, and closed afterwards."""
+    upgrade(url)
+    storage = open_storage(url)
+    try:
+        yield storage
+    finally:
+        storage.close()
+
+
+def at(seconds: float) -> datetime:
+    """So long after the tests' now."""
+    return NOW + timedelta(seconds=seconds)
+
+
+def new_id() -> str:
+    return str(uuid4())
+
+
+def build_device(name: str = "web1", **fields: Any) -> Device:
+    return replace(Device(id=new_id(), name=name, created_at=NOW), **fields)
+
+
+def build_loadbalancer(number: int = 0, **fields: Any) -> LoadBalancer:
+    given: dict[str, Any] = {"id": new_id(), "project_id": "p1", "name": f"lb{number}"}
+    given |= {"created_at": at(number), "provisioning_status": ProvisioningStatus.ACTIVE}
+    return LoadBalancer(**{**given, **fields})
+
+
+def build_listener(owner: LoadBalancer, port: int = 80, **fields: Any) -> Listener:
+    given: dict[str, Any] = {"id": new_id(), "project_id": owner.project_id, "created_at": NOW}
+    given |= {"loadbalancer_id": owner.id, "protocol": ListenerProtocol.HTTP}
+    given |= {"provisioning_status": ProvisioningStatus.ACTIVE}
+    return Listener(**{**given, "protocol_port": port, **fields})
+
+
+def build_pool(owner: LoadBalancer, **fields: Any) -> Pool:
+    given: dict[str, Any] = {"id": new_id(), "project_id": owner.project_id, "created_at": NOW}
+    given |= {"provisioning_status": ProvisioningStatus.ACTIVE}
+    return Pool(**{**given, "loadbalancer_id": owner.id, "protocol": PoolProtocol.HTTP, **fields})
+
+
+def build_member(owner: Pool, port: int = 80, **fields: Any) -> Member:
+    given: dict[str, Any] = {"id": new_id(), "project_id": owner.project_id, "created_at": NOW}
+    given |= {"loadbalancer_id": owner.loadbalancer_id, "pool_id": owner.id}
+    given |= {"provisioning_status": ProvisioningStatus.ACTIVE}
+    return Member(**{**given, "address": "127.0.0.1", "protocol_port": port, **fields})
+
+
+def build_monitor(owner: Pool, **fields: Any) -> HealthMonitor:
+    given: dict[str, Any] = {"id": new_id(), "project_id": owner.project_id, "created_at": NOW}
+    given |= {"loadbalancer_id": owner.loadbalancer_id, "pool_id": owner.id}
+    given |= {"type": HealthMonitorType.TCP, "delay": 5, "timeout": 3, "max_retries": 3}
+    given |= {"provisioning_status": ProvisioningStatus.ACTIVE}
+    return HealthMonitor(**{**given, **fields})
+
+
+def build_job(device: Device, number: int = 0, **fields: Any) -> Job:
+    given: dict[str, Any] = {"id": new_id(), "action": JobAction.UPDATE, "device_id": device.id}
+    given |= {"device_name": device.name, "created_at": at(number), "updated_at": at(number)}
+    return Job(**{**given, "deadline": at(3600), "generation": number, **fields})
