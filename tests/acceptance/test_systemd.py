@@ -85,6 +85,10 @@ class Device(SystemdHost):
         message = json.dumps({"hpcs_action": action, **fields})
         return json.loads(self.run("timeout 20 gearman -f web1", text=message))
 
+    def haproxy_cfg(self) -> str:
+        """What is installed; `systemctl reload` returns before the worker has read its settings."""
+        return self.run("cat /var/lib/libra/haproxy/haproxy.cfg")
+
     def wait_state(self, unit: str, state: str) -> None:
         self.wait(lambda: self.show(unit, "ActiveState") == state, f"{unit} {state}")
 

@@ -1,0 +1,71 @@
+"""One change of one load balancer: locked, written, sent."""
+
+from dataclasses import replace
+
+from libra.errors import Conflict, NotFound
+from libra.model.access import Caller
+from libra.model.resources.loadbalancer import LoadBalancer
+from libra.model.resources.pool import Pool
+from libra.model.status import MUTABLE, ProvisioningStatus
+from libra.storage.base import UnitOfWork
+from libra.usecases.access import ensure_may_write
+from libra.usecases.outbox import add_event, add_update
+from libra.usecases.services import Services
+
+
+class Change:
+    """In a transaction of its owner: `lock` first, `send` last."""
+
+    def __init__(self, unit: UnitOfWork, services: Services, caller: Caller) -> None:
+        self.unit = unit
+        self.services = services
+        self.caller = caller
+        self.now = services.clock()
+
+    def lock(
+        self, key: str, into: ProvisioningStatus = ProvisioningStatus.PENDING_UPDATE
+    ) -> LoadBalancer:
+        """Raises `NotFound`, `Forbidden`, and `Conflict` while another change is under way."""
+        owner = self.unit.loadbalancers.get(key)
+        if owner is None:
+            raise NotFound(f"Load Balancer {key} not found.")
+        ensure_may_write(self.caller, owner.project_id)
+        locked = self.unit.loadbalancers.lock(key, into, MUTABLE)
+        if locked is None:
+            raise Conflict(
+                f"Load Balancer {key} is immutable and cannot be updated: "
+                f"it is {owner.provisioning_status.value}"
+            )
+        return locked
+
+    def pool(self, key: str) -> Pool:
+        """Raises `NotFound`."""
+        pool = self.unit.pools.get(key)
+        if pool is None:
+            raise NotFound(f"Pool {key} not found.")
+        return pool
+
+    def send(self, owner: LoadBalancer, what: str) -> LoadBalancer:
+        """Store the job that brings it live; gives the load balancer as it is stored now."""
+        if owner.device_id is None:
+            return owner
+        generation = self.unit.devices.next_generation(owner.device_id)
+        device = self.unit.devices.get(owner.device_id)
+        assert device is not None
+        sent = replace(owner, generation=generation)
+        self.unit.loadbalancers.replace(sent)
+        add_update(
+            self.unit,
+            self.services,
+            self.caller,
+            device,
+            generation=generation,
+            loadbalancer_id=owner.id,
+            project_id=owner.project_id,
+        )
+        self.tell(f"loadbalancer.{owner.provisioning_status.value.lower()}", owner, what)
+        return sent
+
+    def tell(self, kind: str, owner: LoadBalancer, reason: str) -> None:
+        """An event about it."""
+        add_event(self.unit, self.services, self.caller, kind, owner.id, owner.project_id, reason)

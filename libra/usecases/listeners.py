@@ -1,0 +1,140 @@
+"""Listeners."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from libra.errors import AlreadyExists, Conflict, Invalid, NotFound
+from libra.model.access import Caller
+from libra.model.resources.listener import Listener, ListenerProtocol
+from libra.model.resources.loadbalancer import LoadBalancer
+from libra.model.resources.pool import PoolProtocol
+from libra.model.status import ProvisioningStatus
+from libra.storage.base import Query
+from libra.usecases.access import ensure_may_see
+from libra.usecases.change import Change
+from libra.usecases.quotas import ensure_room
+from libra.usecases.services import Services, new_id
+
+Fields = Mapping[str, Any]
+_PROXY = {PoolProtocol.PROXY, PoolProtocol.PROXYV2}
+FITTING = {
+    ListenerProtocol.HTTP: {PoolProtocol.HTTP} | _PROXY,
+    ListenerProtocol.TERMINATED_HTTPS: {PoolProtocol.HTTP} | _PROXY,
+    ListenerProtocol.HTTPS: {PoolProtocol.HTTPS, PoolProtocol.TCP} | _PROXY,
+    ListenerProtocol.TCP: set(PoolProtocol),
+}
+"""Which pools a listener may send to."""
+
+
+def create(services: Services, caller: Caller, owner_id: str, fields: Fields) -> Listener:
+    """Raises `Conflict` where its port is taken."""
+    with services.storage.writing() as unit:
+        change = Change(unit, services, caller)
+        owner = change.lock(owner_id)
+        ensure_room(unit, services, owner.project_id, listener=1)
+        listener = add_listener(change, owner, fields)
+        change.send(owner, f"listener {listener.id} created")
+    services.bell.ring()
+    return listener
+
+
+def add_listener(change: Change, owner: LoadBalancer, fields: Fields) -> Listener:
+    """In a change of its load balancer."""
+    given = {"name": "", **fields}
+    listener = Listener(
+        id=new_id(),
+        project_id=owner.project_id,
+        loadbalancer_id=owner.id,
+        created_at=change.now,
+        **given,
+    )
+    _ensure_pool(change, listener)
+    _ensure_port(change, owner, listener)
+    try:
+        change.unit.listeners.add(listener)
+    except AlreadyExists:
+        raise Conflict(
+            f"Another Listener on this Load Balancer is already using protocol_port {listener.protocol_port}"
+        ) from None
+    return listener
+
+
+def _ensure_pool(change: Change, listener: Listener) -> None:
+    if listener.default_pool_id is None:
+        return
+    pool = change.unit.pools.get(listener.default_pool_id)
+    if pool is None or pool.loadbalancer_id != listener.loadbalancer_id:
+        raise NotFound(f"Pool {listener.default_pool_id} not found.")
+    ensure_fits(listener, pool.protocol)
+    sharing = change.unit.listeners.find(Query(where={"default_pool_id": pool.id}))
+    if any(other.protocol.is_http != listener.protocol.is_http for other in sharing):
+        raise Invalid(
+            f"Validation failure: the pool {pool.id} serves listeners of HTTP or of TCP, not of both"
+        )
+
+
+def ensure_fits(listener: Listener, protocol: PoolProtocol) -> None:
+    """Raises `Invalid`."""
+    if protocol not in FITTING[listener.protocol]:
+        raise Invalid(
+            f"Validation failure: The pool protocol '{protocol.value}' is invalid while the listener "
+            f"protocol is '{listener.protocol.value}'."
+        )
+
+
+def _ensure_port(change: Change, owner: LoadBalancer, listener: Listener) -> None:
+    """Load balancers without addresses of their own share their device's ports."""
+    if change.services.address_pools or owner.device_id is None:
+        return
+    change.unit.hold(f"ports {owner.device_id}")
+    others = change.unit.loadbalancers.find(Query(where={"device_id": owner.device_id}))
+    where = {"loadbalancer_id": [o.id for o in others], "protocol_port": listener.protocol_port}
+    if change.unit.listeners.count(where):
+        raise Conflict(
+            f"cannot listen on port {listener.protocol_port}: another load balancer on the same device has it"
+        )
+
+
+def show(services: Services, caller: Caller, key: str) -> Listener:
+    """Raises `NotFound` and `Forbidden`."""
+    with services.storage.reading() as unit:
+        listener = unit.listeners.get(key)
+    if listener is None:
+        raise NotFound(f"Listener {key} not found.")
+    ensure_may_see(caller, listener)
+    return listener
+
+
+def update(services: Services, caller: Caller, key: str, fields: Fields) -> Listener:
+    """Only what is given changes."""
+    before = show(services, caller, key)
+    with services.storage.writing() as unit:
+        change = Change(unit, services, caller)
+        owner = change.lock(before.loadbalancer_id)
+        current = unit.listeners.get(key)
+        if current is None:
+            raise NotFound(f"Listener {key} not found.")
+        pending = {"provisioning_status": ProvisioningStatus.PENDING_UPDATE}
+        listener = replace(current, **{**fields, **pending})
+        if "default_pool_id" in fields:
+            _ensure_pool(change, listener)
+        unit.listeners.replace(listener)
+        change.send(owner, f"listener {key} changed")
+    services.bell.ring()
+    return listener
+
+
+def delete(services: Services, caller: Caller, key: str) -> None:
+    """Its pool stays."""
+    before = show(services, caller, key)
+    with services.storage.writing() as unit:
+        change = Change(unit, services, caller)
+        owner = change.lock(before.loadbalancer_id)
+        current = unit.listeners.get(key)
+        if current is None:
+            raise NotFound(f"Listener {key} not found.")
+        going = replace(current, provisioning_status=ProvisioningStatus.PENDING_DELETE)
+        unit.listeners.replace(going)
+        change.send(owner, f"listener {key} deleted")
+    services.bell.ring()

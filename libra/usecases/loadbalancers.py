@@ -1,0 +1,167 @@
+"""Load balancers: created whole, changed, deleted, sent again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from libra.errors import Conflict, Invalid, NotFound
+from libra.model.access import Caller
+from libra.model.job import JobPriority
+from libra.model.resources.loadbalancer import LoadBalancer
+from libra.model.resources.tree import LoadBalancerTree
+from libra.model.status import OperatingStatus, ProvisioningStatus
+from libra.storage.base import UnitOfWork
+from libra.usecases.access import choose_project, ensure_may_see
+from libra.usecases.addresses import allocate, find_pool
+from libra.usecases.change import Change
+from libra.usecases.outbox import add_update
+from libra.usecases.placement import choose_device
+from libra.usecases.quotas import ensure_room
+from libra.usecases.services import Services, new_id
+
+DEVICES_OWN = "default"
+"""What clients name where no address pool is configured: the address of the device."""
+
+Fields = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vip:
+    """What a client asks for: an address, and the address pool that it knows as a subnet or a network."""
+
+    address: str | None = None
+    pool: str | None = None
+    port_id: str | None = None
+
+
+def create(
+    services: Services,
+    caller: Caller,
+    project: str | None,
+    vip: Vip,
+    fields: Fields,
+    listeners: Sequence[Fields] = (),
+    pools: Sequence[Fields] = (),
+) -> LoadBalancerTree:
+    """With all its parts, or not at all. `listeners` and `pools` are as in `libra.usecases.parts`."""
+    from libra.usecases.parts import PartsWriter
+
+    owner_project = choose_project(caller, project)
+    with services.storage.writing() as unit:
+        change = Change(unit, services, caller)
+        writer = PartsWriter(change, listeners, pools)
+        ensure_room(unit, services, owner_project, load_balancer=1, **writer.counts())
+        owner = LoadBalancer(id=new_id(), project_id=owner_project, created_at=change.now, **fields)
+        owner = _place(unit, services, owner, vip)
+        writer.write(owner)
+        change.send(owner, "created")
+        tree = unit.loadbalancers.tree(owner.id)
+    services.bell.ring()
+    assert tree is not None
+    return tree
+
+
+def _place(unit: UnitOfWork, services: Services, owner: LoadBalancer, vip: Vip) -> LoadBalancer:
+    """On a device, with an address; stored."""
+    if not services.address_pools:
+        return _place_on_device(unit, owner, vip)
+    pool = find_pool(services.address_pools, vip.pool)
+    device = choose_device(unit)
+    placed = replace(
+        owner,
+        device_id=device.id,
+        vip_subnet_id=pool.id,
+        vip_network_id=pool.id,
+        vip_port_id=owner.id,
+    )
+    unit.loadbalancers.add(placed)
+    placed = replace(placed, vip_address=allocate(unit, pool, owner.id, vip.address))
+    unit.loadbalancers.replace(placed)
+    return placed
+
+
+def _place_on_device(unit: UnitOfWork, owner: LoadBalancer, vip: Vip) -> LoadBalancer:
+    """No pools: the address is the device's own."""
+    if vip.pool not in (None, DEVICES_OWN):
+        raise Invalid(f"Subnet {vip.pool} not found: no address pool is configured")
+    device = choose_device(unit, vip.address)
+    placed = replace(
+        owner,
+        device_id=device.id,
+        vip_address=device.address,
+        vip_subnet_id=DEVICES_OWN,
+        vip_network_id=DEVICES_OWN,
+        vip_port_id=owner.id,
+    )
+    unit.loadbalancers.add(placed)
+    return placed
+
+
+def show(services: Services, caller: Caller, key: str) -> LoadBalancerTree:
+    """Raises `NotFound` and `Forbidden`."""
+    with services.storage.reading() as unit:
+        tree = unit.loadbalancers.tree(key)
+    if tree is None:
+        raise NotFound(f"Load Balancer {key} not found.")
+    ensure_may_see(caller, tree.loadbalancer)
+    return tree
+
+
+def update(services: Services, caller: Caller, key: str, fields: Fields) -> LoadBalancerTree:
+    """Only what is given changes."""
+    with services.storage.writing() as unit:
+        change = Change(unit, services, caller)
+        owner = replace(change.lock(key), **fields)
+        unit.loadbalancers.replace(owner)
+        change.send(owner, "changed")
+        tree = unit.loadbalancers.tree(key)
+    services.bell.ring()
+    assert tree is not None
+    return tree
+
+
+def delete(services: Services, caller: Caller, key: str, *, cascade: bool) -> None:
+    """It is gone once its device has let it go. Raises `Invalid` where it has parts and `cascade` is not asked for."""
+    with services.storage.writing() as unit:
+        change = Change(unit, services, caller)
+        owner = change.lock(key, ProvisioningStatus.PENDING_DELETE)
+        tree = unit.loadbalancers.tree(key)
+        assert tree is not None
+        if not cascade and (tree.listeners or tree.pools):
+            raise Invalid(
+                f"Cannot delete Load Balancer {key}: it has listeners or pools; cascade deletes them, too"
+            )
+        if owner.device_id is None:
+            unit.loadbalancers.remove_tree(key)
+        else:
+            change.send(owner, "deleted")
+    services.bell.ring()
+
+
+def send_again(services: Services, caller: Caller, key: str) -> None:
+    """A failover where there is nowhere else to go: everything is sent to its device anew, before other jobs."""
+    with services.storage.writing() as unit:
+        change = Change(unit, services, caller)
+        owner = change.lock(key)
+        if owner.device_id is None:
+            raise Conflict(f"cannot send Load Balancer {key} again: it is on no device")
+        generation = unit.devices.next_generation(owner.device_id)
+        device = unit.devices.get(owner.device_id)
+        assert device is not None
+        unit.loadbalancers.replace(replace(owner, generation=generation))
+        add_update(
+            unit,
+            services,
+            caller,
+            device,
+            generation=generation,
+            loadbalancer_id=key,
+            project_id=owner.project_id,
+            priority=JobPriority.HIGH,
+        )
+        change.tell("loadbalancer.failover", owner, "asked for")
+    services.bell.ring()
+
+
+INITIAL = OperatingStatus.OFFLINE
+"""What everything is before it was measured."""
