@@ -112,6 +112,9 @@ class LoadBalancerRows(Rows[LoadBalancer], Protocol):
     def drop_applied(self, key: str) -> None:
         """A device has it no more; idempotent."""
 
+    def count_by_status(self) -> dict[tuple[str, ...], int]:
+        """How many there are, by provisioning and operating status."""
+
     def per_device(self) -> dict[str, int]:
         """How many load balancers each device has."""
 
@@ -137,6 +140,9 @@ class JobRows(Rows[Job], Protocol):
 
     def change(self, key: str, into: Job, allowed: Collection[JobState]) -> bool:
         """Compare and set: write `into` where the row's state is one of `allowed`."""
+
+    def prune(self, before: datetime) -> int:
+        """Forget those that ended and were made before; how many."""
 
     def supersede(self, device_id: str, generation: int, by: str) -> list[str]:
         """Mark waiting UPDATE jobs of the device with an older generation as SUPERSEDED but for `alone` and held ones;

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, case, or_, select, update
+from sqlalchemy import Connection, case, delete, or_, select, update
 
 from libra.errors import NotFound
 from libra.model.device import Device
@@ -86,6 +86,14 @@ class SqlJobs(SqlRows[Job]):
             update(table).where(table.c.id == key, table.c.state.in_(list(allowed))).values(values)
         )
         return bool(self._connection.execute(statement).rowcount)
+
+    def prune(self, before: datetime) -> int:
+        """Open ones stay, however old."""
+        table = self._table
+        statement = delete(table).where(
+            table.c.created_at < before, table.c.state.not_in(list(OPEN))
+        )
+        return int(self._connection.execute(statement).rowcount)
 
     def supersede(self, device_id: str, generation: int, by: str) -> list[str]:
         """Held ones stay: somebody wants to see them."""

@@ -84,6 +84,15 @@ class SqlLoadBalancers(SqlRows[LoadBalancer]):
         table = tables.applied
         self._connection.execute(delete(table).where(table.c.loadbalancer_id == key))
 
+    def count_by_status(self) -> dict[tuple[str, ...], int]:
+        """One statement."""
+        columns = (self._table.c.provisioning_status, self._table.c.operating_status)
+        statement = select(*columns, func.count()).group_by(*columns)
+        return {
+            (one.value, other.value): int(count)
+            for one, other, count in self._connection.execute(statement)
+        }
+
     def per_device(self) -> dict[str, int]:
         """How many each has."""
         column = self._table.c.device_id

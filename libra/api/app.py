@@ -1,0 +1,117 @@
+"""The application: every router on one screen, with who may call it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from starlette.exceptions import HTTPException
+
+from libra import __version__
+from libra.api import errors
+from libra.api.auth import EVERYBODY, caller_of
+from libra.api.docs import render_docs
+from libra.api.metrics import Metrics
+from libra.api.middleware import Surroundings
+from libra.api.routers import around, listeners, loadbalancers, monitors, pools, v1
+from libra.errors import LibraError, StorageUnavailable
+from libra.usecases.services import Services
+
+OCTAVIA = (
+    loadbalancers.router,
+    listeners.router,
+    pools.router,
+    monitors.router,
+    around.router,
+)
+BASES = ("/load-balancer/v2.0", "/load-balancer/v2", "/v2.0", "/v2")
+"""Clients are given the root of the API or /load-balancer, and use both spellings of the version."""
+
+# Prefixes, routers, and who may call them at least; a route may ask for more.
+ROUTERS: tuple[tuple[str, APIRouter, bool], ...] = (
+    *((f"{base}/lbaas", router, True) for base in BASES for router in OCTAVIA),
+    *((base, around.networks, True) for base in BASES),
+    ("", around.versions, False),
+    ("", v1.router, True),
+)
+STALE = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiParts:
+    """What is wired. `beat` tells when the manager's loop last turned, None where there is none."""
+
+    services: Services
+    max_body_bytes: int = 2_000_000
+    max_page: int = 1000
+    anonymous_metrics: bool = True
+    beat: Callable[[], datetime | None] = lambda: None
+
+
+def create_app(parts: ApiParts) -> FastAPI:
+    """Serves as soon as a server runs it."""
+    app = FastAPI(
+        title="libra",
+        version=__version__,
+        description="Load balancing as a service on plain hosts.",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    metrics = Metrics(parts.services.storage)
+    app.state.services = parts.services
+    app.state.max_page = parts.max_page
+    _add_errors(app)
+    for prefix, router, needs_token in ROUTERS:
+        wanted = [Depends(EVERYBODY)] if needs_token else []
+        shown = not prefix or prefix.startswith(BASES[0])
+        app.include_router(router, prefix=prefix, dependencies=wanted, include_in_schema=shown)
+    _add_health(app, parts, metrics)
+    app.add_middleware(Surroundings, max_body_bytes=parts.max_body_bytes, observe=metrics.observe)
+    return app
+
+
+def _add_errors(app: FastAPI) -> None:
+    app.add_exception_handler(LibraError, errors.answer_libra_error)
+    app.add_exception_handler(RequestValidationError, errors.answer_invalid)
+    app.add_exception_handler(HTTPException, errors.answer_http)
+    app.add_exception_handler(errors.Unauthorized, errors.answer_unauthorized)
+    app.add_exception_handler(Exception, errors.answer_bug)
+
+
+def _add_health(app: FastAPI, parts: ApiParts, metrics: Metrics) -> None:
+    @app.get("/healthz", tags=["health"])
+    def healthz() -> dict[str, str]:
+        """The process serves."""
+        return {"status": "ok", "release": __version__}
+
+    @app.get("/readyz", tags=["health"])
+    def readyz() -> JSONResponse:
+        """The database answers, and the manager's loop turns."""
+        try:
+            parts.services.storage.check()
+        except StorageUnavailable as error:
+            return JSONResponse({"status": str(error)}, 503)
+        beat = parts.beat()
+        if beat is not None and parts.services.clock() - beat > STALE:
+            return JSONResponse({"status": "the manager hangs"}, 503)
+        return JSONResponse({"status": "ok"})
+
+    @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)
+    def show_metrics(request: Request) -> Response:
+        """For Prometheus."""
+        if not parts.anonymous_metrics:
+            caller_of(request)
+        return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    @app.get("/docs", include_in_schema=False, response_class=HTMLResponse)
+    def docs() -> HTMLResponse:
+        """Made of the OpenAPI document, without anybody else's scripts."""
+        return HTMLResponse(render_docs(app.openapi()))
+
+    @app.get("/", tags=["versions"], response_model=None)
+    def root(request: Request) -> dict[str, object]:
+        """Versions, for clients that are given the root."""
+        return around.version_document(request)

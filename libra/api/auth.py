@@ -1,0 +1,76 @@
+"""Who calls, and what that caller may do."""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from libra.api.errors import Unauthorized
+from libra.errors import Forbidden
+from libra.model.access import Caller, Role
+from libra.usecases.services import Services
+from libra.usecases.tokens import find_caller
+
+LONGEST_SECRET = 512
+
+
+def services_of(request: Request) -> Services:
+    """What was wired."""
+    services: Services = request.app.state.services
+    return services
+
+
+def caller_of(request: Request) -> Caller:
+    """By X-Auth-Token, a bearer token, or basic authentication with a token's name and secret."""
+    name, secret = _credentials(request)
+    if not secret or len(secret) > LONGEST_SECRET:
+        raise Unauthorized("a token is required: X-Auth-Token, or basic authentication")
+    digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+    caller = find_caller(services_of(request), digest, name, request.state.request_id)
+    if caller is None:
+        raise Unauthorized("the token is not known, was revoked, or has expired")
+    return caller
+
+
+def _credentials(request: Request) -> tuple[str | None, str]:
+    token = request.headers.get("x-auth-token")
+    if token:
+        return None, token
+    kind, _, value = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return None, value.strip()
+    if kind.lower() == "basic":
+        return _basic(value)
+    return None, ""
+
+
+def _basic(value: str) -> tuple[str | None, str]:
+    try:
+        name, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        raise Unauthorized("the basic authentication cannot be read") from None
+    return name, secret
+
+
+Asking = Annotated[Caller, Depends(caller_of)]
+Given = Annotated[Services, Depends(services_of)]
+
+
+def allow(*roles: Role, everywhere: bool = False) -> Callable[[Asking], None]:
+    """A dependency that lets these roles through; `everywhere` only those that no project bounds."""
+
+    def check(caller: Asking) -> None:
+        if caller.role not in roles or (everywhere and not caller.sees_everything):
+            raise Forbidden(f"cannot do that: '{caller.name}' has the role {caller.role.value}")
+
+    return check
+
+
+EVERYBODY = allow(*Role)
+WRITERS = allow(Role.ADMIN, Role.OPERATOR, Role.MEMBER)
+OBSERVERS = allow(*Role, everywhere=True)
+OPERATORS = allow(Role.ADMIN, Role.OPERATOR)
+ADMINS = allow(Role.ADMIN)

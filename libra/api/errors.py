@@ -1,0 +1,88 @@
+"""From errors to answers: one table, one body."""
+
+import structlog
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from libra import errors
+from libra.messages.fields import quoted
+
+log = structlog.get_logger(__name__)
+
+STATUSES: tuple[tuple[type[errors.LibraError], int], ...] = (
+    (errors.Invalid, 400),
+    (errors.NotFound, 404),
+    (errors.AlreadyExists, 409),
+    (errors.Conflict, 409),
+    (errors.Forbidden, 403),
+    (errors.NotImplementedHere, 501),
+    (errors.PoolExhausted, 503),
+    (errors.StorageUnavailable, 503),
+    (errors.JobServerUnavailable, 503),
+    (errors.JobDeadlinePassed, 504),
+    (errors.JobError, 502),
+)
+MOST_FAULTS = 5
+
+
+class Unauthorized(Exception):
+    """No credentials, or none that are known."""
+
+
+def status_of(error: errors.LibraError) -> int:
+    """The first kind in the table that it is of; 500 for the others."""
+    return next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
+
+
+def build_fault(status: int, text: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    """The body that Octavia's clients show."""
+    code = "Client" if status < 500 else "Server"
+    body = {"faultcode": code, "faultstring": text, "debuginfo": None}
+    return JSONResponse(body, status_code=status, headers=headers)
+
+
+def answer_libra_error(_request: Request, error: Exception) -> JSONResponse:
+    """A sentence, and nothing else."""
+    assert isinstance(error, errors.LibraError)
+    status = status_of(error)
+    if status >= 500 and status != 501:
+        log.warning("request failed", action="answer", error=str(error))
+    return build_fault(status, str(error))
+
+
+def answer_invalid(_request: Request, error: Exception) -> JSONResponse:
+    """What pydantic found, without the values: among them may be a key."""
+    assert isinstance(error, RequestValidationError)
+    faults = [_explain(item) for item in error.errors()[:MOST_FAULTS]]
+    return build_fault(400, f"Validation failure: {'; '.join(faults)}")
+
+
+def _explain(fault: dict[str, object]) -> str:
+    location = fault.get("loc", ())
+    path = [str(part) for part in (location if isinstance(location, tuple) else ())]
+    where = ".".join(path[1:] if path[:1] in (["body"], ["query"], ["path"]) else path)
+    if fault.get("type") == "extra_forbidden":
+        return f"Unknown attribute for argument: {quoted(where)}"
+    return f"Invalid input for field/attribute {quoted(where)}: {fault.get('msg')}"
+
+
+def answer_http(request: Request, error: Exception) -> JSONResponse:
+    """Unknown paths and methods."""
+    assert isinstance(error, HTTPException)
+    texts = {404: "there is no such resource", 405: f"{request.method} is not allowed here"}
+    headers = dict(error.headers or {})
+    return build_fault(error.status_code, texts.get(error.status_code, str(error.detail)), headers)
+
+
+def answer_unauthorized(_request: Request, error: Exception) -> JSONResponse:
+    """As an identity service in front of the API would."""
+    body = {"error": {"code": 401, "title": "Unauthorized", "message": str(error)}}
+    return JSONResponse(body, 401, headers={"WWW-Authenticate": 'Basic realm="libra"'})
+
+
+def answer_bug(_request: Request, error: Exception) -> JSONResponse:
+    """The log has the rest."""
+    log.error("internal error", action="answer", exc_info=error)
+    return build_fault(500, "internal error; the controller's log has the details")

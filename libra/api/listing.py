@@ -1,0 +1,173 @@
+"""Lists as Octavia gives them: filters on every attribute, tags, fields, sorting, pages with links."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from enum import Enum
+from typing import Any, get_args, get_type_hints
+from urllib.parse import urlencode
+
+from starlette.datastructures import QueryParams
+
+from libra.errors import Invalid
+from libra.messages.fields import quoted
+from libra.model.access import Caller
+from libra.storage.base import Query, TagFilter
+
+AUXILIARY = frozenset(
+    (
+        *("limit", "marker", "page_reverse", "sort", "sort_key", "sort_dir", "fields"),
+        *("tags", "tags-any", "not-tags", "not-tags-any"),
+    )
+)
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a query string asks for. `nothing` where a value can match no row."""
+
+    query: Query
+    shown: tuple[str, ...] = ()
+    asked: int | None = None
+    nothing: bool = False
+
+
+def parse_page(
+    params: QueryParams,
+    kind: type[Any],
+    caller: Caller,
+    most: int,
+    aliases: Mapping[str, str] | None = None,
+) -> Page:
+    """`kind` is the record, `aliases` map other spellings of its fields. Raises `Invalid`."""
+    hints = get_type_hints(kind)
+    where: dict[str, object] = {}
+    nothing = False
+    for name in dict.fromkeys(params.keys()):
+        if name in AUXILIARY:
+            continue
+        field = (aliases or {}).get(name, name)
+        if field not in hints or field == "tags":
+            raise Invalid(f"Unknown attribute for argument: {quoted(name)}")
+        values = params.getlist(name)
+        if len(values) > 1:
+            raise Invalid(f"cannot filter by {quoted(name)}: it is given twice")
+        value, possible = _convert(values[0], hints[field])
+        nothing = nothing or not possible
+        where[field] = value
+    if not caller.sees_everything:
+        asked = where.setdefault("project_id", caller.project_id)
+        nothing = nothing or asked != caller.project_id
+    limit = _parse_limit(params.get("limit"), most)
+    query = Query(
+        where=where,
+        tags=_parse_tags(params),
+        sort=_parse_sort(params, [item.name for item in fields(kind)]),
+        marker=params.get("marker") or None,
+        limit=limit,
+        backwards=_BOOLEANS.get(params.get("page_reverse", "").lower(), False),
+    )
+    return Page(query, _split(params.getlist("fields")), limit, nothing)
+
+
+def _convert(text: str, hint: Any) -> tuple[object, bool]:
+    """The value as the record has it, and whether any row could have it."""
+    kinds = [item for item in (get_args(hint) or (hint,)) if item is not type(None)]
+    kind = kinds[0]
+    if text.lower() in ("null", "none") and len(get_args(hint)) > len(kinds):
+        return None, True
+    if kind is bool:
+        return _BOOLEANS.get(text.lower()), text.lower() in _BOOLEANS
+    if kind is int:
+        return (
+            (int(text), True) if text.lstrip("-").isdecimal() and len(text) < 18 else (None, False)
+        )
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        found = next((item for item in kind if str(item.value).upper() == text.upper()), None)
+        return found, found is not None
+    if kind is datetime:
+        return _convert_time(text)
+    return (text, True) if kind is str else (None, False)
+
+
+def _convert_time(text: str) -> tuple[object, bool]:
+    from datetime import UTC
+
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        return None, False
+    return (value if value.tzinfo else value.replace(tzinfo=UTC)), True
+
+
+def _parse_limit(text: str | None, most: int) -> int:
+    """Nothing, 0, a negative number and "infinite" mean as many as there may be."""
+    if text is None or text.lower() == "infinite":
+        return most
+    try:
+        limit = int(text)
+    except ValueError:
+        raise Invalid(f"cannot use the limit {quoted(text)}: it must be a whole number") from None
+    return most if limit <= 0 else min(limit, most)
+
+
+def _parse_tags(params: QueryParams) -> TagFilter:
+    return TagFilter(
+        every=_split(params.getlist("tags")),
+        some=_split(params.getlist("tags-any")),
+        not_every=_split(params.getlist("not-tags")),
+        not_some=_split(params.getlist("not-tags-any")),
+    )
+
+
+def _split(values: Sequence[str]) -> tuple[str, ...]:
+    return tuple(part for value in values for part in value.split(",") if part)
+
+
+def _parse_sort(params: QueryParams, known: Sequence[str]) -> tuple[tuple[str, bool], ...]:
+    """sort=KEY:DIR,KEY or sort_key and sort_dir."""
+    if params.get("sort"):
+        pairs = [part.partition(":")[::2] for part in _split(params.getlist("sort"))]
+    else:
+        keys, ways = params.getlist("sort_key"), params.getlist("sort_dir")
+        pairs = [(key, ways[n] if n < len(ways) else "asc") for n, key in enumerate(keys)]
+    for key, way in pairs:
+        if key not in known or key in ("tags", "session_persistence"):
+            raise Invalid(f"cannot sort by {quoted(key)}: there is no such attribute")
+        if way.lower() not in ("", "asc", "desc"):
+            raise Invalid(f"cannot sort {quoted(way)}: it must be asc or desc")
+    return tuple((key, way.lower() != "desc") for key, way in pairs)
+
+
+def choose_fields(body: Mapping[str, Any], shown: Sequence[str]) -> dict[str, Any]:
+    """Only these keys, where some are asked for."""
+    return {name: value for name, value in body.items() if not shown or name in shown}
+
+
+def build_links(
+    path: str, params: QueryParams, rows: Sequence[Any], page: Page
+) -> list[dict[str, str]]:
+    """To the next page where this one is full, and back where it was not the first."""
+    links = []
+    is_full = "limit" in params and page.asked is not None and len(rows) == page.asked
+    backwards = page.query.backwards
+    if rows and (is_full or backwards):
+        links.append(_link("next", path, params, rows[-1].id, reverse=False))
+    if rows and (page.query.marker or (backwards and is_full)):
+        links.append(_link("previous", path, params, rows[0].id, reverse=True))
+    return links
+
+
+def _link(
+    relation: str, path: str, params: QueryParams, marker: str, *, reverse: bool
+) -> dict[str, str]:
+    kept = [
+        (name, value)
+        for name, value in params.multi_items()
+        if name not in ("marker", "page_reverse")
+    ]
+    kept.append(("marker", marker))
+    if reverse:
+        kept.append(("page_reverse", "True"))
+    return {"rel": relation, "href": f"{path}?{urlencode(kept)}"}

@@ -1,0 +1,81 @@
+"""What surrounds every request: an id, a limit on its body, a line in the log, headers that browsers heed."""
+
+import time
+from collections.abc import Callable
+from uuid import uuid4
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from libra.api.errors import build_fault
+
+log = structlog.get_logger(__name__)
+
+Observe = Callable[[str, str, int, float], None]
+"""Method, route, status and seconds of a request."""
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'"),
+)
+
+
+class TooLarge(Exception):
+    """The body is larger than allowed."""
+
+
+class Surroundings:
+    """An ASGI middleware."""
+
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int, observe: Observe) -> None:
+        self._app = app
+        self._most = max_body_bytes
+        self._observe = observe
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The only coroutine of ours: ASGI asks for one."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = f"req-{uuid4()}"
+        scope.setdefault("state", {})["request_id"] = request_id
+        started, status = time.monotonic(), 500
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._most:
+                raise TooLarge
+            return message
+
+        async def marked(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                names = (b"x-openstack-request-id", b"x-request-id")
+                added = [(name, request_id.encode()) for name in names]
+                message["headers"] = [*message.get("headers", ()), *added, *_HEADERS]
+            await send(message)
+
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await self._app(scope, counted, marked)
+        except TooLarge:
+            fault = build_fault(413, f"the body is larger than {self._most} bytes")
+            await fault(scope, receive, marked)
+        finally:
+            self._tell(scope, status, time.monotonic() - started)
+
+    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "unknown")
+        self._observe(scope["method"], route, status, seconds)
+        log.debug(
+            "request answered",
+            action=scope["method"],
+            route=route,
+            status=status,
+            milliseconds=round(seconds * 1000, 1),
+        )

@@ -1,0 +1,117 @@
+"""What Octavia's clients ask besides: versions, quotas, providers, and the networks that are our address pools."""
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from libra.api.auth import OPERATORS, Asking, Given
+from libra.api.routers.octavia import Json
+from libra.api.schemas.octavia import QuotaChange
+from libra.api.schemas.shown import show_quota
+from libra.errors import Forbidden, Invalid
+from libra.usecases import quotas
+from libra.usecases.loadbalancers import DEVICES_OWN
+from libra.usecases.services import Services
+
+versions = APIRouter(tags=["versions"])
+router = APIRouter(tags=["quotas"])
+networks = APIRouter(tags=["networks"])
+
+
+def version_document(request: Request) -> Json:
+    """What Octavia's clients look for before anything else; needs no token."""
+    base = str(request.base_url).rstrip("/")
+    root = "/load-balancer" if request.url.path.startswith("/load-balancer") else ""
+    link = {"rel": "self", "href": f"{base}{root}/v2"}
+    return {
+        "versions": [
+            {"id": "v2.0", "status": "SUPPORTED", "links": [link]},
+            {"id": "v2.5", "status": "CURRENT", "links": [link]},
+        ]
+    }
+
+
+for path in ("/load-balancer", "/load-balancer/", "/load-balancer/v2", "/load-balancer/v2.0"):
+    versions.get(path, operation_id=f"versions{path.replace('/', '_')}")(version_document)
+
+
+@router.get("/quotas")
+def list_quotas(services: Given, caller: Asking) -> Json:
+    """Of the projects that have some of their own."""
+    found = quotas.list_quotas(services)
+    if not caller.sees_everything:
+        found = [quota for quota in found if quota.project_id == caller.project_id]
+    return {"quotas": [show_quota(quota) for quota in found], "quotas_links": []}
+
+
+@router.get("/quotas/{project_id}")
+def show_one(project_id: str, services: Given, caller: Asking) -> Json:
+    """ "defaults" is what a project has without any of its own."""
+    if not caller.sees_everything and project_id not in (caller.project_id, "defaults"):
+        raise Forbidden("cannot show it: it belongs to another project")
+    return {"quota": show_quota(quotas.show_quota(services, project_id))}
+
+
+@router.get("/quotas/{project_id}/default")
+def show_default(project_id: str, services: Given, caller: Asking) -> Json:
+    """The same for every project."""
+    return {"quota": show_quota(quotas.show_quota(services, "defaults"))}
+
+
+@router.put("/quotas/{project_id}", status_code=202, dependencies=[Depends(OPERATORS)])
+def change_quota(project_id: str, body: QuotaChange, services: Given) -> Json:
+    """Null means the default again."""
+    given = body.quota.given()
+    numbers = {}
+    for name, others in (
+        ("load_balancer", ("loadbalancer",)),
+        ("listener", ()),
+        ("pool", ()),
+        ("member", ()),
+        ("health_monitor", ("healthmonitor",)),
+    ):
+        for spelling in (name, *others):
+            if spelling in given:
+                numbers[name] = given[spelling]
+    if project_id == "defaults":
+        raise Invalid("cannot change the defaults here: they are in the settings")
+    return {"quota": show_quota(quotas.set_quota(services, project_id, **numbers))}
+
+
+@router.delete("/quotas/{project_id}", status_code=202, dependencies=[Depends(OPERATORS)])
+def reset_quota(project_id: str, services: Given) -> Response:
+    """The defaults from now on."""
+    quotas.reset_quota(services, project_id)
+    return Response(status_code=202)
+
+
+@router.get("/providers")
+def list_providers(caller: Asking) -> Json:
+    """One."""
+    providers = [{"name": "libra", "description": "HAProxy on plain hosts."}]
+    return {"providers": providers, "providers_links": []}
+
+
+def _pools(services: Services) -> list[tuple[str, str]]:
+    return [(pool.id, pool.name) for pool in services.address_pools] or [(DEVICES_OWN, DEVICES_OWN)]
+
+
+def _matching(request: Request, services: Services) -> list[tuple[str, str]]:
+    wanted = {name: request.query_params.get(name) for name in ("id", "name")}
+    return [
+        (key, name)
+        for key, name in _pools(services)
+        if wanted["id"] in (None, key) and wanted["name"] in (None, name)
+    ]
+
+
+@networks.get("/subnets")
+def list_subnets(request: Request, services: Given, caller: Asking) -> Json:
+    """One an address pool, for clients that look it up before they create a load balancer."""
+    found = _matching(request, services)
+    return {"subnets": [{"id": key, "name": name, "network_id": key} for key, name in found]}
+
+
+@networks.get("/networks")
+def list_networks(request: Request, services: Given, caller: Asking) -> Json:
+    """The same."""
+    found = _matching(request, services)
+    return {"networks": [{"id": key, "name": name, "subnets": [key]} for key, name in found]}

@@ -1,0 +1,68 @@
+"""Octavia's listeners."""
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from libra.api.auth import WRITERS, Asking, Given
+from libra.api.routers.octavia import Json, answer, find, one, page_of
+from libra.api.schemas.fields import listener_fields
+from libra.api.schemas.octavia import ListenerChange, ListenerCreate
+from libra.api.schemas.shown import show_listener, show_stats
+from libra.errors import NotImplementedHere
+from libra.model.resources.listener import Listener
+from libra.usecases import listeners
+
+router = APIRouter(prefix="/listeners", tags=["listeners"])
+
+
+@router.get("")
+def list_listeners(request: Request, services: Given, caller: Asking) -> Json:
+    """Those of the caller's project."""
+    page = page_of(request, Listener, caller)
+    with services.storage.reading() as unit:
+        rows = find(unit.listeners, page)
+    return answer(request, "listeners", rows, [show_listener(row) for row in rows], page)
+
+
+@router.post("", status_code=201, dependencies=[Depends(WRITERS)])
+def create_listener(body: ListenerCreate, services: Given, caller: Asking) -> Json:
+    """For a load balancer that is there."""
+    given = body.listener
+    if given.default_pool is not None:
+        raise NotImplementedHere("cannot create a pool along with a listener: create it first")
+    fields = listener_fields(given, given.protocol)
+    fields.pop("loadbalancer_id", None)
+    return {
+        "listener": show_listener(listeners.create(services, caller, given.loadbalancer_id, fields))
+    }
+
+
+@router.get("/{listener_id}")
+def show_one(request: Request, listener_id: str, services: Given, caller: Asking) -> Json:
+    """One."""
+    return one(request, "listener", show_listener(listeners.show(services, caller, listener_id)))
+
+
+@router.put("/{listener_id}", dependencies=[Depends(WRITERS)])
+def change_listener(
+    listener_id: str, body: ListenerChange, services: Given, caller: Asking
+) -> Json:
+    """All but protocol and port."""
+    before = listeners.show(services, caller, listener_id)
+    fields = listener_fields(body.listener, before.protocol)
+    return {"listener": show_listener(listeners.update(services, caller, listener_id, fields))}
+
+
+@router.delete("/{listener_id}", status_code=204, dependencies=[Depends(WRITERS)])
+def delete_listener(listener_id: str, services: Given, caller: Asking) -> Response:
+    """Its pool stays."""
+    listeners.delete(services, caller, listener_id)
+    return Response(status_code=204)
+
+
+@router.get("/{listener_id}/stats")
+def show_statistics(listener_id: str, services: Given, caller: Asking) -> Json:
+    """What it has served so far."""
+    listeners.show(services, caller, listener_id)
+    with services.storage.reading() as unit:
+        counters = unit.counters.of_listener(listener_id)
+    return {"stats": show_stats([counters] if counters else [])}

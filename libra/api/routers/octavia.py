@@ -1,0 +1,58 @@
+"""What every list and every body of Octavia's API has in common."""
+
+from typing import Any, TypeVar
+
+from fastapi import Request
+
+from libra.api.auth import services_of
+from libra.api.listing import Page, build_links, choose_fields, parse_page
+from libra.api.schemas.types import Body
+from libra.errors import Invalid
+from libra.model.access import Caller
+from libra.storage.base import Rows
+
+R = TypeVar("R")
+Json = dict[str, Any]
+ALIASES = {"load_balancer_id": "loadbalancer_id"}
+
+
+def page_of(
+    request: Request, kind: type[Any], caller: Caller, aliases: dict[str, str] | None = None
+) -> Page:
+    """What the query string asks for."""
+    most: int = request.app.state.max_page
+    return parse_page(request.query_params, kind, caller, most, {**ALIASES, **(aliases or {})})
+
+
+def find(rows: Rows[R], page: Page) -> list[R]:
+    """The rows of a page."""
+    return [] if page.nothing else rows.find(page.query)
+
+
+def answer(request: Request, plural: str, rows: list[Any], shown: list[Json], page: Page) -> Json:
+    """The list and its links."""
+    url = str(request.url.replace(query=""))
+    links = build_links(url, request.query_params, rows, page)
+    return {
+        plural: [choose_fields(item, page.shown) for item in shown],
+        f"{plural}_links": links,
+    }
+
+
+def one(request: Request, singular: str, shown: Json) -> Json:
+    """One resource, or the fields of it that are asked for."""
+    wanted = [
+        part for text in request.query_params.getlist("fields") for part in text.split(",") if part
+    ]
+    return {singular: choose_fields(shown, wanted)}
+
+
+def project_of(body: Body) -> str | None:
+    """Either spelling of the owner; raises `Invalid` where they differ."""
+    one, other = getattr(body, "project_id", None), getattr(body, "tenant_id", None)
+    if one and other and one != other:
+        raise Invalid("Validation failure: project_id and tenant_id differ")
+    return one or other
+
+
+__all__ = ["Json", "answer", "find", "one", "page_of", "project_of", "services_of"]

@@ -1,0 +1,147 @@
+"""Octavia's pools and their members."""
+
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from libra.api.auth import WRITERS, Asking, Given
+from libra.api.routers.octavia import Json, answer, find, one, page_of
+from libra.api.schemas.fields import fields_of
+from libra.api.schemas.octavia import (
+    MemberChange,
+    MemberCreate,
+    MembersBatch,
+    PoolChange,
+    PoolCreate,
+)
+from libra.api.schemas.shown import show_member, show_pool
+from libra.errors import Invalid
+from libra.model.resources.member import Member
+from libra.model.resources.pool import PersistenceKind, Pool
+from libra.storage.base import Query as StorageQuery
+from libra.storage.base import UnitOfWork
+from libra.usecases import members, pools
+
+router = APIRouter(prefix="/pools", tags=["pools"])
+
+
+@router.get("")
+def list_pools(request: Request, services: Given, caller: Asking) -> Json:
+    """Those of the caller's project."""
+    page = page_of(request, Pool, caller)
+    with services.storage.reading() as unit:
+        rows = find(unit.pools, page)
+        shown = [_show(unit, row) for row in rows]
+    return answer(request, "pools", rows, shown, page)
+
+
+def _show(unit: UnitOfWork, pool: Pool) -> Json:
+    listeners = unit.listeners.find(StorageQuery(where={"default_pool_id": pool.id}))
+    found = unit.members.find(StorageQuery(where={"pool_id": pool.id}))
+    monitors = unit.monitors.find(StorageQuery(where={"pool_id": pool.id}))
+    monitor = monitors[0].id if monitors else None
+    return show_pool(pool, [item.id for item in listeners], [m.id for m in found], monitor)
+
+
+@router.post("", status_code=201, dependencies=[Depends(WRITERS)])
+def create_pool(body: PoolCreate, services: Given, caller: Asking) -> Json:
+    """Of a load balancer, or as a listener's default."""
+    given = body.pool
+    fields = fields_of(given, Pool, "loadbalancer_id", "listener_id")
+    _ensure_persistence(fields, given.protocol.value)
+    pool = pools.create(services, caller, given.loadbalancer_id, given.listener_id, fields)
+    with services.storage.reading() as unit:
+        return {"pool": _show(unit, pool)}
+
+
+def _ensure_persistence(fields: Json, protocol: str) -> None:
+    tied = fields.get("session_persistence")
+    if tied is None or tied.type is PersistenceKind.SOURCE_IP:
+        return
+    if protocol in ("TCP", "HTTPS"):
+        raise Invalid(f"Validation failure: {tied.type.value} does not go with {protocol}")
+
+
+@router.get("/{pool_id}")
+def show_one(request: Request, pool_id: str, services: Given, caller: Asking) -> Json:
+    """One."""
+    pool = pools.show(services, caller, pool_id)
+    with services.storage.reading() as unit:
+        return one(request, "pool", _show(unit, pool))
+
+
+@router.put("/{pool_id}", dependencies=[Depends(WRITERS)])
+def change_pool(pool_id: str, body: PoolChange, services: Given, caller: Asking) -> Json:
+    """All but its protocol."""
+    before = pools.show(services, caller, pool_id)
+    fields = fields_of(body.pool, Pool)
+    _ensure_persistence(fields, before.protocol.value)
+    pool = pools.update(services, caller, pool_id, fields)
+    with services.storage.reading() as unit:
+        return {"pool": _show(unit, pool)}
+
+
+@router.delete("/{pool_id}", status_code=204, dependencies=[Depends(WRITERS)])
+def delete_pool(pool_id: str, services: Given, caller: Asking) -> Response:
+    """With its members and its monitor."""
+    pools.delete(services, caller, pool_id)
+    return Response(status_code=204)
+
+
+@router.get("/{pool_id}/members")
+def list_members(request: Request, pool_id: str, services: Given, caller: Asking) -> Json:
+    """Of this pool."""
+    pools.show(services, caller, pool_id)
+    page = page_of(request, Member, caller)
+    where = {**page.query.where, "pool_id": pool_id}
+    page = replace(page, query=replace(page.query, where=where))
+    with services.storage.reading() as unit:
+        rows = find(unit.members, page)
+    return answer(request, "members", rows, [show_member(row) for row in rows], page)
+
+
+@router.post("/{pool_id}/members", status_code=201, dependencies=[Depends(WRITERS)])
+def create_member(pool_id: str, body: MemberCreate, services: Given, caller: Asking) -> Json:
+    """One more."""
+    fields = fields_of(body.member, Member)
+    return {"member": show_member(members.create(services, caller, pool_id, fields))}
+
+
+@router.put("/{pool_id}/members", status_code=202, dependencies=[Depends(WRITERS)])
+def replace_members(
+    pool_id: str,
+    body: MembersBatch,
+    services: Given,
+    caller: Asking,
+    additive_only: Annotated[bool, Query(description="remove none")] = False,
+) -> Response:
+    """The pool has these and no others."""
+    wanted = [fields_of(item, Member) for item in body.members]
+    members.replace_all(services, caller, pool_id, wanted, additive_only=additive_only)
+    return Response(status_code=202)
+
+
+@router.get("/{pool_id}/members/{member_id}")
+def show_one_member(
+    request: Request, pool_id: str, member_id: str, services: Given, caller: Asking
+) -> Json:
+    """One."""
+    member = members.show(services, caller, pool_id, member_id)
+    return one(request, "member", show_member(member))
+
+
+@router.put("/{pool_id}/members/{member_id}", dependencies=[Depends(WRITERS)])
+def change_member(
+    pool_id: str, member_id: str, body: MemberChange, services: Given, caller: Asking
+) -> Json:
+    """All but address and port."""
+    fields = fields_of(body.member, Member)
+    return {"member": show_member(members.update(services, caller, pool_id, member_id, fields))}
+
+
+@router.delete("/{pool_id}/members/{member_id}", status_code=204, dependencies=[Depends(WRITERS)])
+def delete_member(pool_id: str, member_id: str, services: Given, caller: Asking) -> Response:
+    """It drains first."""
+    members.delete(services, caller, pool_id, member_id)
+    return Response(status_code=204)

@@ -1,0 +1,206 @@
+"""What is ours alone: devices, jobs, events, tokens, logs."""
+
+import time
+from dataclasses import replace
+from datetime import UTC
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from libra.api.auth import ADMINS, EVERYBODY, OBSERVERS, OPERATORS, WRITERS, Asking, Given
+from libra.api.listing import build_links
+from libra.api.routers.octavia import Json, page_of
+from libra.api.schemas.shown import show_fields
+from libra.api.schemas.v1 import DeviceBody, LogsBody, TokenBody
+from libra.errors import Forbidden, Invalid
+from libra.model.access import Token
+from libra.model.device import Device
+from libra.model.event import Event
+from libra.model.job import Job, JobAction
+from libra.usecases import devices, jobs, logs, tokens
+from libra.usecases.jobs import Order
+
+router = APIRouter(prefix="/v1")
+LONGEST_WAIT_SECONDS = 30.0
+POLL_SECONDS = 0.25
+_DEVICE = (
+    *("id", "name", "address", "state", "reason", "generation", "acknowledged", "digest"),
+    *("protocol", "release", "proxy", "created_at", "last_seen"),
+)
+_JOB = (
+    *("id", "action", "state", "priority", "device_id", "device_name", "project_id"),
+    *("loadbalancer_id", "generation", "attempts", "created_at", "updated_at", "deadline"),
+    *("not_before", "requested_by", "request_id", "error"),
+)
+_EVENT = ("id", "at", "kind", "subject_id", "project_id", "actor", "reason", "request_id")
+_TOKEN = ("id", "name", "role", "project_id", "created_at", "expires_at", "revoked_at")
+
+
+def _show_device(device: Device, counts: dict[str, int]) -> Json:
+    return {**show_fields(device, _DEVICE), "loadbalancers": counts.get(device.id, 0)}
+
+
+@router.get("/devices", dependencies=[Depends(OBSERVERS)], tags=["devices"])
+def list_devices(request: Request, services: Given, caller: Asking) -> Json:
+    """With how many load balancers each has."""
+    page = page_of(request, Device, caller)
+    counts = devices.count_loadbalancers(services)
+    found = [] if page.nothing else devices.list_devices(services, page.query)
+    links = build_links(str(request.url.replace(query="")), request.query_params, found, page)
+    return {"devices": [_show_device(item, counts) for item in found], "devices_links": links}
+
+
+@router.post("/devices", status_code=201, dependencies=[Depends(OPERATORS)], tags=["devices"])
+def add_device(body: DeviceBody, services: Given, caller: Asking) -> Json:
+    """By the name of its worker."""
+    return {
+        "device": _show_device(devices.add_device(services, caller, body.name, body.address), {})
+    }
+
+
+@router.get("/devices/{device_id}", dependencies=[Depends(OBSERVERS)], tags=["devices"])
+def show_device(device_id: str, services: Given) -> Json:
+    """By id or name."""
+    device = devices.find_device(services, device_id)
+    return {"device": _show_device(device, devices.count_loadbalancers(services))}
+
+
+@router.delete(
+    "/devices/{device_id}", status_code=204, dependencies=[Depends(OPERATORS)], tags=["devices"]
+)
+def remove_device(device_id: str, services: Given, caller: Asking) -> Response:
+    """Only one without load balancers."""
+    devices.remove_device(services, caller, device_id)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/devices/{device_id}/discover",
+    status_code=202,
+    dependencies=[Depends(OPERATORS)],
+    tags=["devices"],
+)
+def discover_device(device_id: str, services: Given, caller: Asking) -> Json:
+    """A DISCOVER job; its reply is the job's."""
+    return _show_job(devices.ask_device(services, caller, device_id, JobAction.DISCOVER))
+
+
+@router.post(
+    "/devices/{device_id}/stats",
+    status_code=202,
+    dependencies=[Depends(OPERATORS)],
+    tags=["devices"],
+)
+def ask_statistics(device_id: str, services: Given, caller: Asking) -> Json:
+    """A STATS job; its reply is the job's."""
+    return _show_job(devices.ask_device(services, caller, device_id, JobAction.STATS))
+
+
+def _show_job(job: Job, *, whole: bool = False) -> Json:
+    names = (*_JOB, "message", "reply") if whole else _JOB
+    return {"job": show_fields(job, names)}
+
+
+@router.get("/jobs", dependencies=[Depends(EVERYBODY)], tags=["jobs"])
+def list_jobs(request: Request, services: Given, caller: Asking) -> Json:
+    """By state, device_name, loadbalancer_id, action and every other attribute."""
+    aliases = {"device": "device_name", "load_balancer": "loadbalancer_id"}
+    page = page_of(request, Job, caller, aliases)
+    found = [] if page.nothing else jobs.list_jobs(services, page.query)
+    links = build_links(str(request.url.replace(query="")), request.query_params, found, page)
+    return {"jobs": [show_fields(item, _JOB) for item in found], "jobs_links": links}
+
+
+@router.get("/jobs/{job_id}", dependencies=[Depends(EVERYBODY)], tags=["jobs"])
+def show_job(job_id: str, services: Given, caller: Asking) -> Json:
+    """With the message and the reply, secrets masked."""
+    job = jobs.find_job(services, job_id)
+    if not caller.sees_everything and job.project_id != caller.project_id:
+        raise Forbidden("cannot show it: it belongs to another project")
+    return _show_job(job, whole=caller.sees_everything)
+
+
+@router.post("/jobs/{job_id}/{order}", dependencies=[Depends(OPERATORS)], tags=["jobs"])
+def order_job(job_id: str, order: Order, services: Given, caller: Asking) -> Json:
+    """Hold, release, cancel, retry."""
+    return _show_job(jobs.order_job(services, caller, job_id, order))
+
+
+@router.get("/events", dependencies=[Depends(EVERYBODY)], tags=["events"])
+def list_events(
+    services: Given,
+    caller: Asking,
+    since: Annotated[int, Query(ge=0, le=2**62, description="the last id that is known")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    kind: Annotated[str, Query(max_length=64, description="how it begins")] = "",
+    subject_id: Annotated[str | None, Query(max_length=64)] = None,
+    wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT_SECONDS)] = 0,
+) -> Json:
+    """Oldest first; `wait` seconds for the next one where there is none yet."""
+    where: dict[str, object] = {} if subject_id is None else {"subject_id": subject_id}
+    if not caller.sees_everything:
+        where["project_id"] = caller.project_id
+    until = time.monotonic() + wait
+    while True:
+        with services.storage.reading() as unit:
+            found = unit.events.since(since, limit=limit, where=where, kind_prefix=kind)
+        if found or time.monotonic() >= until:
+            return {"events": [_show_event(event) for event in found]}
+        time.sleep(POLL_SECONDS)
+
+
+def _show_event(event: Event) -> Json:
+    return show_fields(event, _EVENT)
+
+
+@router.get("/tokens", dependencies=[Depends(ADMINS)], tags=["tokens"])
+def list_tokens(services: Given) -> Json:
+    """Without their secrets, which nobody knows."""
+    return {"tokens": [_show_token(token) for token in tokens.list_tokens(services)]}
+
+
+def _show_token(token: Token) -> Json:
+    return show_fields(token, _TOKEN)
+
+
+@router.post("/tokens", status_code=201, dependencies=[Depends(ADMINS)], tags=["tokens"])
+def create_token(body: TokenBody, services: Given, caller: Asking) -> Json:
+    """The secret is in this answer only."""
+    expires = body.expires_at
+    if expires is not None and expires.tzinfo is None:
+        expires = expires.replace(tzinfo=UTC)
+    if expires is not None and expires <= services.clock():
+        raise Invalid("cannot create the token: expires_at is over")
+    token, secret = tokens.create_token(
+        services, caller, body.name, body.role, body.project_id, expires
+    )
+    return {"token": {**_show_token(token), "secret": secret}}
+
+
+@router.delete(
+    "/tokens/{token_id}", status_code=204, dependencies=[Depends(ADMINS)], tags=["tokens"]
+)
+def revoke_token(token_id: str, services: Given, caller: Asking) -> Response:
+    """From the next request on."""
+    tokens.revoke_token(services, caller, token_id)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/loadbalancers/{loadbalancer_id}/logs",
+    status_code=202,
+    dependencies=[Depends(WRITERS)],
+    tags=["logs"],
+)
+def archive_logs(loadbalancer_id: str, body: LogsBody, services: Given, caller: Asking) -> Json:
+    """An ARCHIVE job."""
+    job = logs.archive_logs(
+        services,
+        caller,
+        loadbalancer_id,
+        store=body.object_store_type,
+        endpoint=body.object_store_endpoint,
+        basepath=body.object_store_basepath,
+        token=body.auth_token,
+    )
+    return _show_job(replace(job, sealed=""))

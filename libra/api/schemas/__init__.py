@@ -1,0 +1,1 @@
+"""What requests hold, checked, and what answers look like."""

@@ -1,0 +1,115 @@
+"""From request bodies to the fields of records. Nulls mean the default."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from typing import Any
+
+from libra.api.schemas.octavia import (
+    HEADERS,
+    ListenerUpdate,
+    MonitorUpdate,
+    NestedListenerBody,
+    NestedPoolBody,
+    PersistenceBody,
+)
+from libra.api.schemas.types import Body
+from libra.errors import Invalid, NotImplementedHere
+from libra.messages.fields import quoted
+from libra.model.resources.listener import Listener, ListenerProtocol
+from libra.model.resources.loadbalancer import LoadBalancer
+from libra.model.resources.member import Member
+from libra.model.resources.monitor import HealthMonitor, HealthMonitorType
+from libra.model.resources.pool import Pool
+
+OWNERS = frozenset(("project_id", "tenant_id"))
+
+
+def defaults_of(kind: type[Any]) -> Mapping[str, Any]:
+    """The fields of a record that have one."""
+    return {item.name: item.default for item in fields(kind) if item.default is not MISSING}
+
+
+def fields_of(body: Body, kind: type[Any], *left_out: str) -> dict[str, Any]:
+    """What was given, as the record has it."""
+    given: dict[str, Any] = {}
+    for name, value in body.given().items():
+        if name in OWNERS or name in left_out or name not in _names(kind):
+            continue
+        given[name] = defaults_of(kind).get(name) if value is None else _stored(value)
+    return given
+
+
+def _names(kind: type[Any]) -> frozenset[str]:
+    return frozenset(item.name for item in fields(kind))
+
+
+def _stored(value: Any) -> Any:
+    if isinstance(value, PersistenceBody):
+        return value.record()
+    return tuple(value) if isinstance(value, list) else value
+
+
+def loadbalancer_fields(body: Body) -> dict[str, Any]:
+    """Without what decides where it goes."""
+    vip = ("vip_address", "vip_subnet_id", "vip_network_id", "vip_port_id", "provider")
+    return fields_of(body, LoadBalancer, *vip)
+
+
+def listener_fields(body: ListenerUpdate, protocol: ListenerProtocol | None) -> dict[str, Any]:
+    """`protocol` None where nobody knows it yet, as in a change: then headers are checked by the caller."""
+    if protocol is ListenerProtocol.TERMINATED_HTTPS:
+        raise NotImplementedHere("cannot end TLS yet: this release keeps no certificates")
+    given = fields_of(body, Listener)
+    if body.insert_headers is not None:
+        given["insert_headers"] = _headers(body.insert_headers, protocol)
+    return given
+
+
+def _headers(
+    wanted: Mapping[str, Any], protocol: ListenerProtocol | None
+) -> tuple[tuple[str, str], ...]:
+    for name, value in wanted.items():
+        if name not in HEADERS:
+            raise Invalid(f"Invalid input for field/attribute insert_headers: {quoted(name)}")
+        if str(value).lower() not in ("true", "false"):
+            raise Invalid(f"Invalid value for insert_headers {name}: it must be true or false")
+    if wanted and protocol is not None and not protocol.is_http:
+        raise Invalid(f"Validation failure: insert_headers do not go with {protocol.value}")
+    return tuple(sorted((name, str(value).lower()) for name, value in wanted.items()))
+
+
+def nested_listener(body: NestedListenerBody) -> dict[str, Any]:
+    """As `libra.usecases.parts` takes it."""
+    given = listener_fields(body, body.protocol)
+    if body.default_pool is not None:
+        given["default_pool"] = nested_pool(body.default_pool)
+    return given
+
+
+def nested_pool(body: NestedPoolBody) -> dict[str, Any]:
+    """A name alone is a reference."""
+    given = fields_of(body, Pool)
+    if set(given) == {"name"} and not body.members and body.healthmonitor is None:
+        return given
+    if body.protocol is None or body.lb_algorithm is None:
+        raise Invalid("Validation failure: a pool needs protocol and lb_algorithm")
+    given["members"] = [fields_of(item, Member) for item in body.members or ()]
+    if body.healthmonitor is not None:
+        given["healthmonitor"] = monitor_fields(body.healthmonitor, body.healthmonitor.type)
+    return given
+
+
+def monitor_fields(body: MonitorUpdate, kind: HealthMonitorType) -> dict[str, Any]:
+    """The fields of a request are refused where none is made."""
+    if kind is HealthMonitorType.PING:
+        raise NotImplementedHere("cannot check by PING: HAProxy does not")
+    given = fields_of(body, HealthMonitor)
+    http = {"http_method", "url_path", "expected_codes", "http_version", "domain_name"}
+    odd = sorted(name for name in http & set(given) if getattr(body, name) is not None)
+    if odd and not kind.is_http:
+        raise Invalid(f"Validation failure: {odd[0]} does not go with the type {kind.value}")
+    if given.get("http_version") is not None:
+        given["http_version"] = str(given["http_version"])
+    if given.get("domain_name") is not None and given.get("http_version") != "1.1":
+        raise Invalid("Validation failure: domain_name requires http_version 1.1")
+    return given

@@ -1,0 +1,309 @@
+"""Request bodies of Octavia's API v2: what may be created, and what of it may be changed."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from libra.api.schemas.types import (
+    MILLISECONDS,
+    Address,
+    Body,
+    Codes,
+    CookieName,
+    HostAddress,
+    HostName,
+    Id,
+    Network,
+    Path,
+    Tags,
+    Text,
+    Whole,
+)
+from libra.model.resources.listener import ListenerProtocol
+from libra.model.resources.monitor import HealthMonitorType
+from libra.model.resources.pool import (
+    PersistenceKind,
+    PoolAlgorithm,
+    PoolPersistence,
+    PoolProtocol,
+)
+
+
+def _as_text(value: object) -> object:
+    """Clients send the number 1.1."""
+    return str(float(value)) if isinstance(value, int | float) else value
+
+
+Port = Annotated[Whole, Field(ge=1, le=65535)]
+Weight = Annotated[Whole, Field(ge=0, le=256)]
+Timeout = Annotated[Whole, Field(ge=0, le=MILLISECONDS)]
+Seconds = Annotated[Whole, Field(ge=1, le=3600)]
+Tries = Annotated[Whole, Field(ge=1, le=10)]
+Method = Literal["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"]
+HttpVersion = Annotated[Literal["1.0", "1.1"], BeforeValidator(_as_text)]
+HEADERS = (
+    "X-Forwarded-For",
+    "X-Forwarded-Port",
+    "X-Forwarded-Proto",
+    "X-Forwarded-IP",
+    "X-Client-IP",
+    "X-Real-IP",
+)
+
+
+class Named(Body):
+    """What everything has."""
+
+    name: Text | None = None
+    admin_state_up: bool | None = None
+    tags: Tags | None = None
+
+
+class Described(Named):
+    """What load balancers, listeners and pools have."""
+
+    description: Text | None = None
+
+
+class PersistenceBody(Body):
+    """What ties clients to members."""
+
+    type: PersistenceKind
+    cookie_name: CookieName | None = None
+    persistence_timeout: Annotated[Whole, Field(ge=1, le=10080)] | None = None
+    persistence_granularity: Text | None = None
+
+    @model_validator(mode="after")
+    def _fitting(self) -> "PersistenceBody":
+        wants_name = self.type is PersistenceKind.APP_COOKIE
+        if wants_name != (self.cookie_name is not None):
+            raise ValueError("cookie_name is for APP_COOKIE, and required there")
+        if self.persistence_granularity is not None:
+            raise ValueError("persistence_granularity is for UDP and SCTP only")
+        return self
+
+    def record(self) -> PoolPersistence:
+        """As it is stored."""
+        return PoolPersistence(
+            type=self.type,
+            cookie_name=self.cookie_name,
+            persistence_timeout=self.persistence_timeout,
+        )
+
+
+class MemberUpdate(Named):
+    """Address and port stay."""
+
+    weight: Weight | None = None
+    backup: bool | None = None
+    monitor_address: HostAddress | None = None
+    monitor_port: Port | None = None
+
+
+class MemberBody(MemberUpdate):
+    """One target."""
+
+    address: HostAddress
+    protocol_port: Port
+    subnet_id: Id | None = None
+    vnic_type: Literal["normal"] | None = None
+    request_sriov: Literal[False] | None = None
+    project_id: Text | None = None
+    tenant_id: Text | None = None
+
+
+class MonitorUpdate(Named):
+    """Its type stays."""
+
+    delay: Seconds | None = None
+    timeout: Seconds | None = None
+    max_retries: Tries | None = None
+    max_retries_down: Tries | None = None
+    http_method: Method | None = None
+    url_path: Path | None = None
+    expected_codes: Codes | None = None
+    http_version: HttpVersion | None = None
+    domain_name: HostName | None = None
+
+
+class NestedMonitorBody(MonitorUpdate):
+    """With its pool."""
+
+    type: HealthMonitorType
+    delay: Seconds
+    timeout: Seconds
+    max_retries: Tries
+    project_id: Text | None = None
+    tenant_id: Text | None = None
+
+
+class MonitorBody(NestedMonitorBody):
+    """For a pool that is there."""
+
+    pool_id: Id
+
+
+class PoolUpdate(Described):
+    """Its protocol stays."""
+
+    lb_algorithm: PoolAlgorithm | None = None
+    session_persistence: PersistenceBody | None = None
+
+
+class NestedPoolBody(PoolUpdate):
+    """With its load balancer; one with nothing but a name means another in the request."""
+
+    protocol: PoolProtocol | None = None
+    members: Annotated[list[MemberBody], Field(max_length=5000)] | None = None
+    healthmonitor: NestedMonitorBody | None = None
+    project_id: Text | None = None
+    tenant_id: Text | None = None
+
+
+class PoolBody(PoolUpdate):
+    """Of a load balancer or a listener."""
+
+    protocol: PoolProtocol
+    lb_algorithm: PoolAlgorithm
+    loadbalancer_id: Id | None = None
+    listener_id: Id | None = None
+    project_id: Text | None = None
+    tenant_id: Text | None = None
+    tls_enabled: Literal[False] | None = None
+
+
+class ListenerUpdate(Described):
+    """Protocol and port stay."""
+
+    connection_limit: Annotated[Whole, Field(ge=-1, le=10_000_000)] | None = None
+    default_pool_id: Id | None = None
+    insert_headers: Annotated[dict[str, Any], Field(max_length=20)] | None = None
+    timeout_client_data: Timeout | None = None
+    timeout_member_connect: Timeout | None = None
+    timeout_member_data: Timeout | None = None
+    timeout_tcp_inspect: Timeout | None = None
+    allowed_cidrs: Annotated[list[Network], Field(max_length=1000)] | None = None
+
+
+class NestedListenerBody(ListenerUpdate):
+    """With its load balancer."""
+
+    protocol: ListenerProtocol
+    protocol_port: Port
+    default_pool: NestedPoolBody | None = None
+    project_id: Text | None = None
+    tenant_id: Text | None = None
+
+
+class ListenerBody(NestedListenerBody):
+    """For a load balancer that is there."""
+
+    loadbalancer_id: Id
+
+
+class LoadBalancerUpdate(Described):
+    """Its address stays."""
+
+    vip_qos_policy_id: None = None
+
+
+class LoadBalancerBody(LoadBalancerUpdate):
+    """At least one of subnet, network and port tells the address pool."""
+
+    vip_address: Address | None = None
+    vip_subnet_id: Text | None = None
+    vip_network_id: Text | None = None
+    vip_port_id: Text | None = None
+    provider: Text | None = None
+    project_id: Text | None = None
+    tenant_id: Text | None = None
+    listeners: Annotated[list[NestedListenerBody], Field(max_length=500)] | None = None
+    pools: Annotated[list[NestedPoolBody], Field(max_length=500)] | None = None
+    flavor_id: None = None
+    availability_zone: None = None
+
+
+class QuotaBody(Body):
+    """Both spellings; null means the default again."""
+
+    load_balancer: Whole | None = None
+    loadbalancer: Whole | None = None
+    listener: Whole | None = None
+    pool: Whole | None = None
+    member: Whole | None = None
+    health_monitor: Whole | None = None
+    healthmonitor: Whole | None = None
+    l7policy: Whole | None = None
+    l7rule: Whole | None = None
+
+
+class LoadBalancerCreate(Body):
+    """The envelope."""
+
+    loadbalancer: LoadBalancerBody
+
+
+class LoadBalancerChange(Body):
+    """The envelope."""
+
+    loadbalancer: LoadBalancerUpdate
+
+
+class ListenerCreate(Body):
+    """The envelope."""
+
+    listener: ListenerBody
+
+
+class ListenerChange(Body):
+    """The envelope."""
+
+    listener: ListenerUpdate
+
+
+class PoolCreate(Body):
+    """The envelope."""
+
+    pool: PoolBody
+
+
+class PoolChange(Body):
+    """The envelope."""
+
+    pool: PoolUpdate
+
+
+class MemberCreate(Body):
+    """The envelope."""
+
+    member: MemberBody
+
+
+class MemberChange(Body):
+    """The envelope."""
+
+    member: MemberUpdate
+
+
+class MembersBatch(Body):
+    """Every member of a pool."""
+
+    members: Annotated[list[MemberBody], Field(max_length=5000)]
+
+
+class MonitorCreate(Body):
+    """The envelope."""
+
+    healthmonitor: MonitorBody
+
+
+class MonitorChange(Body):
+    """The envelope."""
+
+    healthmonitor: MonitorUpdate
+
+
+class QuotaChange(Body):
+    """The envelope."""
+
+    quota: QuotaBody

@@ -1,0 +1,198 @@
+"""Records as Octavia's clients see them."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from libra.model.counters import ListenerCounters
+from libra.model.quota import Quota
+from libra.model.resources.listener import Listener
+from libra.model.resources.loadbalancer import LoadBalancer
+from libra.model.resources.member import Member
+from libra.model.resources.monitor import HealthMonitor
+from libra.model.resources.pool import Pool
+from libra.model.resources.resource import Resource
+from libra.model.resources.tree import LoadBalancerTree, PoolTree
+
+Shown = dict[str, Any]
+_HIDDEN = frozenset(("device_id", "generation", "reason", "loadbalancer_id", "pool_id"))
+_NULL_WHERE_EMPTY = frozenset(("allowed_cidrs", "tls_versions", "alpn_protocols"))
+
+
+def _plain(name: str, value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=None).isoformat(timespec="microseconds")
+    if isinstance(value, tuple):
+        return list(value) if value or name not in _NULL_WHERE_EMPTY else None
+    return value
+
+
+def _common(record: Resource) -> Shown:
+    names = [name for kind in type(record).__mro__[::-1] for name in getattr(kind, "__slots__", ())]
+    shown = {name: _plain(name, getattr(record, name)) for name in names if name not in _HIDDEN}
+    return {**shown, "tenant_id": record.project_id}
+
+
+def ids(keys: Iterable[str]) -> list[Shown]:
+    """As Octavia names parts."""
+    return [{"id": key} for key in keys]
+
+
+def show_loadbalancer(
+    record: LoadBalancer, listeners: Iterable[str] = (), pools: Iterable[str] = ()
+) -> Shown:
+    """With the ids of its parts."""
+    return {
+        **_common(record),
+        "listeners": ids(listeners),
+        "pools": ids(pools),
+        "vip_qos_policy_id": None,
+        "vip_sg_ids": [],
+        "vip_vnic_type": "normal",
+        "additional_vips": [],
+        "flavor_id": None,
+        "availability_zone": None,
+    }
+
+
+def show_whole(tree: LoadBalancerTree) -> Shown:
+    """As the answer to a create: with everything in full."""
+    shown = show_loadbalancer(tree.loadbalancer)
+    shown["listeners"] = [show_listener(item) for item in tree.listeners]
+    shown["pools"] = [show_pool_tree(item, tree) for item in tree.pools]
+    return shown
+
+
+def show_listener(record: Listener) -> Shown:
+    """Its load balancer by id."""
+    shown = _common(record)
+    shown["insert_headers"] = dict(record.insert_headers)
+    shown["loadbalancers"] = ids([record.loadbalancer_id])
+    shown["l7policies"] = []
+    return shown
+
+
+def show_pool(
+    record: Pool,
+    listeners: Iterable[str] = (),
+    members: Iterable[str] = (),
+    monitor: str | None = None,
+) -> Shown:
+    """With the ids of what it belongs to and what belongs to it."""
+    shown = _common(record)
+    tied = record.session_persistence
+    shown["session_persistence"] = (
+        None
+        if tied is None
+        else {
+            "type": tied.type.value,
+            "cookie_name": tied.cookie_name,
+            "persistence_timeout": tied.persistence_timeout,
+            "persistence_granularity": None,
+        }
+    )
+    shown["loadbalancers"] = ids([record.loadbalancer_id])
+    shown["listeners"] = ids(listeners)
+    shown["members"] = ids(members)
+    shown["healthmonitor_id"] = monitor
+    shown["tls_enabled"] = False
+    blank = ("tls_container_ref", "ca_tls_container_ref", "crl_container_ref")
+    shown |= dict.fromkeys((*blank, "tls_ciphers", "tls_versions", "alpn_protocols"))
+    return shown
+
+
+def show_pool_tree(item: PoolTree, tree: LoadBalancerTree) -> Shown:
+    """One of a whole."""
+    listeners = [one.id for one in tree.listeners if one.default_pool_id == item.pool.id]
+    monitor = item.monitor.id if item.monitor else None
+    shown = show_pool(item.pool, listeners, [m.id for m in item.members], monitor)
+    shown["members"] = [show_member(member) for member in item.members]
+    if item.monitor is not None:
+        shown["healthmonitor"] = show_monitor(item.monitor)
+    return shown
+
+
+def show_member(record: Member) -> Shown:
+    """One target."""
+    return {**_common(record), "vnic_type": "normal"}
+
+
+def show_monitor(record: HealthMonitor) -> Shown:
+    """Its pool by id; the fields of a request only where one is made."""
+    shown = _common(record)
+    if not record.type.is_http:
+        shown |= dict.fromkeys(("http_method", "url_path", "expected_codes"))
+    version = record.http_version
+    shown["http_version"] = float(version) if version is not None else None
+    shown["pools"] = ids([record.pool_id])
+    return shown
+
+
+def show_stats(counters: Iterable[ListenerCounters]) -> Shown:
+    """Sums."""
+    names = ("active_connections", "bytes_in", "bytes_out", "request_errors", "total_connections")
+    every = list(counters)
+    return {name: sum(getattr(item, name) for item in every) for name in names}
+
+
+def show_quota(quota: Quota) -> Shown:
+    """In both spellings."""
+    return {
+        "project_id": quota.project_id,
+        "tenant_id": quota.project_id,
+        "load_balancer": quota.load_balancer,
+        "loadbalancer": quota.load_balancer,
+        "listener": quota.listener,
+        "pool": quota.pool,
+        "member": quota.member,
+        "health_monitor": quota.health_monitor,
+        "healthmonitor": quota.health_monitor,
+        "l7policy": -1,
+        "l7rule": -1,
+    }
+
+
+def show_statuses(tree: LoadBalancerTree) -> Shown:
+    """The status tree."""
+    by_id = {item.pool.id: item for item in tree.pools}
+    listeners = []
+    for listener in tree.listeners:
+        pool = by_id.get(listener.default_pool_id or "")
+        listeners.append({**_brief(listener), "pools": [_pool_status(pool)] if pool else []})
+    return {
+        "loadbalancer": {
+            **_brief(tree.loadbalancer),
+            "listeners": listeners,
+            "pools": [_pool_status(item) for item in tree.pools],
+        }
+    }
+
+
+def _pool_status(item: PoolTree) -> Shown:
+    shown: Shown = _brief(item.pool)
+    shown["members"] = [
+        {**_brief(m), "address": m.address, "protocol_port": m.protocol_port} for m in item.members
+    ]
+    if item.monitor is not None:
+        shown["health_monitor"] = {**_brief(item.monitor), "type": item.monitor.type.value}
+    return shown
+
+
+def _brief(record: Resource) -> Shown:
+    return {
+        "id": record.id,
+        "name": record.name,
+        "operating_status": record.operating_status.value,
+        "provisioning_status": record.provisioning_status.value,
+    }
+
+
+def show_fields(record: Any, names: Iterable[str]) -> Shown:
+    """Any record by these of its fields."""
+    return {name: _plain(name, getattr(record, name)) for name in names}
+
+
+Parts = Mapping[str, list[str]]

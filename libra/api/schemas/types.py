@@ -1,0 +1,97 @@
+"""Types of request fields: hostile until they passed these."""
+
+import ipaddress
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+
+from libra.messages.addresses import is_group, is_wildcard, parse_ip_address
+from libra.messages.fields import has_control_characters
+
+MILLISECONDS = 24 * 24 * 3600 * 1000  # 24 days, as in Octavia
+_PATH = re.compile(r"/[A-Za-z0-9._~!$&()*+,;=:@%/?-]*")
+_COOKIE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252})")
+_CODES = re.compile(r"[1-5][0-9]{2}(-[1-5][0-9]{2}|( *, *[1-5][0-9]{2})*)")
+_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+class Body(BaseModel):
+    """Unknown keys are refused, as in Octavia. Whole numbers may be texts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=10_000)
+
+    def given(self) -> dict[str, Any]:
+        """What was sent, nulls included, as Python values."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+def _plain(value: str) -> str:
+    if has_control_characters(value):
+        raise ValueError("it holds control characters")
+    return value
+
+
+def _matching(pattern: re.Pattern[str], words: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise ValueError(f"it must be {words}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _address(value: str) -> str:
+    address = parse_ip_address(value)
+    if address is None:
+        raise ValueError("it must be an IPv4 or IPv6 address")
+    return address
+
+
+def _host_address(value: str) -> str:
+    address = _address(value)
+    if is_wildcard(address) or is_group(address):
+        raise ValueError("it must be the address of one host")
+    return address
+
+
+def _network(value: str) -> str:
+    if "%" in value:
+        raise ValueError("it must be a network like 10.0.0.0/8")
+    try:
+        return str(ipaddress.ip_network(value, strict=False))
+    except ValueError:
+        raise ValueError("it must be a network like 10.0.0.0/8") from None
+
+
+def _no_flag(value: object) -> object:
+    """`true` is no 1."""
+    if isinstance(value, bool):
+        raise ValueError("it must be a whole number")
+    return value
+
+
+def _short_lists(value: list[str]) -> list[str]:
+    if len(value) > 100:
+        raise ValueError("at most 100")
+    return value
+
+
+Text = Annotated[str, StringConstraints(max_length=255), AfterValidator(_plain)]
+Id = Annotated[str, _matching(_ID, "an id")]
+Whole = Annotated[int, BeforeValidator(_no_flag)]
+Address = Annotated[str, AfterValidator(_address)]
+HostAddress = Annotated[str, AfterValidator(_host_address)]
+Network = Annotated[str, AfterValidator(_network)]
+Tags = Annotated[list[Text], AfterValidator(_short_lists)]
+Path = Annotated[
+    str,
+    StringConstraints(max_length=1000),
+    _matching(_PATH, "a path that starts with / and holds only what may stand in a URL"),
+]
+CookieName = Annotated[str, _matching(_COOKIE, "1 to 64 letters, digits and . _ -")]
+HostName = Annotated[str, _matching(_HOST, "a host name")]
+Codes = Annotated[
+    str, StringConstraints(max_length=1000), _matching(_CODES, "like 200, 200,202 or 200-204")
+]

@@ -1,0 +1,53 @@
+"""Request bodies of our own API."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from libra.api.schemas.types import Body, Text
+from libra.config.types import is_function_name, parse_host
+from libra.model.access import Role
+
+
+def _function(value: str) -> str:
+    if not is_function_name(value):
+        raise ValueError("it must be up to 128 letters, digits and . _ -")
+    return value
+
+
+def _host(value: str) -> str:
+    try:
+        return parse_host(value) if value else ""
+    except ValueError:
+        raise ValueError("it must be an address or a host name") from None
+
+
+Printable = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]+$", max_length=16384)]
+
+
+class DeviceBody(Body):
+    """A host with a worker."""
+
+    name: Annotated[str, AfterValidator(_function)]
+    address: Annotated[str, StringConstraints(max_length=253), AfterValidator(_host)] = ""
+
+
+class TokenBody(Body):
+    """A member needs a project."""
+
+    name: Annotated[Text, Field(min_length=1)]
+    role: Role
+    project_id: Text | None = None
+    expires_at: datetime | None = None
+
+
+class LogsBody(Body):
+    """Where the log goes."""
+
+    object_store_type: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")] = (
+        "swift"
+    )
+    object_store_endpoint: Annotated[Printable, StringConstraints(max_length=2048)]
+    object_store_basepath: Annotated[Text, Field(min_length=1)]
+    auth_token: Printable

@@ -1,0 +1,67 @@
+"""Serves the application in a thread of its own."""
+
+import socket
+import threading
+import time
+
+import uvicorn
+from fastapi import FastAPI
+
+from libra.config.controller import ApiSettings
+from libra.errors import StateError
+
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+
+
+class ApiServer:
+    """Owned by who makes it: `start`, then `stop`. Port 0 picks a free one; see `port`."""
+
+    def __init__(self, app: FastAPI, settings: ApiSettings, port: int | None = None) -> None:
+        self._app = app
+        self._settings = settings
+        self.port = settings.port if port is None else port
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Returns when it answers; raises `StateError` where the port cannot be had."""
+        listener = self._listen()
+        self.port = listener.getsockname()[1]
+        config = uvicorn.Config(
+            self._app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=int(STOP_SECONDS),
+            ssl_certfile=str(self._settings.cert) if self._settings.cert else None,
+            ssl_keyfile=str(self._settings.key) if self._settings.key else None,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, args=([listener],), name="api", daemon=True
+        )
+        self._thread.start()
+        deadline = time.monotonic() + START_SECONDS
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline:
+                raise StateError("cannot serve the API: the log says why")
+            time.sleep(0.005)
+
+    def stop(self) -> None:
+        """Requests under way are answered, within seconds. Idempotent."""
+        server, self._server = self._server, None
+        if server is not None and self._thread is not None:
+            server.should_exit = True
+            self._thread.join(STOP_SECONDS + 5)
+
+    def _listen(self) -> socket.socket:
+        host = self._settings.host
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            return socket.create_server((host, self.port), family=family, backlog=1024)
+        except OSError as error:
+            reason = str(error.strerror).partition(" (")[0].lower()
+            raise StateError(f"cannot serve the API on {host}:{self.port}: {reason}") from error

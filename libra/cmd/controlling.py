@@ -1,0 +1,109 @@
+"""The controller's objects, wired from its settings: storage, use cases, API, manager."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import NAMESPACE_DNS, uuid5
+
+from libra.api.app import ApiParts, create_app
+from libra.api.server import ApiServer
+from libra.config.controller import AddressPoolSettings, QuotaSettings
+from libra.config.settings import JobServerSettings, Settings
+from libra.jobs.gearman import GearmanJobClient
+from libra.jobs.gearman.status import count_workers
+from libra.manager.daemon import Manager, Pace
+from libra.model.quota import Quota
+from libra.storage.schema import upgrade
+from libra.storage.sql import open_storage
+from libra.usecases.services import AddressPool, Limits, Services
+from libra.vault import open_vault
+
+HUNG = timedelta(minutes=1)
+STATUS_SECONDS = 1.0  # how long one job server may take to tell of its workers
+
+
+class Controller:
+    """API and manager over one database. `start`, then `stop`; raises `LibraError` where it cannot."""
+
+    def __init__(self, settings: Settings, *, api_port: int | None = None) -> None:
+        upgrade(settings.database.url)
+        self._storage = open_storage(
+            settings.database.url, connections=settings.database.connections
+        )
+        self.services = build_services(settings, self._storage)
+        self._client = GearmanJobClient(settings.job_servers)
+        self._manager = Manager(
+            self.services,
+            self._client,
+            lambda: _count(settings.job_servers),
+            build_pace(settings),
+        )
+        app = create_app(
+            ApiParts(
+                services=self.services,
+                max_body_bytes=settings.api.max_body_bytes,
+                max_page=settings.api.max_page,
+                anonymous_metrics=settings.api.anonymous_metrics,
+                beat=lambda: self._manager.beat,
+            )
+        )
+        self.api = ApiServer(app, settings.api, api_port)
+
+    def start(self) -> None:
+        """The API answers when it returns."""
+        self.api.start()
+        self._manager.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the manager's loop turns: the watchdog is left to act where it does not."""
+        beat = self._manager.beat
+        return beat is None or self.services.clock() - beat < HUNG
+
+    def stop(self) -> None:
+        """First no new requests, then no new jobs, then no waiting for replies."""
+        self.api.stop()
+        self._client.close()
+        self._manager.stop()
+        self._storage.close()
+
+
+def build_services(settings: Settings, storage: object) -> Services:
+    """What the use cases stand on; makes the key where there is none."""
+    return Services(
+        storage=storage,  # type: ignore[arg-type]
+        sealer=open_vault(settings.controller.key_file),
+        limits=Limits(
+            job_deadline=timedelta(seconds=settings.manager.job_deadline_seconds),
+            archive_deadline=timedelta(seconds=settings.manager.archive_deadline_seconds),
+            quota=_build_quota(settings.quotas),
+        ),
+        address_pools=tuple(map(_build_pool, settings.address_pools)),
+    )
+
+
+def build_pace(settings: Settings) -> Pace:
+    """From the section `manager`."""
+    given = settings.manager
+    return Pace(
+        probe=timedelta(seconds=given.probe_seconds),
+        probe_deadline=timedelta(seconds=given.probe_deadline_seconds),
+        repair=timedelta(seconds=given.repair_seconds),
+        concurrent=given.concurrent_jobs,
+        keep_jobs=timedelta(days=given.keep_jobs_days),
+        keep_events=timedelta(days=given.keep_events_days),
+    )
+
+
+def _build_quota(given: QuotaSettings) -> Quota:
+    return Quota(project_id="", **given.model_dump())
+
+
+def _build_pool(given: AddressPoolSettings) -> AddressPool:
+    """The id is made of the name, so that every controller has the same."""
+    identity = str(uuid5(NAMESPACE_DNS, f"{given.name}.address-pool.libra"))
+    return AddressPool(id=identity, name=given.name, ranges=given.ranges)
+
+
+def _count(servers: Sequence[JobServerSettings]) -> Counter[str] | None:
+    return count_workers(servers, STATUS_SECONDS)

@@ -1,0 +1,233 @@
+"""The manager: one loop that looks what is due, and threads that do it."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from libra.errors import StorageUnavailable
+from libra.jobs.base import JobClient
+from libra.manager.prober import Prober
+from libra.manager.sender import Sender
+from libra.manager.settle import finish_job, mark_error, repair
+from libra.model.device import Device
+from libra.model.job import OPEN, Job, JobAction, JobState
+from libra.model.status import PENDING, ProvisioningStatus
+from libra.storage.base import Query, UnitOfWork
+from libra.usecases.services import Services
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 0.5
+CHORES_SECONDS = 1.0
+PRUNE_EVERY = timedelta(hours=1)
+MOST_DUE = 1000
+LONGEST_REPAIR_SECONDS = 300.0
+STOP_SECONDS = 30.0
+UNANSWERED = "its device did not confirm it in time"
+_SENT = (JobState.SCHEDULED, JobState.RUNNING)
+
+CountWorkers = Callable[[], Counter[str] | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How often, how many, how long."""
+
+    probe: timedelta = timedelta(seconds=10)
+    probe_deadline: timedelta = timedelta(seconds=5)
+    repair: timedelta = timedelta(seconds=5)
+    concurrent: int = 256
+    keep_jobs: timedelta = timedelta(days=30)
+    keep_events: timedelta = timedelta(days=90)
+
+
+class Manager:
+    """Started and stopped by its owner; `beat` tells when its loop last turned.
+
+    `count_workers` tells how many workers each function has, or None where no job server answers.
+    """
+
+    def __init__(
+        self, services: Services, client: JobClient, count_workers: CountWorkers, pace: Pace
+    ) -> None:
+        self._services = services
+        self._count_workers = count_workers
+        self._pace = pace
+        self._sender = Sender(services, client)
+        self._prober = Prober(services, client, pace.probe_deadline.total_seconds())
+        self._jobs = ThreadPoolExecutor(pace.concurrent, thread_name_prefix="job")
+        self._probes = ThreadPoolExecutor(min(64, pace.concurrent), thread_name_prefix="probe")
+        self._lock = threading.Lock()
+        self._sending: dict[str, str] = {}  # job: device
+        self._probing: set[str] = set()
+        self._probe_at: dict[str, datetime] = {}
+        self._repairs: dict[str, tuple[float, datetime]] = {}  # pause, and when next
+        self._chores_at = self._prune_at = services.clock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="manager")
+        self.beat: datetime | None = None
+
+    def start(self) -> None:
+        """Begin; what another manager has left half done is taken up."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Send nothing more, and wait for what is under way; what does not end comes again with the next manager."""
+        self._stopping.set()
+        self._services.bell.ring()
+        if self._thread.ident is not None:
+            self._thread.join(STOP_SECONDS)
+        self._jobs.shutdown(wait=False, cancel_futures=True)
+        self._probes.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self.turn()
+            except StorageUnavailable as error:
+                log.warning("the database does not answer", action="manage", error=str(error))
+                self._stopping.wait(CHORES_SECONDS)
+            except Exception:
+                log.exception("internal error", action="manage")
+                self._stopping.wait(CHORES_SECONDS)
+            self._services.bell.wait(LOOK_SECONDS)
+
+    def turn(self) -> None:
+        """One look, and what follows from it."""
+        now = self._services.clock()
+        if now >= self._chores_at:
+            self._chores_at = now + timedelta(seconds=CHORES_SECONDS)
+            self._do_chores(now)
+        self._dispatch(now)
+        self._probe_due(now)
+        self.beat = now
+
+    # Chores.
+
+    def _do_chores(self, now: datetime) -> None:
+        with self._lock:
+            sending = set(self._sending)
+        with self._services.storage.writing() as unit:
+            self._take_up(unit, sending)
+            self._expire(unit, now)
+            self._repair(unit, now)
+            if now >= self._prune_at:
+                self._prune_at = now + PRUNE_EVERY
+                unit.events.prune(now - self._pace.keep_events)
+                unit.jobs.prune(now - self._pace.keep_jobs)
+
+    def _take_up(self, unit: UnitOfWork, sending: set[str]) -> None:
+        """Jobs of a manager that is gone are sent again: a worker does nothing twice."""
+        for job in unit.jobs.find(Query(where={"state": list(_SENT)})):
+            if job.id not in sending and not self._is_sending(job.id):
+                unit.jobs.change(job.id, replace(job, state=JobState.NEW), _SENT)
+
+    def _expire(self, unit: UnitOfWork, now: datetime) -> None:
+        for job in unit.jobs.overdue(now):
+            finish_job(
+                unit,
+                self._services,
+                job,
+                JobState.EXPIRED,
+                error=job.error or "its deadline passed",
+            )
+        pending = unit.loadbalancers.find(Query(where={"provisioning_status": list(PENDING)}))
+        late = [
+            owner.id for owner in pending if self._is_late(unit, owner.id, owner.generation, now)
+        ]
+        for tree in unit.loadbalancers.trees(late):
+            mark_error(unit, self._services, tree, UNANSWERED)
+
+    def _is_late(self, unit: UnitOfWork, key: str, generation: int, now: datetime) -> bool:
+        """Whether the job that was stored with its change is past its deadline; it may be another's by now."""
+        where = {"loadbalancer_id": key, "generation": generation, "alone": False}
+        jobs = unit.jobs.find(Query(where=where))
+        return not any(job.deadline > now for job in jobs)
+
+    def _repair(self, unit: UnitOfWork, now: datetime) -> None:
+        where = {"provisioning_status": ProvisioningStatus.ERROR}
+        faulty = {owner.id: owner for owner in unit.loadbalancers.find(Query(where=where))}
+        self._repairs = {key: item for key, item in self._repairs.items() if key in faulty}
+        first = self._pace.repair.total_seconds()
+        for key, owner in faulty.items():
+            pause, due = self._repairs.setdefault(key, (first, now + self._pace.repair))
+            open_jobs = {"loadbalancer_id": key, "state": list(OPEN)}
+            if now < due or owner.device_id is None or unit.jobs.count(open_jobs):
+                continue
+            device = unit.devices.get(owner.device_id)
+            if device is not None:
+                repair(unit, self._services, device, owner)
+                pause = min(2 * pause, LONGEST_REPAIR_SECONDS)
+                self._repairs[key] = (pause, now + timedelta(seconds=pause))
+
+    # Jobs.
+
+    def _dispatch(self, now: datetime) -> None:
+        with self._services.storage.reading() as unit:
+            due = unit.jobs.due(now, MOST_DUE)
+        if not due:
+            return
+        workers = self._count_workers()
+        for job in due:
+            if workers is not None and not workers[job.device_name]:
+                self._set_idle(job)
+            elif self._claim(job):
+                self._jobs.submit(self._send, job)
+
+    def _claim(self, job: Job) -> bool:
+        """One UPDATE at a time goes to a device, and no job goes twice."""
+        with self._lock:
+            full = len(self._sending) >= self._pace.concurrent
+            busy = job.action is JobAction.UPDATE and job.device_id in self._sending.values()
+            if full or busy or job.id in self._sending:
+                return False
+            self._sending[job.id] = job.device_id if job.action is JobAction.UPDATE else ""
+        return True
+
+    def _is_sending(self, key: str) -> bool:
+        with self._lock:
+            return key in self._sending
+
+    def _send(self, job: Job) -> None:
+        try:
+            if not self._stopping.is_set():
+                self._sender.send(job)
+        finally:
+            with self._lock:
+                self._sending.pop(job.id, None)
+                self._probe_at.pop(job.device_id, None)  # how does it do now?
+            self._services.bell.ring()
+
+    def _set_idle(self, job: Job) -> None:
+        if job.state is JobState.IDLE:
+            return
+        with self._services.storage.writing() as unit:
+            waiting = replace(job, state=JobState.IDLE, error="no worker serves this device")
+            unit.jobs.change(job.id, waiting, (JobState.NEW,))
+
+    # Probes.
+
+    def _probe_due(self, now: datetime) -> None:
+        with self._services.storage.reading() as unit:
+            devices = unit.devices.find()
+        for device in devices:
+            with self._lock:
+                waits = self._probe_at.get(device.id, now) > now or device.id in self._probing
+                if waits:
+                    continue
+                self._probing.add(device.id)
+                self._probe_at[device.id] = now + self._pace.probe
+            self._probes.submit(self._probe, device)
+
+    def _probe(self, device: Device) -> None:
+        try:
+            if not self._stopping.is_set():
+                self._prober.probe(device)
+        finally:
+            with self._lock:
+                self._probing.discard(device.id)

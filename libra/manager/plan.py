@@ -1,0 +1,59 @@
+"""What a device is to be told right now. Pure.
+
+A load balancer that its device refuses must not keep the others from being changed: it is sent as the device has
+confirmed it last, or not at all, until the next write or repair tries it again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from libra.manager.translate import translate
+from libra.model.loadbalancer import Desired
+from libra.model.resources.tree import LoadBalancerTree
+from libra.model.status import ProvisioningStatus
+
+SECOND_VERSION = "2.0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DevicePlan:
+    """`desired` is what is sent. A reply settles `current`, which are sent in their new form, and `deleted`, which
+    are left out because they are going.
+    """
+
+    desired: Desired
+    current: frozenset[str] = frozenset()
+    deleted: frozenset[str] = frozenset()
+
+    @property
+    def pending(self) -> frozenset[str]:
+        """Everything that a reply settles."""
+        return self.current | self.deleted
+
+
+def plan_device(
+    trees: Sequence[LoadBalancerTree],
+    applied: Mapping[str, LoadBalancerTree],
+    generation: int,
+    only: str | None = None,
+) -> DevicePlan:
+    """`only` is the id of the one that is tried, where the others stay as they are at the device."""
+    sent: list[LoadBalancerTree] = []
+    current: set[str] = set()
+    deleted: set[str] = set()
+    for tree in trees:
+        key, status = tree.loadbalancer.id, tree.loadbalancer.provisioning_status
+        is_tried = key == only if only is not None else status.is_pending
+        if is_tried and status is ProvisioningStatus.PENDING_DELETE:
+            deleted.add(key)
+        elif is_tried:
+            current.add(key)
+            sent.append(tree)
+        elif status is ProvisioningStatus.ACTIVE:
+            sent.append(tree)
+        elif key in applied:
+            sent.append(applied[key])
+    desired = Desired(
+        loadbalancers=tuple(map(translate, sent)), generation=generation, version=SECOND_VERSION
+    )
+    return DevicePlan(desired=desired, current=frozenset(current), deleted=frozenset(deleted))

@@ -1,0 +1,163 @@
+"""Looks at devices: whether they answer, what they run, how everything on them does."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from libra.errors import Invalid, JobError, StorageUnavailable
+from libra.jobs.base import JobClient, Priority
+from libra.manager.sender import expected_digest, plan_now
+from libra.manager.settle import MANAGER, see_device, write_all
+from libra.manager.statuses import measure
+from libra.messages.codec import JsonObject, decode, encode
+from libra.messages.replies import ERROR, passed
+from libra.model.device import Device, DeviceState
+from libra.model.job import OPEN, JobAction, JobPriority
+from libra.storage.base import UnitOfWork
+from libra.usecases.outbox import add_event, add_update
+from libra.usecases.services import Services
+
+log = structlog.get_logger(__name__)
+
+MISSES = 3  # probes without an answer, until a device counts as lost
+
+
+class Prober:
+    """`probe` is called by several threads, for one device by one at a time."""
+
+    def __init__(self, services: Services, client: JobClient, deadline_seconds: float) -> None:
+        self._services = services
+        self._client = client
+        self._deadline = deadline_seconds
+        self._missed: dict[str, int] = {}
+
+    def probe(self, device: Device) -> None:
+        """Never raises."""
+        try:
+            self._probe(device)
+        except StorageUnavailable as error:
+            log.warning("cannot store what a device says", action="probe", error=str(error))
+        except Exception:
+            log.exception("internal error", action="probe", device=device.name)
+
+    def _probe(self, device: Device) -> None:
+        try:
+            known = device if device.protocol else self._discover(device)
+            reply = self._ask(device, "STATS")
+        except (JobError, Invalid) as error:
+            self._miss(device, str(error))
+            return
+        self._missed.pop(device.id, None)
+        with self._services.storage.writing() as unit:
+            if passed(reply):
+                self._take_in(unit, known, reply)
+            else:
+                self._report(unit, known, str(reply.get(ERROR) or "STATS failed"))
+            self._converge(unit, known, reply)
+
+    def _discover(self, device: Device) -> Device:
+        reply = self._ask(device, "DISCOVER")
+        listed = reply.get("versions")
+        versions = [str(item) for item in listed] if isinstance(listed, list) else []
+        proxy = f"{reply.get('proxy') or ''} {reply.get('proxy_version') or ''}".strip()
+        return replace(
+            device,
+            protocol=max(versions, default=str(reply.get("version", "1.0"))),
+            release=str(reply.get("release", "")),
+            proxy=proxy,
+        )
+
+    def _ask(self, device: Device, action: str) -> JsonObject:
+        payload = encode({"hpcs_action": action})
+        return decode(
+            self._client.submit(
+                device.name, payload, timeout=self._deadline, priority=Priority.HIGH
+            )
+        )
+
+    def _miss(self, device: Device, reason: str) -> None:
+        missed = self._missed[device.id] = self._missed.get(device.id, 0) + 1
+        if missed < MISSES or device.state is DeviceState.ERROR:
+            return
+        with self._services.storage.writing() as unit:
+            see_device(unit, self._services, device, DeviceState.ERROR, reason=reason)
+
+    def _report(self, unit: UnitOfWork, device: Device, reason: str) -> None:
+        """It answers, and its proxy does not. A device that runs nothing yet has no proxy to ask."""
+        has_work = bool(unit.loadbalancers.count({"device_id": device.id}))
+        state = DeviceState.ERROR if has_work else DeviceState.READY
+        self._see(unit, device, state, reason if has_work else "")
+
+    def _take_in(self, unit: UnitOfWork, device: Device, reply: JsonObject) -> None:
+        self._see(unit, device, DeviceState.READY, "")
+        entries = _entries(reply)
+        for tree in unit.loadbalancers.trees_of(device.id):
+            entry = entries.get(tree.loadbalancer.id)
+            if entry is not None:
+                measured = measure(tree, entry)
+                write_all(unit, measured.changed)
+                unit.counters.set_all(measured.counters)
+
+    def _see(self, unit: UnitOfWork, device: Device, state: DeviceState, reason: str) -> None:
+        see_device(
+            unit,
+            self._services,
+            device,
+            state,
+            last_seen=self._services.clock(),
+            protocol=device.protocol,
+            release=device.release,
+            proxy=device.proxy,
+            reason=reason,
+        )
+
+    def _converge(self, unit: UnitOfWork, device: Device, reply: JsonObject) -> None:
+        """A device that runs something else than it shall is told again, unless it is about to be told anyway."""
+        current = unit.devices.get(device.id)
+        waiting = {"device_id": device.id, "action": JobAction.UPDATE, "state": list(OPEN)}
+        if current is None or unit.jobs.count(waiting):
+            return
+        ahead = reply.get("generation")
+        if isinstance(ahead, int) and ahead > current.generation:
+            current = replace(current, generation=ahead + 1)
+            unit.devices.replace(current)
+        plan = plan_now(unit, device.id)
+        if plan.pending or _runs(
+            reply, expected_digest(plan), empty=not plan.desired.loadbalancers
+        ):
+            return
+        add_update(
+            unit,
+            self._services,
+            MANAGER,
+            current,
+            generation=current.generation,
+            priority=JobPriority.LOW,
+        )
+        add_event(
+            unit,
+            self._services,
+            MANAGER,
+            "device.drift",
+            device.id,
+            reason="it runs something else",
+        )
+
+
+def _runs(reply: JsonObject, expected: str, *, empty: bool) -> bool:
+    """One that was never told anything says no digest, and runs nothing."""
+    digest = reply.get("digest")
+    if digest is None:
+        return empty and not reply.get("loadbalancers")
+    return bool(digest == expected)
+
+
+def _entries(reply: JsonObject) -> Mapping[str, Mapping[str, Any]]:
+    listed = reply.get("loadbalancers")
+    return {
+        str(item.get("id")): item
+        for item in (listed if isinstance(listed, list) else [])
+        if isinstance(item, dict)
+    }

@@ -1,0 +1,184 @@
+"""One job on its way: its message, the reply, and what that means."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from libra.errors import Invalid, JobError, LibraError, StorageUnavailable
+from libra.jobs.base import JobClient, Priority
+from libra.manager.plan import DevicePlan, plan_device
+from libra.manager.settle import finish_job, settle_fail, settle_pass
+from libra.messages.codec import JsonObject, decode, encode
+from libra.messages.digest import digest_of
+from libra.messages.replies import ERROR, masked, passed
+from libra.messages.version2.writer import build_update
+from libra.model.job import OPEN, Job, JobAction, JobPriority, JobState
+from libra.storage.base import UnitOfWork
+from libra.usecases.services import Services
+
+log = structlog.get_logger(__name__)
+
+LONGEST_ATTEMPT = timedelta(seconds=120)
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 15.0
+MOST_STORED = 100_000  # characters of a message or a reply that are kept
+_PRIORITIES = {
+    JobPriority.HIGH: Priority.HIGH,
+    JobPriority.NORMAL: Priority.NORMAL,
+    JobPriority.LOW: Priority.LOW,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What is sent, and for an UPDATE what its reply settles."""
+
+    message: JsonObject
+    plan: DevicePlan | None = None
+
+
+class Sender:
+    """Sends jobs, each in the thread of its caller. Whatever happens, the job is settled or comes again."""
+
+    def __init__(self, services: Services, client: JobClient) -> None:
+        self._services = services
+        self._client = client
+
+    def send(self, job: Job) -> None:
+        """Never raises."""
+        try:
+            self._send(job)
+        except StorageUnavailable as error:
+            log.warning("cannot settle a job now", action="settle", job=job.id, error=str(error))
+        except Exception:
+            log.exception("internal error", action="send", job=job.id)
+            self._end_broken(job)
+
+    def _send(self, job: Job) -> None:
+        parcel = self._begin(job)
+        if parcel is None:
+            return
+        try:
+            reply = self._exchange(job, parcel.message)
+        except (JobError, Invalid) as error:
+            self._come_again(job, str(error))
+            return
+        self._settle(job, parcel, reply)
+
+    def _begin(self, job: Job) -> Parcel | None:
+        """Made of what is stored now; None where somebody has ended the job meanwhile."""
+        with self._services.storage.writing() as unit:
+            parcel = self._build(unit, job)
+            running = replace(
+                job,
+                state=JobState.RUNNING,
+                attempts=job.attempts + 1,
+                message=_text(parcel.message),
+                updated_at=self._services.clock(),
+            )
+            return parcel if unit.jobs.change(job.id, running, OPEN) else None
+
+    def _build(self, unit: UnitOfWork, job: Job) -> Parcel:
+        match job.action:
+            case JobAction.UPDATE:
+                plan = plan_now(unit, job.device_id, job.loadbalancer_id if job.alone else None)
+                update = build_update(plan.desired.loadbalancers)
+                generation = {"hpcs_generation": plan.desired.generation}
+                return Parcel({**update, **generation}, plan)
+            case JobAction.ARCHIVE:
+                return Parcel(decode(self._services.sealer.unseal(job.sealed).encode()))
+            case _:
+                return Parcel({"hpcs_action": job.action.value})
+
+    def _exchange(self, job: Job, message: JsonObject) -> JsonObject:
+        left = job.deadline - self._services.clock()
+        longest = left if job.action is JobAction.ARCHIVE else min(left, LONGEST_ATTEMPT)
+        reply = self._client.submit(
+            job.device_name,
+            encode(message),
+            timeout=max(0.1, longest.total_seconds()),
+            priority=_PRIORITIES[job.priority],
+        )
+        return decode(reply)
+
+    def _come_again(self, job: Job, reason: str) -> None:
+        """Until its deadline; then the manager ends it."""
+        pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(job.attempts, 10))
+        now = self._services.clock()
+        waiting = replace(
+            job,
+            state=JobState.NEW,
+            attempts=job.attempts + 1,
+            not_before=now + timedelta(seconds=pause),
+            updated_at=now,
+            error=reason,
+        )
+        log.info(
+            "a job comes again", action="send", job=job.id, device=job.device_name, error=reason
+        )
+        with self._services.storage.writing() as unit:
+            unit.jobs.change(job.id, waiting, (JobState.RUNNING, JobState.SCHEDULED))
+
+    def _settle(self, job: Job, parcel: Parcel, reply: JsonObject) -> None:
+        is_good = passed(reply)
+        reason = "" if is_good else str(reply.get(ERROR) or "the worker gives no reason")
+        with self._services.storage.writing() as unit:
+            if parcel.plan is not None and is_good:
+                settle_pass(unit, self._services, job, parcel.plan, str(reply.get("digest", "")))
+            elif parcel.plan is not None:
+                settle_fail(unit, self._services, job, parcel.plan, reason)
+            state = JobState.COMPLETE if is_good else JobState.FAILED
+            answer = {name: value for name, value in reply.items() if name not in parcel.message}
+            finish_job(
+                unit,
+                self._services,
+                job,
+                state,
+                attempts=job.attempts + 1,
+                message=_text(parcel.message),
+                reply=_text(answer),
+                error=reason,
+            )
+        log.info(
+            "job settled",
+            action=job.action.value,
+            job=job.id,
+            device=job.device_name,
+            outcome=state.value,
+            error=reason,
+        )
+
+    def _end_broken(self, job: Job) -> None:
+        try:
+            with self._services.storage.writing() as unit:
+                finish_job(
+                    unit, self._services, job, JobState.FAILED, error="internal error; see the log"
+                )
+        except LibraError as error:
+            log.warning("cannot settle a job now", action="settle", job=job.id, error=str(error))
+
+
+def plan_now(unit: UnitOfWork, device_id: str, only: str | None = None) -> DevicePlan:
+    """What the device is to be told, of what is stored at this moment."""
+    device = unit.devices.get(device_id)
+    trees = unit.loadbalancers.trees_of(device_id)
+    applied = unit.loadbalancers.applied([tree.loadbalancer.id for tree in trees])
+    return plan_device(trees, applied, device.generation if device else 1, only)
+
+
+def expected_digest(plan: DevicePlan) -> str:
+    """What a device says that runs it."""
+    return digest_of(plan.desired)
+
+
+def _text(message: JsonObject) -> str:
+    """For the record: without secrets, and not longer than a person reads."""
+    text = json.dumps(masked(message), default=str)
+    return text if len(text) <= MOST_STORED else f"{text[:MOST_STORED]}..."
+
+
+Send = Callable[[Job], Any]

@@ -1,0 +1,185 @@
+"""What a reply, or its absence, means for the records: written in one transaction each."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from libra.manager.plan import DevicePlan
+from libra.manager.statuses import records
+from libra.manager.translate import without_deleted
+from libra.model.access import Caller, Role
+from libra.model.device import Device, DeviceState
+from libra.model.job import OPEN, Job, JobPriority, JobState
+from libra.model.resources.loadbalancer import LoadBalancer
+from libra.model.resources.resource import Resource
+from libra.model.resources.tree import LoadBalancerTree
+from libra.model.status import OperatingStatus, ProvisioningStatus
+from libra.storage.base import Rows, UnitOfWork
+from libra.usecases.outbox import add_event, add_update
+from libra.usecases.services import Services
+
+MANAGER = Caller(name="manager", role=Role.OPERATOR)
+MAX_TEXT = 20_000
+
+
+def settle_pass(
+    unit: UnitOfWork, services: Services, job: Job, plan: DevicePlan, digest: str
+) -> None:
+    """What was sent is live; what was going is gone."""
+    for tree in unit.loadbalancers.trees(plan.pending):
+        owner = tree.loadbalancer
+        if owner.generation > plan.desired.generation:
+            continue  # it was changed again meanwhile, and another job carries that
+        if owner.id in plan.deleted:
+            unit.loadbalancers.remove_tree(owner.id)
+            _tell(unit, services, owner, "loadbalancer.deleted")
+        elif owner.provisioning_status is not ProvisioningStatus.PENDING_DELETE:
+            _activate(unit, services, tree)
+    _acknowledge(unit, services, job.device_id, plan.desired.generation, digest)
+
+
+def _activate(unit: UnitOfWork, services: Services, tree: LoadBalancerTree) -> None:
+    now, kept = services.clock(), without_deleted(tree)
+    remaining = {record.id for record in records(kept)}
+    for record in records(tree):
+        rows = rows_of(unit, record)
+        if record.id not in remaining:
+            rows.remove(record.id)
+        elif record.provisioning_status is not ProvisioningStatus.ACTIVE:
+            changes: dict[str, Any] = {"provisioning_status": ProvisioningStatus.ACTIVE}
+            changes["updated_at"] = now
+            if isinstance(record, LoadBalancer):
+                changes["reason"] = ""
+            rows.replace(replace(_as_kept(record, kept), **changes))
+    live = unit.loadbalancers.tree(tree.loadbalancer.id)
+    if live is not None:
+        unit.loadbalancers.set_applied(live)
+    _tell(unit, services, tree.loadbalancer, "loadbalancer.active")
+
+
+def _as_kept(record: Resource, kept: LoadBalancerTree) -> Resource:
+    """A listener whose pool is gone names none."""
+    return next(item for item in records(kept) if item.id == record.id)
+
+
+def _acknowledge(
+    unit: UnitOfWork, services: Services, device_id: str, generation: int, digest: str
+) -> None:
+    device = unit.devices.get(device_id)
+    if device is None:
+        return
+    newest = max(device.acknowledged, generation)
+    unit.devices.replace(
+        replace(device, acknowledged=newest, digest=digest, last_seen=services.clock())
+    )
+
+
+def settle_fail(
+    unit: UnitOfWork, services: Services, job: Job, plan: DevicePlan, reason: str
+) -> None:
+    """One of those that were sent is at fault: each is tried alone, and the last one standing is it."""
+    device = unit.devices.get(job.device_id)
+    if len(plan.pending) > 1 and device is not None:
+        for key in sorted(plan.pending):
+            tried = add_update(
+                unit,
+                services,
+                MANAGER,
+                device,
+                generation=plan.desired.generation,
+                loadbalancer_id=key,
+                priority=job.priority,
+                alone=True,
+            )
+            unit.jobs.replace(replace(tried, deadline=job.deadline))
+        return
+    for tree in unit.loadbalancers.trees(plan.pending):
+        if tree.loadbalancer.generation <= plan.desired.generation:
+            mark_error(unit, services, tree, reason)
+
+
+def mark_error(unit: UnitOfWork, services: Services, tree: LoadBalancerTree, reason: str) -> None:
+    """The load balancer, and whatever of it was on its way."""
+    owner = tree.loadbalancer
+    if owner.provisioning_status is ProvisioningStatus.ERROR and owner.reason == reason[:MAX_TEXT]:
+        return
+    for record in records(tree):
+        if record.provisioning_status.is_pending or record.id == owner.id:
+            changes: dict[str, Any] = {"provisioning_status": ProvisioningStatus.ERROR}
+            if isinstance(record, LoadBalancer):
+                changes["reason"] = reason[:MAX_TEXT]
+            rows_of(unit, record).replace(replace(record, **changes))
+    _tell(unit, services, owner, "loadbalancer.error", reason)
+
+
+def finish_job(
+    unit: UnitOfWork, services: Services, job: Job, state: JobState, **fields: Any
+) -> None:
+    """Its secrets are not needed any more."""
+    ended = replace(job, state=state, sealed="", updated_at=services.clock(), **fields)
+    unit.jobs.change(job.id, ended, OPEN)
+
+
+def repair(unit: UnitOfWork, services: Services, device: Device, owner: LoadBalancer) -> None:
+    """Try one that is in ERROR again, without the others."""
+    add_update(
+        unit,
+        services,
+        MANAGER,
+        device,
+        generation=device.generation,
+        loadbalancer_id=owner.id,
+        project_id=owner.project_id,
+        priority=JobPriority.LOW,
+        alone=True,
+    )
+
+
+def see_device(
+    unit: UnitOfWork, services: Services, device: Device, state: DeviceState, **fields: Any
+) -> None:
+    """An event where its state changes."""
+    current = unit.devices.get(device.id)
+    if current is None:
+        return
+    if state is DeviceState.ERROR and current.state is not state:
+        for tree in unit.loadbalancers.trees_of(device.id):
+            _write_unknown(unit, tree)
+    unit.devices.replace(replace(current, state=state, **fields))
+    if current.state is not state:
+        kind = f"device.{state.value.lower()}"
+        reason = str(fields.get("reason", ""))
+        add_event(unit, services, MANAGER, kind, device.id, reason=reason)
+
+
+def _write_unknown(unit: UnitOfWork, tree: LoadBalancerTree) -> None:
+    """Nobody can tell how it does: its device does not answer."""
+    owner = tree.loadbalancer
+    unit.loadbalancers.replace(replace(owner, operating_status=OperatingStatus.ERROR))
+
+
+def rows_of(unit: UnitOfWork, record: Resource) -> Rows[Any]:
+    """Where records of its kind are."""
+    kinds: dict[str, Rows[Any]] = {
+        "LoadBalancer": unit.loadbalancers,
+        "Listener": unit.listeners,
+        "Pool": unit.pools,
+        "Member": unit.members,
+        "HealthMonitor": unit.monitors,
+    }
+    return kinds[type(record).__name__]
+
+
+def write_all(unit: UnitOfWork, changed: Iterable[Resource]) -> None:
+    """Operating statuses, onto what is stored now."""
+    for record in changed:
+        rows = rows_of(unit, record)
+        current = rows.get(record.id)
+        if current is not None:
+            rows.replace(replace(current, operating_status=record.operating_status))
+
+
+def _tell(
+    unit: UnitOfWork, services: Services, owner: LoadBalancer, kind: str, reason: str = ""
+) -> None:
+    add_event(unit, services, MANAGER, kind, owner.id, owner.project_id, reason[:MAX_TEXT])

@@ -1,0 +1,176 @@
+"""From a load balancer's records to what its device is told. Pure."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from libra.model import listener as device_side
+from libra.model.listener import Protocol, Timeouts, ToldHeader
+from libra.model.loadbalancer import LoadBalancer
+from libra.model.pool import (
+    Algorithm,
+    Condition,
+    HealthMonitor,
+    Member,
+    MonitorType,
+    PersistenceType,
+    Pool,
+    PoolProtocol,
+    SessionPersistence,
+)
+from libra.model.resources import member, monitor, pool
+from libra.model.resources.listener import Listener
+from libra.model.resources.monitor import HealthMonitorType
+from libra.model.resources.tree import LoadBalancerTree, PoolTree
+from libra.model.status import ProvisioningStatus
+
+FORWARDED_FOR = "X-Forwarded-For"
+_TYPES = {
+    HealthMonitorType.HTTP: MonitorType.HTTP,
+    HealthMonitorType.HTTPS: MonitorType.HTTPS,
+    HealthMonitorType.TCP: MonitorType.CONNECT,
+    HealthMonitorType.PING: MonitorType.CONNECT,  # the API refuses it: HAProxy cannot ping
+    HealthMonitorType.TLS_HELLO: MonitorType.TLS_HELLO,
+}
+_CODES = re.compile(r"([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?")
+
+
+def without_deleted(tree: LoadBalancerTree) -> LoadBalancerTree:
+    """What is left once everything that is being deleted is gone."""
+    gone = ProvisioningStatus.PENDING_DELETE
+    pools = tuple(
+        replace(
+            item,
+            members=tuple(m for m in item.members if m.provisioning_status is not gone),
+            monitor=None
+            if item.monitor is None or item.monitor.provisioning_status is gone
+            else item.monitor,
+        )
+        for item in tree.pools
+        if item.pool.provisioning_status is not gone
+    )
+    kept = {item.pool.id for item in pools}
+    listeners = tuple(
+        replace(
+            item, default_pool_id=item.default_pool_id if item.default_pool_id in kept else None
+        )
+        for item in tree.listeners
+        if item.provisioning_status is not gone
+    )
+    return replace(tree, listeners=listeners, pools=pools)
+
+
+def translate(tree: LoadBalancerTree) -> LoadBalancer:
+    """What the device shall run of it."""
+    left = without_deleted(tree)
+    pools = {item.pool.id: _pool(item) for item in left.pools}
+    owner = left.loadbalancer
+    return LoadBalancer(
+        id=owner.id,
+        name=owner.name or None,
+        enabled=owner.admin_state_up,
+        address=owner.vip_address or None,
+        listeners=tuple(_listener(item, pools) for item in left.listeners),
+    )
+
+
+def _listener(listener: Listener, pools: dict[str, Pool]) -> device_side.Listener:
+    headers = {name for name, value in listener.insert_headers if value.lower() == "true"}
+    return device_side.Listener(
+        id=listener.id,
+        name=listener.name or None,
+        enabled=listener.admin_state_up,
+        protocol=Protocol.HTTP if listener.protocol.is_http else Protocol.TCP,
+        port=listener.protocol_port,
+        pool=pools.get(listener.default_pool_id or ""),
+        connection_limit=listener.connection_limit if listener.connection_limit > 0 else None,
+        x_forwarded_for=FORWARDED_FOR in headers,
+        headers=tuple(item for item in ToldHeader if item.value in headers),
+        timeouts=Timeouts(
+            client=_milliseconds(listener.timeout_client_data),
+            server=_milliseconds(listener.timeout_member_data),
+            connect=_milliseconds(listener.timeout_member_connect),
+            inspect=_milliseconds(listener.timeout_tcp_inspect),
+        ),
+        allowed_cidrs=tuple(sorted(listener.allowed_cidrs)),
+    )
+
+
+def _milliseconds(value: int) -> timedelta | None:
+    return timedelta(milliseconds=value) if value > 0 else None
+
+
+def _pool(tree: PoolTree) -> Pool:
+    owner = tree.pool
+    return Pool(
+        id=owner.id,
+        name=owner.name or None,
+        enabled=owner.admin_state_up,
+        protocol=PoolProtocol(owner.protocol.value),
+        members=tuple(_member(item) for item in tree.members),
+        algorithm=Algorithm(owner.lb_algorithm.value),
+        monitor=_monitor(tree.monitor) if tree.monitor and tree.monitor.admin_state_up else None,
+        persistence=_persistence(owner.session_persistence),
+    )
+
+
+def _persistence(given: pool.PoolPersistence | None) -> SessionPersistence | None:
+    if given is None:
+        return None
+    minutes = given.persistence_timeout
+    return SessionPersistence(
+        type=PersistenceType(given.type.value),
+        cookie_name=given.cookie_name,
+        timeout=timedelta(minutes=minutes) if minutes else None,
+    )
+
+
+def _member(given: member.Member) -> Member:
+    return Member(
+        id=given.id,
+        address=given.address,
+        port=given.protocol_port,
+        weight=given.weight,
+        condition=Condition.ENABLED if given.admin_state_up else Condition.DISABLED,
+        backup=given.backup,
+        monitor_address=given.monitor_address,
+        monitor_port=given.monitor_port,
+    )
+
+
+def _monitor(given: monitor.HealthMonitor) -> HealthMonitor:
+    checked = HealthMonitor(
+        type=_TYPES[given.type],
+        delay=timedelta(seconds=max(1, given.delay)),
+        timeout=timedelta(seconds=max(1, given.timeout)),
+        attempts=given.max_retries,
+        attempts_down=given.max_retries_down,
+    )
+    if not given.type.is_http:
+        return checked
+    return replace(
+        checked,
+        path=given.url_path,
+        expected_codes=parse_codes(given.expected_codes),
+        method=given.http_method,
+        http_version=given.http_version,
+        host=given.domain_name,
+    )
+
+
+def parse_codes(text: str) -> tuple[tuple[int, int], ...]:
+    """ "200,202" or "200-204" as sorted ranges that do not touch."""
+    found = [match for match in map(_CODES.fullmatch, re.split(r"\s*,\s*", text.strip())) if match]
+    ranges = sorted((int(match[1]), int(match[2] or match[1])) for match in found)
+    return _merge(ranges) or ((200, 200),)
+
+
+def _merge(ranges: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    merged: list[tuple[int, int]] = []
+    for first, last in ranges:
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return tuple(merged)
