@@ -15,6 +15,7 @@ from libra.api.auth import EVERYBODY, caller_of
 from libra.api.docs import render_docs
 from libra.api.metrics import Metrics
 from libra.api.middleware import Surroundings
+from libra.api.openapi import build_openapi
 from libra.api.routers import around, listeners, loadbalancers, monitors, pools, v1
 from libra.errors import LibraError, StorageUnavailable
 from libra.usecases.services import Services
@@ -69,6 +70,7 @@ def create_app(parts: ApiParts) -> FastAPI:
         shown = not prefix or prefix.startswith(BASES[0])
         app.include_router(router, prefix=prefix, dependencies=wanted, include_in_schema=shown)
     _add_health(app, parts, metrics)
+    app.openapi = lambda: build_openapi(app)  # type: ignore[method-assign]
     app.add_middleware(Surroundings, max_body_bytes=parts.max_body_bytes, observe=metrics.observe)
     return app
 

@@ -1,5 +1,7 @@
 """From errors to answers: one table, one body."""
 
+import traceback
+
 import structlog
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -84,5 +86,7 @@ def answer_unauthorized(_request: Request, error: Exception) -> JSONResponse:
 
 def answer_bug(_request: Request, error: Exception) -> JSONResponse:
     """The log has the rest."""
-    log.error("internal error", action="answer", exc_info=error)
+    # Not exc_info: some formatters print local variables, and there are tokens.
+    text = "".join(traceback.format_exception(error))
+    log.error("internal error", action="answer", traceback=text)
     return build_fault(500, "internal error; the controller's log has the details")

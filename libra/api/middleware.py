@@ -40,18 +40,20 @@ class Surroundings:
         request_id = f"req-{uuid4()}"
         scope.setdefault("state", {})["request_id"] = request_id
         started, status = time.monotonic(), 500
-        received = 0
+        received, told = 0, False
 
         async def counted() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._most:
-                raise TooLarge
+                raise TooLarge  # which FastAPI takes for a body that cannot be read
             return message
 
         async def marked(message: Message) -> None:
             nonlocal status
+            if received > self._most and not told:
+                return
             if message["type"] == "http.response.start":
                 status = message["status"]
                 names = (b"x-openstack-request-id", b"x-request-id")
@@ -62,11 +64,17 @@ class Surroundings:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
-            await self._app(scope, counted, marked)
+            if b"%00" in scope.get("raw_path", b"") + scope.get("query_string", b""):
+                await build_fault(400, "a NUL is in the address")(scope, receive, marked)
+            else:
+                await self._app(scope, counted, marked)
         except TooLarge:
-            fault = build_fault(413, f"the body is larger than {self._most} bytes")
-            await fault(scope, receive, marked)
+            pass
         finally:
+            if received > self._most:
+                told = True
+                fault = build_fault(413, f"the body is larger than {self._most} bytes")
+                await fault(scope, receive, marked)
             self._tell(scope, status, time.monotonic() - started)
 
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:

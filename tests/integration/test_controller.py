@@ -151,7 +151,7 @@ def test_one_bad_load_balancer_does_not_hurt_the_others(
     sent = worker.updates()[-1]["loadbalancers"]
     assert member["id"] in str(sent)
     running = worker.controller.handle({"hpcs_action": "STATS"})["loadbalancers"]
-    assert [item["id"] for item in running] == [good["id"]]  # type: ignore[attr-defined,index]
+    assert [item["id"] for item in running] == [good["id"]]
     worker.refuse = None  # and then it is repaired without anybody's help
     lab.wait_active(bad["id"])
     assert runs_as_stored(lab, worker)

@@ -127,7 +127,7 @@ class ControlLab:
         return worker
 
     def get(self, path: str, status: int = 200, **params: Any) -> Any:
-        response = self.client.get(path, params=params)
+        response = self.client.get(path, params=params or None)
         assert response.status_code == status, (path, response.status_code, response.text)
         return response.json()
 

@@ -76,7 +76,12 @@ def change_quota(project_id: str, body: QuotaChange, services: Given) -> Json:
     return {"quota": show_quota(quotas.set_quota(services, project_id, **numbers))}
 
 
-@router.delete("/quotas/{project_id}", status_code=202, dependencies=[Depends(OPERATORS)])
+@router.delete(
+    "/quotas/{project_id}",
+    status_code=202,
+    response_class=Response,
+    dependencies=[Depends(OPERATORS)],
+)
 def reset_quota(project_id: str, services: Given) -> Response:
     """The defaults from now on."""
     quotas.reset_quota(services, project_id)

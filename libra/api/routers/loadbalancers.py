@@ -111,7 +111,12 @@ def show_statistics(loadbalancer_id: str, services: Given, caller: Asking) -> Js
         return {"stats": show_stats(unit.counters.of_loadbalancer(loadbalancer_id))}
 
 
-@router.put("/{loadbalancer_id}/failover", status_code=202, dependencies=[Depends(WRITERS)])
+@router.put(
+    "/{loadbalancer_id}/failover",
+    status_code=202,
+    response_class=Response,
+    dependencies=[Depends(WRITERS)],
+)
 def fail_over(loadbalancer_id: str, services: Given, caller: Asking) -> Response:
     """Send everything to its device anew."""
     loadbalancers.send_again(services, caller, loadbalancer_id)

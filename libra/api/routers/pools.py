@@ -108,7 +108,9 @@ def create_member(pool_id: str, body: MemberCreate, services: Given, caller: Ask
     return {"member": show_member(members.create(services, caller, pool_id, fields))}
 
 
-@router.put("/{pool_id}/members", status_code=202, dependencies=[Depends(WRITERS)])
+@router.put(
+    "/{pool_id}/members", status_code=202, response_class=Response, dependencies=[Depends(WRITERS)]
+)
 def replace_members(
     pool_id: str,
     body: MembersBatch,

@@ -35,6 +35,7 @@ def _as_text(value: object) -> object:
 
 
 Port = Annotated[Whole, Field(ge=1, le=65535)]
+Count = Annotated[Whole, Field(ge=-1, le=2**31 - 1)]
 Weight = Annotated[Whole, Field(ge=0, le=256)]
 Timeout = Annotated[Whole, Field(ge=0, le=MILLISECONDS)]
 Seconds = Annotated[Whole, Field(ge=1, le=3600)]
@@ -226,15 +227,15 @@ class LoadBalancerBody(LoadBalancerUpdate):
 class QuotaBody(Body):
     """Both spellings; null means the default again."""
 
-    load_balancer: Whole | None = None
-    loadbalancer: Whole | None = None
-    listener: Whole | None = None
-    pool: Whole | None = None
-    member: Whole | None = None
-    health_monitor: Whole | None = None
-    healthmonitor: Whole | None = None
-    l7policy: Whole | None = None
-    l7rule: Whole | None = None
+    load_balancer: Count | None = None
+    loadbalancer: Count | None = None
+    listener: Count | None = None
+    pool: Count | None = None
+    member: Count | None = None
+    health_monitor: Count | None = None
+    healthmonitor: Count | None = None
+    l7policy: Count | None = None
+    l7rule: Count | None = None
 
 
 class LoadBalancerCreate(Body):
