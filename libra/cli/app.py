@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from libra import __version__
-from libra.cli import config, job, jobserver
+from libra.cli import config, db, job, jobserver, resources, up
 
 app = typer.Typer(
     name="libra",
@@ -13,9 +13,13 @@ app = typer.Typer(
     epilog="""\
 [bold]First steps[/bold]
 
-libra jobserver [dim]# in one terminal[/dim]
+libra up [dim]# in one terminal: everything on this machine[/dim]
 
-libra-worker --config libra.yaml [dim]# in another; `libra config sample` prints one to start from[/dim]
+libra lb create name=shop vip_subnet_id=default --wait [dim]# in another[/dim]
+
+[bold]On real hosts[/bold]
+
+libra-worker --config libra.yaml [dim]# `libra config sample` prints one to start from[/dim]
 
 libra job send DISCOVER --device NAME
 """,
@@ -26,6 +30,11 @@ libra job send DISCOVER --device NAME
 app.add_typer(job.app, name="job")
 app.add_typer(config.app, name="config")
 app.command(epilog=jobserver.EPILOG)(jobserver.jobserver)
+app.command(epilog=up.EPILOG)(up.up)
+app.add_typer(db.app, name="db")
+resources.add_verbs(job.app, resources.JOB)
+for group in resources.build_groups():
+    app.add_typer(group)
 
 
 def show_version(wanted: bool) -> None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 if TYPE_CHECKING:  # a command that needs no settings does not pay for them
     from libra.config.settings import JobServerSettings
@@ -22,10 +23,35 @@ class JobServer(Protocol):
         """Close every connection and the port."""
 
 
+class Fleet(Protocol):
+    """Everything on one machine."""
+
+    state_dir: Path
+    api_port: int
+    job_port: int
+
+    @property
+    def token_file(self) -> Path:
+        """The administrator's token."""
+
+    def start(self) -> None:
+        """Raises `LibraError`."""
+
+    def stop(self) -> None:
+        """All of it."""
+
+
+def _missing(*_: object) -> NoReturn:
+    raise NotImplementedError("this command was not wired")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wiring:
     """The context object of every command. `environ` is read for settings only."""
 
     open_job_client: "Callable[[Sequence[JobServerSettings]], JobClient]"
     create_job_server: Callable[[str, int], JobServer]
+    create_fleet: Callable[[Path, int, int], Fleet] = _missing
+    upgrade_database: Callable[[str], str] = _missing
+    check_database: Callable[[str], None] = _missing
     environ: Mapping[str, str] = field(default_factory=dict)

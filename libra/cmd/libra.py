@@ -4,10 +4,11 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from libra.cli.app import app
-from libra.cli.wiring import JobServer, Wiring
+from libra.cli.wiring import Fleet, JobServer, Wiring
 
 if TYPE_CHECKING:
     from libra.config.settings import JobServerSettings
@@ -21,6 +22,9 @@ def main() -> None:
     wiring = Wiring(
         open_job_client=open_job_client,
         create_job_server=create_job_server,
+        create_fleet=create_fleet,
+        upgrade_database=upgrade_database,
+        check_database=check_database,
         environ=os.environ,
     )
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -49,3 +53,31 @@ def create_job_server(host: str, port: int) -> JobServer:
     from libra.jobs.embedded import EmbeddedJobServer
 
     return EmbeddedJobServer(host, port)
+
+
+def create_fleet(state_dir: Path, api_port: int, job_port: int) -> Fleet:
+    """Everything of `libra up`; its log goes to standard error."""
+    from libra.logs import configure_logging
+
+    configure_logging(level="warning")
+    from libra.cmd.up import LocalFleet
+
+    return LocalFleet(state_dir, api_port=api_port, job_port=job_port)
+
+
+def upgrade_database(url: str) -> str:
+    """Gives the revision."""
+    from libra.storage.schema import upgrade
+
+    return upgrade(url)
+
+
+def check_database(url: str) -> None:
+    """Raises `StorageUnavailable`."""
+    from libra.storage.sql import open_storage
+
+    storage = open_storage(url, connections=2)
+    try:
+        storage.check()
+    finally:
+        storage.close()

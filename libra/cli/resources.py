@@ -1,0 +1,419 @@
+"""`libra lb`, `listener`, `pool`, `member`, `healthmonitor`, `device`, `event`, `token` and the jobs that are stored.
+
+One description a resource, and the same verbs for all: a field is given as NAME=VALUE, as the API names it.
+"""
+
+import json
+import time
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from libra.cli.exits import FAILED, errors_as_exits, fail
+from libra.cli.rest import LBAAS, Json, Rest, open_rest
+from libra.cli.wiring import Wiring
+from libra.errors import Invalid, NotFound
+
+POLL_SECONDS = 0.2
+
+
+class Format(Enum):
+    """How answers are shown."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """`owner` is the resource that it is below, `whole` the field that names its load balancer."""
+
+    command: str
+    singular: str
+    plural: str
+    path: str
+    columns: tuple[str, ...]
+    help: str
+    verbs: tuple[str, ...] = ("list", "show", "create", "set", "delete")
+    owner: "Resource | None" = None
+
+
+_STATUSES = ("provisioning_status", "operating_status")
+LOADBALANCER = Resource(
+    command="lb",
+    singular="loadbalancer",
+    plural="loadbalancers",
+    path=f"{LBAAS}/loadbalancers",
+    columns=("id", "name", "vip_address", *_STATUSES),
+    help="Load balancers.",
+)
+LISTENER = Resource(
+    command="listener",
+    singular="listener",
+    plural="listeners",
+    path=f"{LBAAS}/listeners",
+    columns=("id", "name", "protocol", "protocol_port", "default_pool_id", *_STATUSES),
+    help="Listeners of load balancers.",
+)
+POOL = Resource(
+    command="pool",
+    singular="pool",
+    plural="pools",
+    path=f"{LBAAS}/pools",
+    columns=("id", "name", "protocol", "lb_algorithm", *_STATUSES),
+    help="Pools of members.",
+)
+MEMBER = Resource(
+    command="member",
+    singular="member",
+    plural="members",
+    path=f"{LBAAS}/pools/{{owner}}/members",
+    columns=("id", "name", "address", "protocol_port", "weight", *_STATUSES),
+    help="Members of a pool.",
+    owner=POOL,
+)
+MONITOR = Resource(
+    command="healthmonitor",
+    singular="healthmonitor",
+    plural="healthmonitors",
+    path=f"{LBAAS}/healthmonitors",
+    columns=("id", "name", "type", "delay", "timeout", "max_retries", *_STATUSES),
+    help="Health monitors of pools.",
+)
+DEVICE = Resource(
+    command="device",
+    singular="device",
+    plural="devices",
+    path="/v1/devices",
+    columns=("name", "address", "state", "loadbalancers", "proxy", "last_seen", "reason"),
+    help="Hosts with workers.",
+    verbs=("list", "show", "create", "delete"),
+)
+TOKEN = Resource(
+    command="token",
+    singular="token",
+    plural="tokens",
+    path="/v1/tokens",
+    columns=("id", "name", "role", "project_id", "expires_at", "revoked_at"),
+    help="Tokens for the API. delete revokes one.",
+    verbs=("list", "create", "delete"),
+)
+EVENT = Resource(
+    command="event",
+    singular="event",
+    plural="events",
+    path="/v1/events",
+    columns=("id", "at", "kind", "subject_id", "actor", "reason"),
+    help="What happened.",
+    verbs=("list",),
+)
+JOB = Resource(
+    command="job",
+    singular="job",
+    plural="jobs",
+    path="/v1/jobs",
+    columns=("id", "action", "device_name", "state", "priority", "created_at", "error"),
+    help="Jobs.",
+    verbs=("list", "show"),
+)
+RESOURCES = (LOADBALANCER, LISTENER, POOL, MEMBER, MONITOR, DEVICE, TOKEN, EVENT)
+
+UrlOption = Annotated[
+    str | None,
+    typer.Option("--api-url", metavar="URL", help="Default: $LIBRA_API_URL, else port 8111 here."),
+]
+TokenOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file",
+        metavar="FILE",
+        help="Default: $LIBRA_API_TOKEN_FILE, else what `libra up` leaves behind.",
+    ),
+]
+FormatOption = Annotated[Format, typer.Option("--output", "-o", case_sensitive=False)]
+FieldsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="NAME=VALUE...", help="Fields as the API names them; a value may be JSON."
+    ),
+]
+FiltersArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="NAME=VALUE...", help="Only those with these values.")
+]
+WaitOption = Annotated[
+    bool,
+    typer.Option("--wait", "-w", help="Return once it is ACTIVE; exit status 1 where it is not."),
+]
+TimeoutOption = Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds to wait.")]
+
+
+def build_groups() -> list[typer.Typer]:
+    """One a resource."""
+    return [build_group(resource) for resource in RESOURCES]
+
+
+def build_group(resource: Resource) -> typer.Typer:
+    """Its verbs."""
+    group = typer.Typer(name=resource.command, help=resource.help, no_args_is_help=True)
+    add_verbs(group, resource)
+    return group
+
+
+def add_verbs(group: typer.Typer, resource: Resource) -> None:
+    """To a group that may have others."""
+    build = {"list": _list, "show": _show, "create": _create, "set": _set, "delete": _delete}
+    for verb in resource.verbs:
+        build[verb](group, resource)
+    if resource is LOADBALANCER:
+        _add_reading(group, "status", "Both statuses of everything.", "statuses")
+        _add_reading(group, "stats", "What it has served so far.", "stats")
+
+
+def _open(context: typer.Context, url: str | None, token: Path | None) -> Rest:
+    wiring: Wiring = context.obj
+    return open_rest(url, token, wiring.environ)
+
+
+def _base(rest: Rest, resource: Resource, owner: str | None) -> str:
+    if resource.owner is None:
+        return resource.path
+    if not owner:
+        raise Invalid(
+            f"cannot go on: --{resource.owner.command} says which {resource.owner.command}"
+        )
+    found = rest.find(resource.owner.path, resource.owner.plural, owner)
+    return resource.path.replace("{owner}", str(found["id"]))
+
+
+def _list(group: typer.Typer, resource: Resource) -> None:
+    @group.command("list", help=f"The {resource.plural}.")
+    def run(
+        context: typer.Context,
+        filters: FiltersArgument = None,
+        pool: Annotated[str | None, typer.Option("--pool", hidden=resource.owner is None)] = None,
+        output: FormatOption = Format.TABLE,
+        api_url: UrlOption = None,
+        token_file: TokenOption = None,
+    ) -> None:
+        with errors_as_exits():
+            rest = _open(context, api_url, token_file)
+            answer = rest.call(
+                "GET", _base(rest, resource, pool), **parse_fields(filters, raw=True)
+            )
+        show_rows(answer[resource.plural], resource.columns, output)
+
+
+def _show(group: typer.Typer, resource: Resource) -> None:
+    @group.command("show", help=f"One {resource.singular}.")
+    def run(
+        context: typer.Context,
+        name: Annotated[str, typer.Argument(help="Its id or name.")],
+        pool: Annotated[str | None, typer.Option("--pool", hidden=resource.owner is None)] = None,
+        output: FormatOption = Format.TABLE,
+        api_url: UrlOption = None,
+        token_file: TokenOption = None,
+    ) -> None:
+        with errors_as_exits():
+            rest = _open(context, api_url, token_file)
+            base = _base(rest, resource, pool)
+            key = _key(rest, resource, base, name)
+            answer = rest.call("GET", f"{base}/{key}")
+        show_one(answer[resource.singular], output)
+
+
+def _key(rest: Rest, resource: Resource, base: str, name: str) -> str:
+    if resource in (DEVICE, JOB):
+        return name
+    return str(rest.find(base, resource.plural, name)["id"])
+
+
+def _create(group: typer.Typer, resource: Resource) -> None:
+    @group.command("create", help=f"A new {resource.singular}.")
+    def run(
+        context: typer.Context,
+        fields: FieldsArgument = None,
+        pool: Annotated[str | None, typer.Option("--pool", hidden=resource.owner is None)] = None,
+        wait: WaitOption = False,
+        timeout: TimeoutOption = 120.0,
+        output: FormatOption = Format.TABLE,
+        api_url: UrlOption = None,
+        token_file: TokenOption = None,
+    ) -> None:
+        given = parse_fields(fields)
+        with errors_as_exits():
+            rest = _open(context, api_url, token_file)
+            base = _base(rest, resource, pool)
+            body = given if resource.path.startswith("/v1/") else {resource.singular: given}
+            made: Json = rest.call("POST", base, body)[resource.singular]
+            if wait:
+                made = _await(rest, resource, base, made, timeout)
+        show_one(made, output)
+
+
+def _set(group: typer.Typer, resource: Resource) -> None:
+    @group.command("set", help=f"Change fields of a {resource.singular}; null means the default.")
+    def run(
+        context: typer.Context,
+        name: Annotated[str, typer.Argument(help="Its id or name.")],
+        fields: FieldsArgument = None,
+        pool: Annotated[str | None, typer.Option("--pool", hidden=resource.owner is None)] = None,
+        wait: WaitOption = False,
+        timeout: TimeoutOption = 120.0,
+        output: FormatOption = Format.TABLE,
+        api_url: UrlOption = None,
+        token_file: TokenOption = None,
+    ) -> None:
+        given = parse_fields(fields)
+        with errors_as_exits():
+            rest = _open(context, api_url, token_file)
+            base = _base(rest, resource, pool)
+            path = f"{base}/{_key(rest, resource, base, name)}"
+            made: Json = rest.call("PUT", path, {resource.singular: given})[resource.singular]
+            if wait:
+                made = _await(rest, resource, base, made, timeout)
+        show_one(made, output)
+
+
+def _delete(group: typer.Typer, resource: Resource) -> None:
+    @group.command("delete", help=f"Delete a {resource.singular}.")
+    def run(
+        context: typer.Context,
+        name: Annotated[str, typer.Argument(help="Its id or name.")],
+        pool: Annotated[str | None, typer.Option("--pool", hidden=resource.owner is None)] = None,
+        cascade: Annotated[
+            bool,
+            typer.Option("--cascade", help="With its parts.", hidden=resource is not LOADBALANCER),
+        ] = False,
+        wait: WaitOption = False,
+        timeout: TimeoutOption = 120.0,
+        api_url: UrlOption = None,
+        token_file: TokenOption = None,
+    ) -> None:
+        with errors_as_exits():
+            rest = _open(context, api_url, token_file)
+            base = _base(rest, resource, pool)
+            path = f"{base}/{_key(rest, resource, base, name)}"
+            rest.call("DELETE", path, **({"cascade": "true"} if cascade else {}))
+            if wait:
+                _await_end(rest, path, timeout)
+
+
+def _add_reading(group: typer.Typer, verb: str, text: str, field: str) -> None:
+    @group.command(verb, help=text)
+    def run(
+        context: typer.Context,
+        name: Annotated[str, typer.Argument(help="Its id or name.")],
+        output: FormatOption = Format.JSON,
+        api_url: UrlOption = None,
+        token_file: TokenOption = None,
+    ) -> None:
+        with errors_as_exits():
+            rest = _open(context, api_url, token_file)
+            key = _key(rest, LOADBALANCER, LOADBALANCER.path, name)
+            answer = rest.call("GET", f"{LOADBALANCER.path}/{key}/{verb}")
+        show_one(answer[field], output)
+
+
+def _await(rest: Rest, resource: Resource, base: str, made: Json, timeout: float) -> Json:
+    """Until it is ACTIVE, with a sign of life for people; a device until it is READY."""
+    field, good = ("state", "READY") if resource is DEVICE else ("provisioning_status", "ACTIVE")
+    deadline = time.monotonic() + timeout
+    from rich.console import Console
+
+    with Console(stderr=True).status(f"waiting for {made.get('name') or made['id']}"):
+        while made.get(field) != good:
+            if made.get(field) == "ERROR":
+                fail(
+                    f"{resource.singular} {made['id']} is in ERROR; `libra event list` says why",
+                    FAILED,
+                )
+            if time.monotonic() > deadline:
+                fail(f"{resource.singular} {made['id']} is still {made.get(field)}", FAILED)
+            time.sleep(POLL_SECONDS)
+            made = rest.call("GET", f"{base}/{made['id']}")[resource.singular]
+    return made
+
+
+def _await_end(rest: Rest, path: str, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        try:
+            rest.call("GET", path)
+        except NotFound:
+            return
+        time.sleep(POLL_SECONDS)
+    fail("it is still there", FAILED)
+
+
+def parse_fields(texts: list[str] | None, *, raw: bool = False) -> Json:
+    """NAME=VALUE; what is JSON is taken as that, all else as a text."""
+    fields: Json = {}
+    for text in texts or ():
+        name, separator, value = text.partition("=")
+        if not separator or not name:
+            fail(f"cannot read {text!a}: it must be NAME=VALUE", 2)
+        fields[name] = value if raw else _value(value)
+    return fields
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def show_rows(rows: list[Json], columns: tuple[str, ...], output: Format) -> None:
+    """A table, or the rows as they came."""
+    if output is not Format.TABLE:
+        _dump(rows, output)
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        whole = {"no_wrap": True, "min_width": 36} if name == "id" and "at" not in columns else {}
+        table.add_column(name.replace("_", " "), overflow="fold", **whole)  # type: ignore[arg-type]
+    for row in rows:
+        table.add_row(*(_cell(row.get(name)) for name in columns))
+    Console().print(table)
+
+
+def show_one(shown: Json, output: Format) -> None:
+    """A line a field."""
+    if output is not Format.TABLE:
+        _dump(shown, output)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in shown.items():
+        table.add_row(name, _cell(value))
+    Console().print(table)
+
+
+def _cell(value: object) -> Any:
+    from rich.text import Text
+
+    from libra.logs.lines import escape
+
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return Text(escape(text))
+
+
+def _dump(value: Any, output: Format) -> None:
+    if output is Format.JSON:
+        typer.echo(json.dumps(value, indent=2))
+        return
+    import yaml
+
+    typer.echo(yaml.safe_dump(value, sort_keys=False).rstrip())

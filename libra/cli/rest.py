@@ -1,0 +1,102 @@
+"""Talks to the REST API for the commands."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from libra.cli.up import default_state_dir
+from libra.errors import Invalid, JobServerUnavailable, LibraError, NotFound
+
+DEFAULT_URL = "http://127.0.0.1:8111"
+URL, TOKEN, TOKEN_FILE = "LIBRA_API_URL", "LIBRA_API_TOKEN", "LIBRA_API_TOKEN_FILE"
+LBAAS = "/load-balancer/v2.0/lbaas"
+TIMEOUT_SECONDS = 60.0
+Json = dict[str, Any]
+
+
+class Refused(LibraError):
+    """The API said no, with these words."""
+
+
+class Rest:
+    """One API, one token. Every failure is a sentence."""
+
+    def __init__(self, url: str, token: str, transport: httpx.BaseTransport | None = None) -> None:
+        self._client = httpx.Client(
+            base_url=url,
+            headers={"X-Auth-Token": token},
+            timeout=TIMEOUT_SECONDS,
+            transport=transport,
+            trust_env=False,
+        )
+        self._url = url
+
+    def call(self, method: str, path: str, body: Any = None, **params: Any) -> Json:
+        """The answer's object, empty where it has none. Raises `NotFound`, `Refused`, `JobServerUnavailable`."""
+        try:
+            response = self._client.request(method, path, json=body, params=params or None)
+        except httpx.HTTPError as error:
+            raise JobServerUnavailable(
+                f"cannot reach the API at {self._url}: {str(error) or type(error).__name__}"
+            ) from error
+        if response.status_code == 404:
+            raise NotFound(_words(response))
+        if response.status_code >= 400:
+            raise Refused(_words(response))
+        answer: Json = response.json() if response.content else {}
+        return answer
+
+    def find(self, path: str, plural: str, key: str) -> Json:
+        """By id or by name; raises `NotFound`, and `Invalid` for a name that several have."""
+        for name in ("id", "name"):
+            found: list[Json] = self.call("GET", path, **{name: key})[plural]
+            if len(found) > 1:
+                raise Invalid(f"cannot choose: {len(found)} are named {key!a}; use an id")
+            if found:
+                return found[0]
+        raise NotFound(f"cannot find {key!a} among the {plural}")
+
+
+def open_rest(url: str | None, token_file: Path | None, environ: Mapping[str, str]) -> Rest:
+    """From options, then the environment, then what `libra up` leaves behind. Raises `Invalid`."""
+    chosen = url or environ.get(URL) or DEFAULT_URL
+    path = token_file or Path(environ.get(TOKEN_FILE) or default_state_dir() / "admin-token")
+    token = None if token_file else environ.get(TOKEN)
+    if not token:
+        token = _read_token(path)
+    return Rest(chosen, token)
+
+
+def _read_token(path: Path) -> str:
+    try:
+        token = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(
+            f"cannot read the token in {path}: {getattr(error, 'strerror', None) or 'it is no text'}; "
+            f"give --token-file, or set {TOKEN_FILE} or {TOKEN}"
+        ) from error
+    if not token.isascii() or not token.isprintable() or not token:
+        raise Invalid(f"cannot use the token in {path}: it is none")
+    return token
+
+
+def _words(response: httpx.Response) -> str:
+    """What the API says, else what its status means."""
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = {}
+    said = answer.get("faultstring") if isinstance(answer, dict) else None
+    nested = answer.get("error") if isinstance(answer, dict) else None
+    if said is None and isinstance(nested, dict):
+        said = nested.get("message")
+    identity = response.headers.get("x-request-id", "")
+    return f"{said or response.reason_phrase} (HTTP {response.status_code}, {identity})"
+
+
+def environment() -> Mapping[str, str]:
+    """The process's own."""
+    return os.environ

@@ -1,0 +1,74 @@
+"""`libra up`: everything on one machine."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from libra.cli.exits import FAILED, errors_as_exits, fail
+from libra.cli.wiring import Wiring
+
+STOPS = {signal.SIGINT, signal.SIGTERM}
+EPILOG = """\
+[bold]Then, in another terminal[/bold]
+
+libra device list
+
+libra lb create name=shop vip_subnet_id=default --wait
+
+libra job send STATS --device local
+"""
+
+
+def default_state_dir() -> Path:
+    """Where the XDG convention puts it."""
+    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "libra"
+
+
+def up(
+    context: typer.Context,
+    state_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--state-dir",
+            metavar="DIR",
+            help="Where everything is kept. Default: ~/.local/state/libra.",
+        ),
+    ] = None,
+    api_port: Annotated[
+        int, typer.Option("--api-port", min=0, max=65535, help="Of the REST API; 0 picks one.")
+    ] = 8111,
+    job_port: Annotated[
+        int, typer.Option("--job-port", min=0, max=65535, help="Of the job server; 0 picks one.")
+    ] = 4730,
+) -> None:
+    """Run job server, controller, one worker and its HAProxy on this machine, until Ctrl-C or SIGTERM.
+
+    All of it listens on the loopback address, and all of it stops together, HAProxy too. Started again in the same
+    directory it comes back with every load balancer. The administrator's token is in DIR/admin-token.
+    """
+    wiring: Wiring = context.obj
+    directory = state_dir or default_state_dir()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    try:
+        with errors_as_exits():
+            try:
+                fleet = wiring.create_fleet(directory, api_port, job_port)
+            except ModuleNotFoundError as error:
+                fail(f"{error.name} is missing: pip install 'libra[controller]'", FAILED)
+            try:
+                fleet.start()
+                typer.echo(f"job server   127.0.0.1:{fleet.job_port}")
+                typer.echo(f"API          http://127.0.0.1:{fleet.api_port}")
+                typer.echo(f"admin token  {fleet.token_file}")
+                typer.echo(f"worker       local, its log is {fleet.state_dir / 'worker.log'}")
+                signal.sigwait(STOPS)
+                typer.echo("stopping")
+            finally:
+                fleet.stop()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    typer.echo("stopped")

@@ -1,0 +1,210 @@
+"""Everything on one machine: job server, controller and API in this process, a worker and its HAProxy beside it."""
+
+import secrets
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import structlog
+import yaml
+
+from libra.cmd.controlling import Controller
+from libra.config.controller import (
+    AddressPoolSettings,
+    ApiSettings,
+    ControllerSettings,
+    DatabaseSettings,
+)
+from libra.config.settings import (
+    HAProxySettings,
+    JobServerSettings,
+    Settings,
+    Supervisor,
+    WorkerSettings,
+)
+from libra.config.types import MAX_SOCKET_PATH
+from libra.daemon.lockfile import LockFile
+from libra.durable import replace_file
+from libra.errors import Invalid, LibraError, StateError
+from libra.jobs.embedded import EmbeddedJobServer
+from libra.manager.settle import MANAGER
+from libra.model.access import Role
+from libra.usecases.devices import add_device
+from libra.usecases.tokens import store_token
+
+log = structlog.get_logger(__name__)
+
+DEVICE = "local"
+LOOPBACK = "127.0.0.1"
+TOKEN_FILE = "admin-token"  # noqa: S105 - a name
+WORKER_STOP_SECONDS = 90.0
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
+_WORKER = "import sys; from libra.cmd.worker import main; sys.exit(main())"
+
+
+class LocalFleet:
+    """Started in `state_dir`, where everything it keeps is; started there again it comes back with it."""
+
+    def __init__(self, state_dir: Path, *, api_port: int, job_port: int) -> None:
+        self.state_dir = state_dir.absolute()
+        self._stack = ExitStack()
+        self._lock()
+        self._jobs = EmbeddedJobServer(LOOPBACK, job_port)
+        self._api_port = api_port
+        self._job_port = job_port
+
+    @property
+    def token_file(self) -> Path:
+        """The administrator's token."""
+        return self.state_dir / TOKEN_FILE
+
+    def start(self) -> None:
+        """Raises `LibraError`; call `stop` in any case."""
+        self._stack.callback(self._jobs.stop)
+        self._jobs.start()
+        self.job_port = self._jobs.port
+        settings = self._settings()
+        controller = Controller(settings, api_port=self._api_port)
+        self._stack.callback(controller.stop)
+        self._ensure_token(controller)
+        self._ensure_device(controller)
+        controller.start()
+        self.api_port = controller.api.port
+        self._worker = Worker(self._write_worker_config(settings), self.state_dir / "worker.log")
+        self._stack.callback(lambda: _stop_haproxy(settings))
+        self._stack.callback(self._worker.stop)
+        self._worker.start()
+
+    def stop(self) -> None:
+        """The worker first, then HAProxy, the controller, the job server."""
+        self._stack.close()
+
+    def _lock(self) -> None:
+        if len(str(self.state_dir / "worker" / "master.sock")) > MAX_SOCKET_PATH:
+            raise Invalid(
+                f"cannot use {self.state_dir}: a socket in it would have too long a path; choose a shorter --state-dir"
+            )
+        lock = self._stack.enter_context(LockFile(self.state_dir / "up.lock", directory_mode=0o700))
+        lock.write_pid()
+
+    def _settings(self) -> Settings:
+        worker_dir = self.state_dir / "worker"
+        return Settings(
+            job_servers=(JobServerSettings(host=LOOPBACK, port=self._jobs.port),),
+            worker=WorkerSettings(name=DEVICE, state_dir=worker_dir),
+            haproxy=HAProxySettings(
+                supervisor=Supervisor.OWN,
+                config_file=worker_dir / "haproxy.cfg",
+                admin_socket=worker_dir / "admin.sock",
+                master_socket=worker_dir / "master.sock",
+                log_file=worker_dir / "access.log",
+            ),
+            controller=ControllerSettings(key_file=self.state_dir / "secrets.key"),
+            database=DatabaseSettings(url=f"sqlite:///{self.state_dir / 'libra.db'}"),
+            api=ApiSettings(host=LOOPBACK),
+            address_pools=(AddressPoolSettings(),),
+        )
+
+    def _write_worker_config(self, settings: Settings) -> Path:
+        path = self.state_dir / "worker.yaml"
+        chosen = settings.model_dump(
+            mode="json", include={"job_servers", "worker", "haproxy"}, exclude_unset=True
+        )
+        head = "# Written by `libra up` at each start.\n"
+        replace_file(path, (head + yaml.safe_dump(chosen)).encode(), mode=0o600)
+        return path
+
+    def _ensure_token(self, controller: Controller) -> None:
+        """The file is the truth: where the database does not know it, it is told."""
+        secret = _read(self.token_file) or secrets.token_urlsafe(32)
+        if not self.token_file.exists():
+            replace_file(self.token_file, f"{secret}\n".encode(), mode=0o600)
+        services = controller.services
+        with suppress(LibraError):  # it knows it already
+            store_token(services, MANAGER, "admin", Role.ADMIN, secret)
+
+    def _ensure_device(self, controller: Controller) -> None:
+        services = controller.services
+        with services.storage.reading() as unit:
+            known = unit.devices.by_name(DEVICE)
+        if known is None:
+            add_device(services, MANAGER, DEVICE, LOOPBACK)
+
+
+class Worker:
+    """A worker as a child, started again where it ends."""
+
+    def __init__(self, config: Path, log_file: Path) -> None:
+        self._command = [sys.executable, "-c", _WORKER, "--config", str(config)]
+        setpriv = shutil.which("setpriv")
+        if setpriv is not None:  # else it outlives a controller that is killed
+            self._command = [setpriv, "--pdeathsig", "TERM", "--", *self._command]
+        self._log_file = log_file
+        self._stopping = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._watch, name="worker-keeper")
+
+    def start(self) -> None:
+        """Returns at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Jobs that it has are answered."""
+        self._stopping.set()
+        process = self._process
+        if process is not None and process.poll() is None:
+            process.terminate()
+        if self._thread.ident is not None:
+            self._thread.join(WORKER_STOP_SECONDS)
+
+    def _watch(self) -> None:
+        """In one thread: a parent's death signal is that of the thread which started the child."""
+        pause = FIRST_PAUSE_SECONDS
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            self._run()
+            if self._stopping.is_set():
+                return
+            long_lived = time.monotonic() - started > LONGEST_PAUSE_SECONDS
+            pause = FIRST_PAUSE_SECONDS if long_lived else min(2 * pause, LONGEST_PAUSE_SECONDS)
+            log.warning("the worker ended and is started again", action="start", seconds=pause)
+            self._stopping.wait(pause)
+
+    def _run(self) -> None:
+        with self._log_file.open("ab") as sink:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+                start_new_session=True,  # Ctrl-C is for us, who stop it in its turn
+            )
+        if self._stopping.is_set():
+            self._process.terminate()
+        self._process.wait()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise StateError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _stop_haproxy(settings: Settings) -> None:
+    from libra.drivers.haproxy.driver import create_driver
+
+    driver = create_driver(settings)
+    try:
+        driver.stop()
+    except LibraError as error:
+        log.warning("cannot end HAProxy", action="stop", error=str(error))
+    finally:
+        driver.close()
