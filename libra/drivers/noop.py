@@ -117,8 +117,7 @@ class NoopDriver(LoadBalancerDriver):
         members = tuple(member for pool in pools for member in pool.members)
         protocols = [listener.protocol.value for listener in loadbalancer.listeners]
         suspended = suspended or not loadbalancer.enabled
-        serving = any(member.status is MemberStatus.NO_CHECK for member in members)
-        status = OperatingStatus.ONLINE if serving else OperatingStatus.ERROR
+        status = _health(loadbalancer, members)
         return LoadBalancerStatistics(
             id=loadbalancer.id,
             name=loadbalancer.name,
@@ -130,21 +129,21 @@ class NoopDriver(LoadBalancerDriver):
             total_sessions=sum(member.total_sessions for member in members),
             errors=sum(member.errors for member in members),
             members=members,
-            listeners=tuple(map(_listener, loadbalancer.listeners)),
+            listeners=tuple(_listener(item, stopped=suspended) for item in loadbalancer.listeners),
             pools=pools,
         )
 
     def _pool(self, loadbalancer_id: str, pool: Pool) -> PoolStatistics:
-        members = tuple(self._member(loadbalancer_id, member) for member in pool.members)
+        members = tuple(self._member(loadbalancer_id, pool, member) for member in pool.members)
         return PoolStatistics(id=pool.id, status=MemberStatus.NO_CHECK, members=members)
 
-    def _member(self, loadbalancer_id: str, member: Member) -> MemberStatistics:
+    def _member(self, loadbalancer_id: str, pool: Pool, member: Member) -> MemberStatistics:
         counts = self._counters.get((loadbalancer_id, member.id), _NOTHING)
         return MemberStatistics(
             id=member.id,
             address=member.address,
             port=member.port,
-            status=_status(member),
+            status=_status(member) if pool.enabled else MemberStatus.MAINT,
             last_check=None,
             current_sessions=0,
             total_sessions=counts["total_sessions"],
@@ -154,9 +153,17 @@ class NoopDriver(LoadBalancerDriver):
         )
 
 
-def _listener(listener: Listener) -> ListenerStatistics:
+def _health(loadbalancer: LoadBalancer, members: Iterable[MemberStatistics]) -> OperatingStatus:
+    """Where no listener sends anywhere, nothing is wrong either."""
+    sends = any(item.enabled and item.pool for item in loadbalancer.listeners)
+    serves = any(member.status is MemberStatus.NO_CHECK for member in members)
+    return OperatingStatus.ONLINE if serves or not sends else OperatingStatus.ERROR
+
+
+def _listener(listener: Listener, *, stopped: bool) -> ListenerStatistics:
     """Nothing is counted where nothing listens."""
-    status = ListenerStatus.OPEN if listener.enabled else ListenerStatus.STOPPED
+    is_open = listener.enabled and not stopped
+    status = ListenerStatus.OPEN if is_open else ListenerStatus.STOPPED
     return ListenerStatistics(
         id=listener.id,
         status=status,

@@ -18,6 +18,7 @@ MAX_TEXT = 255  # characters of any free text
 MAX_ID = 128
 LARGEST_INTEGER = 10**18
 _SHOWN_CHARACTERS = 60
+SECRET_MARK = "PRIVATE KEY"  # noqa: S105 - what stands above each in PEM
 _LONGEST_NAME = 64  # no field of the protocol has a longer one
 # As JSON writes a whole number, and in ASCII: int() would take " 80", "8_0" and other scripts' digits as well.
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
@@ -34,6 +35,8 @@ E = TypeVar("E", bound=Enum)
 def quoted(value: object) -> str:
     """The value for an error text: printable ASCII, never longer than a line or two."""
     if isinstance(value, str):
+        if SECRET_MARK in value:
+            return "a text with a private key"
         shown = ascii(value[:_SHOWN_CHARACTERS])
         return shown if len(value) <= _SHOWN_CHARACTERS else f"{shown}... ({len(value)} characters)"
     if isinstance(value, int) and not isinstance(value, bool):

@@ -1,9 +1,10 @@
 """Replies: the original message, untouched, plus the fields of the answer."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 from libra.messages.codec import JsonObject, encode
-from libra.messages.fields import fold
+from libra.messages.fields import SECRET_MARK, fold
 
 PASS = "PASS"  # noqa: S105
 FAIL = "FAIL"
@@ -12,6 +13,10 @@ ERROR = "hpcs_error"
 PLAN = "plan"  # of a dry run
 MASK = "***"
 SMALLEST_SPLICED = 4096  # bytes
+KEY = "key"  # of a certificate, whatever it holds
+_PRIVATE_KEY = re.compile(
+    rf"-----BEGIN [A-Z0-9 ]*{SECRET_MARK}.*?(-----END [A-Z0-9 ]*{SECRET_MARK}-----|\Z)", re.DOTALL
+)
 _SECRETS = ("hpcs_object_store_token",)
 _SHORTEST_SECRET = 6  # a shorter one hides nothing, and masking it would garble every sentence
 
@@ -60,18 +65,21 @@ def masked(message: Mapping[str, object]) -> JsonObject:
 
 def _without_keys(value: object) -> object:
     if isinstance(value, dict):
-        return {name: _without_keys(item) for name, item in value.items()}
+        return {
+            name: MASK if isinstance(item, str) and _folded(name) == KEY else _without_keys(item)
+            for name, item in value.items()
+        }
     if isinstance(value, list):
         return [_without_keys(item) for item in value]
-    return MASK if isinstance(value, str) and "PRIVATE KEY" in value else value
+    return MASK if isinstance(value, str) and SECRET_MARK in value else value
 
 
 def masked_text(text: str, message: Mapping[str, object]) -> str:
-    """A text about a message, for a log or a reply: the message's secrets in it replaced."""
+    """A text about a message, for a log or a reply: the message's secrets in it replaced, and any private key."""
     for name, value in message.items():
         if _is_secret(name) and isinstance(value, str) and len(value.strip()) >= _SHORTEST_SECRET:
             text = text.replace(value.strip(), MASK)
-    return text
+    return _PRIVATE_KEY.sub(MASK, text) if SECRET_MARK in text else text
 
 
 def _is_secret(name: object) -> bool:

@@ -16,7 +16,7 @@ from libra.messages.version2.loadbalancers import parse_loadbalancers as parse_s
 from libra.model.listener import Protocol
 from libra.model.loadbalancer import LoadBalancer
 
-PROTOCOL_VERSION = "1.0"  # what DISCOVER answers
+PROTOCOL_VERSION = "1.0"  # of a message that names none
 SECOND_VERSION = "2.0"
 VERSIONS = (PROTOCOL_VERSION, SECOND_VERSION)
 MAX_GENERATION = 2**53  # whole numbers that every JSON reader keeps

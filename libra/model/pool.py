@@ -38,6 +38,9 @@ class PersistenceType(Enum):
     APP_COOKIE = "APP_COOKIE"  # of the members' own
 
 
+BY_COOKIE = frozenset((PersistenceType.HTTP_COOKIE, PersistenceType.APP_COOKIE))
+
+
 class PoolProtocol(Enum):
     """What members speak; HTTPS is passed through. The two PROXY ones put that header before it."""
 
@@ -100,6 +103,11 @@ class SessionPersistence:
     type: PersistenceType
     cookie_name: str | None = None
     timeout: timedelta | None = None
+
+    @property
+    def by_cookie(self) -> bool:
+        """True where requests must be seen."""
+        return self.type in BY_COOKIE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Puts the pairs of tests/data/messages into doc/reference/messages.md: `python -m tests.support.message_docs`.
+"""Puts the pairs of tests/data/messages into doc/reference/messages*.md: `python -m tests.support.message_docs`.
 
 Between "<!-- pair: NAME -->" and "<!-- end -->" stand the request and the whole reply, and between
 "<!-- short pair: NAME -->" and "<!-- end -->" the request and what the reply adds.
@@ -6,11 +6,14 @@ Between "<!-- pair: NAME -->" and "<!-- end -->" stand the request and the whole
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.support.messages import BYTES, DIRECTORY, JsonObject, Pair, load_pair
 
 DOCUMENT = DIRECTORY.parents[2] / "doc" / "reference" / "messages.md"
+SECOND_DOCUMENT = DOCUMENT.with_name("messages-2.md")
+DOCUMENTS = (DOCUMENT, SECOND_DOCUMENT)
 _PLACE = re.compile(r"<!-- (short )?pair: (\S+) -->\n.*?<!-- end -->", re.DOTALL)
 
 
@@ -44,9 +47,10 @@ def _block(value: JsonObject) -> str:
     return f"```json\n{json.dumps(value, indent=2, ensure_ascii=False)}\n```"
 
 
-def main(path: Path = DOCUMENT) -> None:
-    """Rewrite the document."""
-    path.write_text(fill_in(path.read_text(encoding="utf-8")), encoding="utf-8")
+def main(paths: Iterable[Path] = DOCUMENTS) -> None:
+    """Rewrite the documents."""
+    for path in paths:
+        path.write_text(fill_in(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

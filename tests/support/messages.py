@@ -22,7 +22,8 @@ JsonObject = dict[str, Any]
 # Texts that are the sender's own, where the case of a value is part of it.
 _OWN_TEXTS = frozenset(
     (
-        *("name", "id", "path", "cookie_name"),
+        *("name", "id", "path", "cookie_name", "pool"),
+        *("certificate", "key", "client_ca", "client_crl", "ciphers", "domain_name"),
         *("hpcs_object_store_basepath", "hpcs_object_store_endpoint", "hpcs_object_store_token"),
     )
 )
@@ -121,3 +122,11 @@ def fault_of(message: object) -> str:
     with pytest.raises(Invalid) as caught:
         parse_request(message)
     return str(caught.value)
+
+
+def places(value: Any) -> list[tuple[Any, Any]]:
+    """Every container and key in a message."""
+    if isinstance(value, dict | list):
+        keys = list(value) if isinstance(value, dict) else list(range(len(value)))
+        return [(value, key) for key in keys] + [p for key in keys for p in places(value[key])]
+    return []

@@ -27,6 +27,7 @@ from libra.model.tls import (
 )
 
 PEM = "-----BEGIN CERTIFICATE-----\nTUlJQg==\n-----END CERTIFICATE-----\n"
+CRL = "-----BEGIN X509 CRL-----\nTUlJQg==\n-----END X509 CRL-----\n"
 KEY = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n"
 
 
@@ -98,9 +99,8 @@ def monitors(draw: st.DrawFn) -> HealthMonitor:
 
 
 @st.composite
-def persistences(draw: st.DrawFn, protocol: PoolProtocol) -> SessionPersistence:
-    """No cookies where there are no headers."""
-    blind = protocol in (PoolProtocol.TCP, PoolProtocol.HTTPS)
+def persistences(draw: st.DrawFn, blind: bool) -> SessionPersistence:
+    """No cookies where there are no headers, which `blind` means."""
     kind = draw(st.sampled_from([PersistenceType.SOURCE_IP] if blind else PersistenceType))
     cookies = {
         PersistenceType.SOURCE_IP: st.none(),
@@ -127,7 +127,7 @@ def pools(draw: st.DrawFn, identity: str, protocol: Protocol) -> Pool:
         ),
         algorithm=draw(st.sampled_from(Algorithm)),
         monitor=draw(st.none() | monitors()),
-        persistence=draw(st.none() | persistences(chosen)),
+        persistence=draw(st.none() | persistences(protocol is Protocol.TCP)),
     )
 
 

@@ -16,7 +16,7 @@ from libra.errors import Invalid
 from libra.messages.codec import decode, encode
 from libra.messages.replies import ERROR, RESPONSE, passed
 from libra.worker.controller import INTERNAL, LBaaSController
-from tests.support.messages import http, load_pairs, update
+from tests.support.messages import http, load_pairs, places, update
 from tests.support.updates import respelt, updates
 
 SETTINGS = load_pairs()
@@ -111,14 +111,6 @@ def test_a_good_update_in_any_spelling_passes_and_is_echoed(message: dict[str, A
     assert len(driver.desired.loadbalancers) == len(
         next(value for name, value in original.items() if name.lower() == "loadbalancers")
     )
-
-
-def places(value: Any) -> list[tuple[Any, Any]]:
-    """Every container and key in a message."""
-    if isinstance(value, dict | list):
-        keys = list(value) if isinstance(value, dict) else list(range(len(value)))
-        return [(value, key) for key in keys] + [p for key in keys for p in places(value[key])]
-    return []
 
 
 @given(st.sampled_from(SETTINGS), json_values, st.data())

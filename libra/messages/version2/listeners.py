@@ -73,6 +73,8 @@ def _find_pool(fields: Fields, kind: ListenerProtocol, pools: Mapping[str, Pool]
     pool = pools[identity]
     if kind.is_http and pool.protocol in (PoolProtocol.TCP, PoolProtocol.HTTPS):
         raise fields.fault("pool", f"one of another protocol than {pool.protocol.value}")
+    if not kind.is_http and pool.persistence and pool.persistence.by_cookie:
+        raise fields.fault("pool", f"one without cookies, for {kind.value} has none")
     return pool
 
 

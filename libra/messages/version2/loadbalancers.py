@@ -5,7 +5,7 @@ from libra.messages.fields import Fields, quoted
 from libra.messages.members import ParseMembers, parse_members
 from libra.messages.version2.listeners import parse_listener
 from libra.messages.version2.pools import parse_pools
-from libra.model.listener import Listener
+from libra.model.listener import Listener, Protocol
 from libra.model.loadbalancer import LoadBalancer
 
 MAX_LOADBALANCERS = 500
@@ -34,13 +34,29 @@ def _parse_loadbalancer(fields: Fields, members: ParseMembers) -> LoadBalancer:
     address = fields.listening_address("address") if fields.has("address") else None
     if fields.count("listeners") > MAX_LISTENERS:
         raise fields.fault("listeners", f"a list of at most {MAX_LISTENERS} listeners")
+    listeners = tuple(parse_listener(item, pools) for item in fields.objects("listeners"))
+    _refuse_mixed_pools(fields.where("listeners"), listeners)
     return LoadBalancer(
         id=required_id(fields),
         name=fields.optional_text("name"),
         enabled=fields.flag("enabled", default=True),
         address=address,
-        listeners=tuple(parse_listener(item, pools) for item in fields.objects("listeners")),
+        listeners=listeners,
     )
+
+
+def _refuse_mixed_pools(where: str, listeners: tuple[Listener, ...]) -> None:
+    """What a pool's members are sent is either requests or bytes."""
+    protocols: dict[str, Protocol] = {}
+    for index, listener in enumerate(listeners):
+        if listener.pool is None:
+            continue
+        first = protocols.setdefault(listener.pool.id, listener.protocol)
+        if first is not listener.protocol:
+            raise Invalid(
+                f"cannot read {where}[{index}].pool: {quoted(listener.pool.id)} serves a listener of "
+                f"{first.value} already"
+            )
 
 
 def required_id(fields: Fields) -> str:
@@ -73,16 +89,14 @@ def _first_twice(ids: list[str]) -> str | None:
 
 
 def _refuse_same_places(loadbalancers: tuple[LoadBalancer, ...]) -> None:
-    by_port: dict[int, list[str]] = {}
+    by_port: dict[int, _Places] = {}
     for loadbalancer in loadbalancers:
         for listener in loadbalancer.listeners:
             place = bind_address(loadbalancer, listener) or EVERY_IPV4
-            others = by_port.setdefault(listener.port, [])
-            if any(_overlap(place, other) for other in others):
+            if not by_port.setdefault(listener.port, _Places()).take(place):
                 raise Invalid(
                     f"cannot read loadbalancers: two listeners want port {listener.port} of {place}"
                 )
-            others.append(place)
 
 
 def bind_address(loadbalancer: LoadBalancer, listener: Listener) -> str | None:
@@ -90,8 +104,20 @@ def bind_address(loadbalancer: LoadBalancer, listener: Listener) -> str | None:
     return listener.bind_address or loadbalancer.address
 
 
-def _overlap(one: str, other: str) -> bool:
-    """ "0.0.0.0" takes every IPv4 address, "::" both families."""
-    if "::" in (one, other) or one == other:
+class _Places:
+    """The addresses of one port; "0.0.0.0" takes every IPv4 address, "::" both families."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._has_ipv4 = False
+
+    def take(self, place: str) -> bool:
+        """False where it is taken, in part or as a whole."""
+        is_ipv4 = ":" not in place
+        covering = {place, "::", EVERY_IPV4} if is_ipv4 else {place, "::"}
+        covers = (place == "::" and self._taken) or (place == EVERY_IPV4 and self._has_ipv4)
+        if covers or not covering.isdisjoint(self._taken):
+            return False
+        self._taken.add(place)
+        self._has_ipv4 = self._has_ipv4 or is_ipv4
         return True
-    return EVERY_IPV4 in (one, other) and ":" not in one + other

@@ -14,6 +14,7 @@ from libra.messages.pools import (
     parse_path,
 )
 from libra.model.pool import (
+    BY_COOKIE,
     Algorithm,
     HealthMonitor,
     MonitorType,
@@ -126,10 +127,10 @@ def _parse_persistence(fields: Fields, protocol: PoolProtocol) -> SessionPersist
     if given is None:
         return None
     kind = given.choice("type", PersistenceType)
-    if kind is not PersistenceType.SOURCE_IP and protocol in (PoolProtocol.TCP, PoolProtocol.HTTPS):
+    if kind in BY_COOKIE and protocol in (PoolProtocol.TCP, PoolProtocol.HTTPS):
         raise given.fault("type", f"SOURCE_IP, for {protocol.value} has no cookies")
     minutes = given.optional_integer("timeout_minutes", least=1, most=MAX_MINUTES)
-    name = None if kind is PersistenceType.SOURCE_IP else parse_cookie_name(given)
+    name = parse_cookie_name(given) if kind in BY_COOKIE else None
     if kind is PersistenceType.APP_COOKIE and name is None:
         raise Invalid(f"cannot read {given.where('cookie_name')}: it is required for APP_COOKIE")
     return SessionPersistence(

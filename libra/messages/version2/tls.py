@@ -3,7 +3,7 @@
 import re
 
 from libra.errors import Invalid
-from libra.messages.fields import Fields
+from libra.messages.fields import Fields, fold
 from libra.model.tls import Certificate, ClientAuthentication, Tls, TlsVersion
 
 MAX_PEM = 256 * 1024
@@ -38,11 +38,19 @@ def parse_tls(fields: Fields) -> Tls:
         ciphers=_parse_ciphers(given),
         alpn=_parse_alpn(given),
     )
-    if tls.client_authentication is not ClientAuthentication.NONE and tls.client_ca is None:
-        raise Invalid(
-            f"cannot read {given.where('client_ca')}: it is required where clients show a certificate"
-        )
+    if tls.client_ca is None:
+        _refuse_without_ca(given, tls)
     return tls
+
+
+def _refuse_without_ca(given: Fields, tls: Tls) -> None:
+    if tls.client_authentication is not ClientAuthentication.NONE:
+        why = "where clients show a certificate"
+    elif tls.client_crl is not None:
+        why = "beside client_crl"
+    else:
+        return
+    raise Invalid(f"cannot read {given.where('client_ca')}: it is required {why}")
 
 
 def _parse_certificate(fields: Fields) -> Certificate:
@@ -97,7 +105,8 @@ def _parse_ciphers(fields: Fields) -> str | None:
 def _parse_alpn(fields: Fields) -> tuple[str, ...]:
     if not fields.has("alpn"):
         return ()
-    given = fields.items("alpn")
-    if len(given) != len({str(item) for item in given}) or not all(item in ALPN for item in given):
+    given = [fold(item) for item in fields.items("alpn") if isinstance(item, str)]
+    is_known = len(given) == fields.count("alpn") and all(item in ALPN for item in given)
+    if not is_known or len(given) != len(set(given)):
         raise fields.fault("alpn", f"a list of {', '.join(ALPN)}, each once")
-    return tuple(str(item) for item in given)
+    return tuple(given)

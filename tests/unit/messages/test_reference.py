@@ -1,18 +1,25 @@
 """The reference of the messages says what the code does."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from libra.drivers.base import Preview, Step
 from libra.messages import codec, fields, loadbalancers, members, pools, requests
 from libra.messages.requests import DRY_RUN, Action
+from libra.messages.version2 import listeners as second_listeners
+from libra.messages.version2 import loadbalancers as second_loadbalancers
+from libra.messages.version2 import pools as second_pools
+from libra.messages.version2 import tls
 from libra.worker import plan
-from tests.support.message_docs import DOCUMENT, fill_in
+from tests.support.message_docs import DOCUMENT, DOCUMENTS, SECOND_DOCUMENT, fill_in
 from tests.support.messages import DIRECTORY, load_pair, load_pairs
 
 TEXT = DOCUMENT.read_text(encoding="utf-8")
+SECOND_TEXT = SECOND_DOCUMENT.read_text(encoding="utf-8")
 TABLES = [line for line in TEXT.splitlines() if line.startswith("|")]
+SECOND_TABLES = [line for line in SECOND_TEXT.splitlines() if line.startswith("|")]
 
 
 def names_in(value: object) -> set[str]:
@@ -23,8 +30,10 @@ def names_in(value: object) -> set[str]:
     return set()
 
 
-def test_the_examples_are_those_on_file() -> None:
-    assert fill_in(TEXT) == TEXT, "run: python -m tests.support.message_docs"
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_examples_are_those_on_file(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    assert fill_in(text) == text, "run: python -m tests.support.message_docs"
 
 
 @pytest.mark.parametrize("action", list(Action))
@@ -35,10 +44,23 @@ def test_every_action_has_a_section_and_its_example(action: Action) -> None:
 
 def test_every_field_there_is_stands_in_a_table() -> None:
     every = load_pair(DIRECTORY / "update" / "every_field.json").request
-    names = names_in([every, *(pair.added() for pair in load_pairs())]) - {"hpcs_action"}
+    first = [pair for pair in load_pairs() if not pair.name.endswith(("/second", "/older"))]
+    names = names_in([every, *(pair.added() for pair in first)]) - {"hpcs_action"}
     names -= {"hpcs_response", "hpcs_error", "loadbalancers"}
-    listed = set(re.findall(r"`(\w+)`", "\n".join(line.split("|")[1] for line in TABLES)))
-    assert names <= listed
+    assert names <= named_first(TABLES)
+
+
+def test_every_field_of_2_0_stands_in_a_table() -> None:
+    every, stats = (load_pair(DIRECTORY / action / "second.json") for action in ("update", "stats"))
+    names = names_in([every.request, every.reply, stats.added()])
+    names -= {"hpcs_action", "hpcs_response"}
+    listed = set(re.findall(r"`([\w-]+)`", "\n".join(SECOND_TABLES)))
+    assert names <= listed | named_first(TABLES)
+
+
+def named_first(tables: list[str]) -> set[str]:
+    """What stands in the first columns."""
+    return set(re.findall(r"`(\w+)`", "\n".join(line.split("|")[1] for line in tables)))
 
 
 @pytest.mark.parametrize(
@@ -76,3 +98,16 @@ def test_the_limits_of_every_message() -> None:
     assert f"at most {codec.MAX_MESSAGE_BYTES // 1024**2} MiB" in TEXT
     assert f"at most {codec.MAX_DEPTH} deep" in TEXT
     assert f"protocol version {requests.PROTOCOL_VERSION}" in TEXT
+
+
+def test_the_limits_of_2_0() -> None:
+    for limit in (
+        f"up to {second_loadbalancers.MAX_LOADBALANCERS} load balancers",
+        f"up to {second_loadbalancers.MAX_LISTENERS} listeners",
+        f"up to {second_pools.MAX_POOLS}",
+        f"1 to {tls.MAX_CERTIFICATES} of",
+        f"{tls.MAX_PEM // 1024} KiB",
+        f"up to {second_listeners.MAX_CIDRS} networks",
+        f"1 to {second_pools.MAX_MINUTES} minutes",
+    ):
+        assert any(limit in line for line in SECOND_TABLES), limit

@@ -26,6 +26,14 @@ def test_private_keys_are_masked_wherever_they_are() -> None:
     message = {"loadbalancers": [{"listeners": [{"tls": {"key": key, "ciphers": "a"}}]}]}
     shown = {"loadbalancers": [{"listeners": [{"tls": {"key": MASK, "ciphers": "a"}}]}]}
     assert masked(message) == shown
+    broken = {"loadbalancers": [{"tls": {"KEY": "half a secret", "id": "a"}}]}
+    assert masked(broken) == {"loadbalancers": [{"tls": {"KEY": MASK, "id": "a"}}]}
+
+
+def test_private_keys_in_a_text_are_masked_also_where_they_are_cut() -> None:
+    whole = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----"
+    text = f"cannot use {whole} nor {whole!r}; nor {whole[:40]}"
+    assert masked_text(text, {}) == f"cannot use {MASK} nor '{MASK}'; nor {MASK}"
 
 
 def test_a_reply_is_the_message_plus_the_answer_in_this_order() -> None:

@@ -1,5 +1,6 @@
 """2.0 messages: what they say is what is read, and what is at fault is told with its place."""
 
+import copy
 import json
 from typing import Any
 
@@ -16,7 +17,9 @@ from libra.messages.version2.writer import build_update
 from libra.model.listener import Protocol
 from libra.model.loadbalancer import Desired
 from libra.model.pool import Condition, MonitorType
+from tests.support.messages import places
 from tests.support.second import (
+    CRL,
     KEY,
     PEM,
     listener,
@@ -147,6 +150,16 @@ def with_pool(**fields: object) -> dict[str, Any]:
     return update(loadbalancer("lb", [listener("li", 80, pool="p")], pools))
 
 
+def mixed(one: str, other: str, **fields: object) -> dict[str, Any]:
+    """Two listeners of these protocols with one pool."""
+    listeners = [
+        listener("a", 80, protocol=one, pool="p"),
+        listener("b", 81, protocol=other, pool="p"),
+    ]
+    pools = [pool("p", node("n", 1), **{"protocol": "PROXY", **fields})]
+    return update(loadbalancer("lb", listeners, pools))
+
+
 FAULTS = [
     (update(hpcs_version="3.0"), "hpcs_version: it must be 1.0 or 2.0, got '3.0'"),
     (update(hpcs_generation=0), "hpcs_generation: it must be a whole number from 1"),
@@ -169,6 +182,9 @@ FAULTS = [
     (with_pool(monitor={"type": "HTTP", "delay": 1, "timeout": 1, "attempts": 1, "path": "/a b"}), "path"),
     (with_pool(monitor={"type": "HTTP", "delay": 1, "timeout": 1, "attempts": 1, "method": "GET\r\nX"}), "method"),
     (with_pool(nodes=[node("n", 1), node("m", 1)]), "it is the same address and port as"),
+    (mixed("HTTP", "TCP"), r"listeners\[1\]\.pool: 'p' serves a listener of HTTP already"),
+    (mixed("HTTPS", "HTTP"), r"listeners\[1\]\.pool: 'p' serves a listener of TCP already"),
+    (mixed("TCP", "TCP", session_persistence={"type": "HTTP_COOKIE"}), r"listeners\[0\]\.pool: it must be one without"),
 ]  # fmt: skip
 
 
@@ -188,6 +204,29 @@ def test_two_listeners_on_one_port(one: str | None, other: str | None) -> None:
     with pytest.raises(Invalid, match="two listeners want port 80 of"):
         read(update(first, second))
     read(update({**first, "address": "10.0.0.2"}, {**second, "address": "10.0.0.3"}))
+    with pytest.raises(Invalid, match="two listeners want port 80 of"):
+        read(update(second, first))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("10.0.0.1", "10.0.0.2"), (None, "::1"), ("::1", "10.0.0.1"), ("::1", None)]
+)
+def test_two_listeners_on_one_port_of_different_addresses(
+    one: str | None, other: str | None
+) -> None:
+    first = {"id": "a", "address": one, "listeners": [listener("x", 80)]}
+    second = {"id": "b", "listeners": [listener("y", 80, bind_address=other)]}
+    assert len(read(update(first, second)).loadbalancers) == 2
+
+
+def test_thousands_of_addresses_with_one_port_are_compared_at_once() -> None:
+    """Each with each, these were 800 million pairs."""
+    listeners = [
+        [listener(f"{n}-{m}", 80, bind_address=f"10.{n}.{m >> 8}.{m & 255}") for m in range(500)]
+        for n in range(80)
+    ]
+    items = [{"id": str(n), "listeners": some} for n, some in enumerate(listeners)]
+    assert len(read(update(*items)).loadbalancers) == 80
 
 
 TLS_FAULTS = [
@@ -196,7 +235,9 @@ TLS_FAULTS = [
     ({"certificates": [{"id": "a", "certificate": PEM, "key": PEM}]}, "key: it must be one private"),
     ({"certificates": [{"id": "a", "certificate": PEM, "key": f"{KEY}x"}]}, "key: it must be one"),
     ({**TLS, "certificates": TLS["certificates"] * 2}, "every id is another"),
-    ({**TLS, "client_authentication": "MANDATORY"}, "client_ca: it is required"),
+    ({**TLS, "client_authentication": "MANDATORY"}, "client_ca: it is required where clients"),
+    ({**TLS, "client_crl": CRL}, "client_ca: it is required beside client_crl"),
+    ({**TLS, "alpn": ["h2", "H2"]}, "alpn: it must be a list of"),
     ({**TLS, "versions": ["TLSv1.1", "TLSv1.3"]}, "without a gap"),
     ({**TLS, "versions": ["SSLv3"]}, "versions: it must be a list of"),
     ({**TLS, "ciphers": "HIGH no-tlsv13"}, "ciphers: it must be names"),
@@ -209,6 +250,22 @@ def test_faults_of_tls_never_quote_a_key(tls: dict[str, Any], reason: str) -> No
     with pytest.raises(Invalid, match=reason) as caught:
         read(web(protocol="TERMINATED_HTTPS", tls=tls))
     assert "c2VjcmV0" not in str(caught.value)
+
+
+def outcome(message: object) -> str:
+    """What is shown of it, well or badly."""
+    try:
+        return repr(parse_request(message))
+    except Invalid as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("place", range(len(places(web(protocol="TERMINATED_HTTPS", tls=TLS)))))
+def test_a_key_in_any_wrong_place_is_not_quoted(place: int) -> None:
+    message = copy.deepcopy(web(protocol="TERMINATED_HTTPS", tls=TLS))
+    container, key = places(message)[place]
+    container[key] = KEY
+    assert "c2VjcmV0" not in outcome(message)
 
 
 def test_no_repr_holds_a_key() -> None:
