@@ -10,12 +10,13 @@ from libra.errors import Conflict, Invalid, LibraError, ObjectStoreError
 from libra.messages.codec import JsonObject
 from libra.messages.fields import quoted
 from libra.messages.loadbalancers import default_id
-from libra.messages.requests import Archive, ArchiveTarget
+from libra.messages.requests import SECOND_VERSION, Archive, ArchiveTarget
 from libra.model.loadbalancer import Desired, LoadBalancer
 from libra.objectstores.base import Account, ObjectStore
 from libra.worker.compress import compress_gzip
 
 TICK = timedelta(microseconds=1)
+MOST_LISTED = 5  # load balancers in an error
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def find_loadbalancers(
 ) -> tuple[LoadBalancer, ...]:
     """The configured ones that a message means, in its order; raises `Conflict`.
 
-    By id where one was configured with it, else by protocol, of which there is one at most.
+    By id where one was configured with it, else by protocol, of which 1.0 knows one at most. In 2.0 an id says it all.
     """
     if desired.is_empty:
         raise Conflict("cannot archive: no load balancer is configured on this device")
@@ -87,16 +88,32 @@ def find_loadbalancers(
 
 
 def _find(target: ArchiveTarget, desired: Desired) -> LoadBalancer:
-    for loadbalancer in desired.loadbalancers:
-        protocols = {listener.protocol for listener in loadbalancer.listeners}
-        nameless = loadbalancer.id == default_id(target.protocol)
-        if target.protocol in protocols and (
-            target.id is None or target.id == loadbalancer.id or nameless
-        ):
-            return loadbalancer
-    runs = " and ".join(_describe(loadbalancer) for loadbalancer in desired.loadbalancers)
+    means = _means_second if desired.version == SECOND_VERSION else _means
+    found = [item for item in desired.loadbalancers if means(target, item)]
     wanted = f"load balancer {quoted(target.id)}" if target.id else "the load balancer"
-    raise Conflict(f"cannot archive {wanted} ({target.protocol.value}): this device runs {runs}")
+    wanted = f"cannot archive {wanted} ({target.protocol.value})"
+    if not found:
+        raise Conflict(f"{wanted}: this device runs {_list(desired.loadbalancers)}")
+    if target.id is None and len(found) > 1:
+        raise Conflict(f"{wanted}: it has no id, and this device runs {_list(found)}")
+    return found[0]
+
+
+def _means(target: ArchiveTarget, loadbalancer: LoadBalancer) -> bool:
+    protocols = {listener.protocol for listener in loadbalancer.listeners}
+    by_id = target.id in (None, loadbalancer.id) or loadbalancer.id == default_id(target.protocol)
+    return target.protocol in protocols and by_id
+
+
+def _means_second(target: ArchiveTarget, loadbalancer: LoadBalancer) -> bool:
+    """There are many of a protocol, and each may have several."""
+    return target.id == loadbalancer.id if target.id else _means(target, loadbalancer)
+
+
+def _list(loadbalancers: Sequence[LoadBalancer]) -> str:
+    shown = " and ".join(map(_describe, loadbalancers[:MOST_LISTED]))
+    rest = len(loadbalancers) - MOST_LISTED
+    return f"{shown} and {rest} more" if rest > 0 else shown
 
 
 def _describe(loadbalancer: LoadBalancer) -> str:
