@@ -375,7 +375,7 @@ def test_keys_are_nobody_elses(device: Device, one: WebServer, authority: Author
         for path in device.haproxy.directory.rglob("*")
         if path.is_file() and secret in path.read_text(errors="replace")
     ]
-    assert {path.name.split(".")[0] for path in holders} == {"desired", "crt-li-1"}
+    assert {path.name.split(".")[0] for path in holders} == {"desired", "crt-li+1"}
     assert all(path.stat().st_mode & 0o077 == 0 for path in holders)
     dry = device.pass_({**message, "hpcs_dry_run": True})
     assert secret not in json.dumps(dry["plan"])

@@ -66,7 +66,7 @@ class Check:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
     """One section `backend`. `cookie` ties clients by a cookie of that name, `stick` by their address, `stick_cookie`
-    by a cookie of the servers' own; the latter two for `stick_expiry`. `send_proxy` is the keyword of a PROXY header.
+    by a cookie of the servers' own, for `stick_expiry`. `send_proxy` is the keyword of a PROXY header.
     """
 
     name: str
@@ -133,7 +133,8 @@ class TlsBind:
     client_crl: Material | None = None
     least_version: str | None = None
     last_version: str | None = None
-    ciphers: str | None = None
+    ciphers: str | None = None  # up to TLS 1.2
+    ciphersuites: str | None = None  # of TLS 1.3
     alpn: tuple[str, ...] = ()
 
 

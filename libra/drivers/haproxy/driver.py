@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,14 +99,26 @@ class HAProxyDriver(LoadBalancerDriver):
         wanted = self._render(desired)
         self._handover.ensure_files(wanted.text)
         self._materials.ensure(wanted.configuration.materials)
-        if self._applied is None:
+        first = self._applied is None
+        if first:
             self._recover()
-        observed, step = self._look(wanted)
-        if step.step is not Step.NOTHING:
-            self._carry_out(step, wanted, observed)
-            self._file.mark_good()
-            self._materials.sweep([wanted.text])
+        try:
+            observed, step = self._look(wanted)
+            if step.step is not Step.NOTHING:
+                self._carry_out(step, wanted, observed)
+                self._file.mark_good()
+        except DriverError:
+            self._sweep_materials()
+            raise
+        if first or step.step is not Step.NOTHING:
+            self._materials.sweep({item.name for item in wanted.configuration.materials})
         self._applied = desired
+
+    def _sweep_materials(self) -> None:
+        """Of what failed nothing stays behind, keys least of all."""
+        with suppress(DriverError):
+            texts = (self._file.load().text, self._file.load_last_good().text)
+            self._materials.sweep("\n".join(text or "" for text in texts))
 
     def preview(self, desired: Desired) -> Preview:
         """As `apply` up to the decision, but it neither waits for nor ends what is under way."""

@@ -1,6 +1,6 @@
 """Certificates and maps on disk, where HAProxy reads them when it starts."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -35,9 +35,8 @@ class MaterialFiles:
             ) from error
         self._known.update(item.name for item in missing)
 
-    def sweep(self, texts: Iterable[str | None]) -> None:
-        """Take away what none of these configurations names. Never raises."""
-        kept = "\n".join(text for text in texts if text)
+    def sweep(self, kept: Container[str]) -> None:
+        """Take away all but these names; a text holds the names that stand in it. Never raises."""
         with suppress(OSError):
             for path in list(self._directory.iterdir()):
                 if path.name not in kept:

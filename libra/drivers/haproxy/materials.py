@@ -5,25 +5,36 @@ from libra.drivers.haproxy.names import encode_name
 from libra.model.listener import Listener
 from libra.model.tls import ClientAuthentication, Tls
 
+PART = "+"  # between ids, none of which can hold it once encoded
 LONGEST_PART = 80  # characters of an id in a file's name, which takes 255
+OF_TLS_1_3 = "TLS_"  # begins the names of its ciphers
 _VERIFY = {ClientAuthentication.OPTIONAL: "optional", ClientAuthentication.MANDATORY: "required"}
 
 
 def build_tls(listener: Listener, tls: Tls) -> TlsBind:
-    """A file a certificate, with its key behind it."""
+    """A file a certificate, with its key behind it; where no client shows one, there is nothing to check it by."""
+    verify = _VERIFY.get(tls.client_authentication)
     return TlsBind(
         certificates=tuple(
             Material(_stem("crt", listener, item.id), "pem", item.chain + item.key)
             for item in tls.certificates
         ),
-        verify=_VERIFY.get(tls.client_authentication),
-        client_ca=_optional("ca", listener, tls.client_ca),
-        client_crl=_optional("crl", listener, tls.client_crl),
+        verify=verify,
+        client_ca=_optional("ca", listener, tls.client_ca) if verify else None,
+        client_crl=_optional("crl", listener, tls.client_crl) if verify else None,
         least_version=tls.versions[0].value if tls.versions else None,
         last_version=tls.versions[-1].value if tls.versions else None,
-        ciphers=tls.ciphers,
+        ciphers=_chosen(tls, for_1_3=False),
+        ciphersuites=_chosen(tls, for_1_3=True),
         alpn=tls.alpn,
     )
+
+
+def _chosen(tls: Tls, *, for_1_3: bool) -> str | None:
+    """OpenSSL takes those of TLS 1.3 apart from the others, and refuses a list of only these among the others."""
+    given = (tls.ciphers or "").split(":")
+    chosen = (item for item in given if item and item.startswith(OF_TLS_1_3) == for_1_3)
+    return ":".join(chosen) or None
 
 
 def build_networks(listener: Listener) -> Material:
@@ -40,4 +51,4 @@ def _optional(kind: str, listener: Listener, content: str | None) -> Material | 
 def _stem(kind: str, listener: Listener, identity: str = "") -> str:
     """Short enough for a file's name, and without what has a meaning in HAProxy's expressions."""
     names = [encode_name(name, LONGEST_PART) for name in (listener.id, identity) if name]
-    return "-".join([kind, *names]).replace(":", "_3A")
+    return f"{kind}-{PART.join(names)}".replace(":", "_3A")

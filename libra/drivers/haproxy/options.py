@@ -1,15 +1,14 @@
 """From the host's settings to what of them stands in HAProxy's file."""
 
-import re
 from datetime import timedelta
 from pathlib import Path
 
 from libra.config.settings import HAProxySettings, Supervisor
 from libra.drivers.haproxy.binary import Version
 from libra.drivers.haproxy.config import Options
+from libra.drivers.haproxy.render import IN_EXPRESSION
 from libra.errors import Invalid
 
-_IN_EXPRESSION = re.compile(r"[A-Za-z0-9_./+-]+")
 _OWN = {
     "description": "by which it knows what runs",
     "localpeer": "by which clients stay at their servers over a reload",
@@ -57,7 +56,7 @@ def material_directory(config_file: Path) -> Path:
 
 def _expressible(path: Path) -> str | None:
     """None where HAProxy's expressions have no quoting for it: then some clients may move at a reload."""
-    return str(path) if _IN_EXPRESSION.fullmatch(str(path)) else None
+    return str(path) if IN_EXPRESSION.fullmatch(str(path)) else None
 
 
 def _default_log_target(supervisor: Supervisor) -> str:

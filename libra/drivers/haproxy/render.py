@@ -7,7 +7,7 @@ is what cannot be changed without a reload (everything but servers and suspensio
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
@@ -32,6 +32,7 @@ from libra.messages.fields import has_control_characters
 MARK = "# Managed by libra: changes made by hand are lost."
 _DESCRIPTION = re.compile(r"^    description libra ([0-9a-f]{32}) ([0-9a-f]{32})$", re.MULTILINE)
 _PLAIN = re.compile(r"[A-Za-z0-9_./:*\[\],+=@%?&~-]+")
+IN_EXPRESSION = re.compile(r"[A-Za-z0-9_./+-]+")
 _TIMEOUTS = (("connect", 5), ("client", 50), ("server", 50), ("http-request", 10))  # seconds
 CLIENT_EXPIRY = timedelta(minutes=30)  # how long a client that does not come stays tied
 PEERS = PEER = "libra"
@@ -112,9 +113,10 @@ def _digest(text: str) -> str:
 def _lines(configuration: Configuration, servers: RenderServers) -> list[str]:
     """A list, not an iterator: servers come by the thousand."""
     lines = [*_global(configuration.options), *_defaults(configuration.options)]
+    sticky = {backend.name for backend in configuration.backends if backend.stick}
     for frontend in configuration.frontends:
         lines += _frontend(frontend, configuration.options)
-        lines += _binding(frontend, configuration.backends)
+        lines += _binding(frontend, sticky)
     if configuration.has_tables:
         lines += _peers(configuration.options)
     for backend in configuration.backends:
@@ -173,7 +175,7 @@ def _frontend(frontend: Frontend, options: Options) -> Iterator[str]:
     if frontend.mode is Mode.HTTP and _knows_idle_close(options.version):
         yield "    option idle-close-on-response"  # what makes a reload cost idle clients nothing
     if frontend.allowed is not None:
-        networks = _path(frontend.allowed, options)
+        networks = _expressible(_path(frontend.allowed, options))
         yield f"    tcp-request connection reject unless {{ src,map_ip({networks}) -m found }}"
     if frontend.inspect_delay is not None:
         yield f"    tcp-request inspect-delay {_time(frontend.inspect_delay)}"
@@ -195,7 +197,8 @@ def _tls(tls: TlsBind | None, options: Options) -> str:
     if tls.client_crl is not None:
         words.append(f"crl-file {word(_path(tls.client_crl, options))}")
     given = {"ssl-min-ver": tls.least_version, "ssl-max-ver": tls.last_version}
-    given |= {"ciphers": tls.ciphers, "alpn": ",".join(tls.alpn) or None}
+    given |= {"ciphers": tls.ciphers, "ciphersuites": tls.ciphersuites}
+    given |= {"alpn": ",".join(tls.alpn) or None}
     words += [f"{name} {word(value)}" for name, value in given.items() if value is not None]
     return " ".join(words)
 
@@ -204,8 +207,15 @@ def _path(material: Material, options: Options) -> str:
     return f"{options.material_dir}/{material.name}"
 
 
-def _binding(frontend: Frontend, backends: Iterable[Backend]) -> Iterator[str]:
-    if any(backend.stick and backend.name == frontend.backend for backend in backends):
+def _expressible(path: str) -> str:
+    """There is no quoting in expressions, and a listener open to everybody would be worse than none."""
+    if not IN_EXPRESSION.fullmatch(path):
+        raise Invalid(f"cannot limit listeners to networks: HAProxy cannot name {path} there")
+    return path
+
+
+def _binding(frontend: Frontend, sticky: Collection[str]) -> Iterator[str]:
+    if frontend.backend in sticky:
         # An old process empties its stick tables, but for clients that are still connected and tracked.
         yield f"    tcp-request connection track-sc0 src table {frontend.backend}"
     if frontend.backend is not None:
@@ -258,7 +268,8 @@ def _backend(backend: Backend, options: Options) -> Iterator[str]:
 
 def _persistence(backend: Backend, options: Options) -> Iterator[str]:
     if backend.cookie is not None and backend.mode is Mode.HTTP:
-        yield f"    cookie {word(backend.cookie)} insert indirect nocache httponly"
+        idle = f" maxidle {_minutes(backend.stick_expiry)}" if backend.stick_expiry else ""
+        yield f"    cookie {word(backend.cookie)} insert indirect nocache httponly{idle}"
     peers = f" peers {PEERS}" if options.peers_socket is not None else ""
     expiry = _minutes(backend.stick_expiry or CLIENT_EXPIRY)
     if backend.stick_cookie is not None:

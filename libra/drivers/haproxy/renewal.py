@@ -17,13 +17,17 @@ from libra.errors import DriverError, RuntimeRefused
 _FINGERPRINT = re.compile(r"^SHA1 FingerPrint: ([0-9A-F]{40})$", re.MULTILINE)
 _VERSION = re.compile(r"New version created: ([0-9]+)")
 _MAP = re.compile(r"^-?[0-9]+ \((.+?)\) ", re.MULTILINE)
+_FILE = re.compile(r".*/(.+)\.[0-9a-f]{16}\.[a-z]+")
 _LEAF = re.compile(r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
+
+LoadedNames = dict[str, list[str]]
+"""Names by the stem of their file."""
 
 
 def renew(admin: AdminSocket, action: SetCertificate | SetMap) -> None:
     """Raises `RuntimeRefused` where the process does not have it or does not take it, `ProxyNotRunning`."""
     material = action.material
-    names = _loaded(admin, action)
+    names = _own(_ask_names(admin, type(action)), material)
     if not names:
         raise RuntimeRefused(f"cannot renew {material.stem}: HAProxy does not have it")
     for name in names:
@@ -36,7 +40,9 @@ def renew(admin: AdminSocket, action: SetCertificate | SetMap) -> None:
 def overlay_materials(admin: AdminSocket, running: Running) -> Running:
     """What runs, with what the process really has; an unknown content is an empty one, which differs from any."""
     configuration = running.configuration
-    wrong = [item for item in _renewable(configuration) if not _has(admin, item)]
+    renewable = list(_renewable(configuration))
+    loaded = {kind: _ask_names(admin, kind) for kind in {type(item) for item in renewable}}
+    wrong = [item for item in renewable if not _has(admin, item, loaded[type(item)])]
     return apply(running, (_blank(item) for item in wrong), configuration)
 
 
@@ -52,8 +58,8 @@ def _blank(action: SetCertificate | SetMap) -> SetCertificate | SetMap:
     return type(action)(action.material.blank)
 
 
-def _has(admin: AdminSocket, action: SetCertificate | SetMap) -> bool:
-    names = _loaded(admin, action)
+def _has(admin: AdminSocket, action: SetCertificate | SetMap, loaded: LoadedNames) -> bool:
+    names = _own(loaded, action.material)
     check = _has_certificate if isinstance(action, SetCertificate) else _has_map
     try:
         return bool(names) and all(check(admin, name, action.material) for name in names)
@@ -81,15 +87,23 @@ def fingerprint(chain: str) -> str | None:
     return hashlib.sha1(data, usedforsecurity=False).hexdigest().upper()
 
 
-def _loaded(admin: AdminSocket, action: SetCertificate | SetMap) -> list[str]:
-    """The names that the process knows it by: those of the files that it was started from."""
-    if isinstance(action, SetCertificate):
+def _ask_names(admin: AdminSocket, kind: type[SetCertificate | SetMap]) -> LoadedNames:
+    """What the process knows its files by: the names that it was started from, by their stem."""
+    if kind is SetCertificate:
         lines = admin.ask("show ssl cert").splitlines()
         names = [line.strip().lstrip("*") for line in lines if not line.startswith("#")]
     else:
         names = _MAP.findall(admin.ask("show map"))
-    own = re.compile(rf".*/{re.escape(action.material.stem)}\.[0-9a-f]{{16}}\.[a-z]+")
-    return [name for name in dict.fromkeys(names) if own.fullmatch(name)]
+    found: LoadedNames = {}
+    for name in dict.fromkeys(names):
+        match = _FILE.fullmatch(name)
+        if match is not None:
+            found.setdefault(match[1], []).append(name)
+    return found
+
+
+def _own(loaded: LoadedNames, material: Material) -> list[str]:
+    return loaded.get(material.stem, [])
 
 
 def _renew_certificate(admin: AdminSocket, name: str, material: Material) -> None:

@@ -169,7 +169,7 @@ def _member(member: Member, name: RowName, observed: Observed) -> MemberStatisti
 def _status(
     loadbalancer: LoadBalancer, pools: Sequence[PoolStatistics], observed: Observed
 ) -> OperatingStatus:
-    """Listeners that are off on purpose, or send nowhere, say nothing about it."""
+    """Listeners that are off on purpose, or send nowhere, say nothing about it; nor is their silence an error."""
     able = {pool.id: any(m.status in _TAKES_TRAFFIC for m in pool.members) for pool in pools}
     serving = [
         _listener_status(listener, observed) is not ListenerStatus.STOPPED
@@ -177,7 +177,7 @@ def _status(
         for listener in loadbalancer.listeners
         if listener.enabled and listener.pool is not None
     ]
-    if not any(serving):
+    if serving and not any(serving):
         return OperatingStatus.ERROR
     faults = any(map(_has_fault, loadbalancer.pools, pools))
     return OperatingStatus.ONLINE if all(serving) and not faults else OperatingStatus.DEGRADED
