@@ -21,11 +21,13 @@ class SignalQueue:
 
     @contextmanager
     def installed(self) -> Iterator["SignalQueue"]:
-        """Catch SIGTERM, SIGINT and SIGHUP inside the block; main thread only."""
+        """Catch SIGTERM, SIGINT and SIGHUP inside the block, also where a parent blocked them; main thread only."""
         before = {number: signal.signal(number, self._handle) for number in HANDLED}
+        blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
         try:
             yield self
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
             for number, handler in before.items():
                 signal.signal(number, handler)
 

@@ -38,3 +38,14 @@ def test_a_storm_is_not_lost_and_does_not_hang(count: int) -> None:
             os.kill(os.getpid(), signal.SIGHUP)
         assert [signals.get(5.0) for _ in range(2 * count)] == [signal.SIGHUP] * 2 * count
         assert signals.get(0.001) is None
+
+
+def test_signals_that_a_parent_has_blocked_are_queued() -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        with SignalQueue().installed() as signals:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert signals.get(5.0) is signal.SIGTERM
+        assert signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

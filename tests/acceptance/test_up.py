@@ -1,0 +1,187 @@
+"""`libra up` as a process: there again after a stop, whole after its children were killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.haproxy import find_haproxy, is_running, socket_directory, stop_master
+from tests.support.ports import free_port, wait_until
+from tests.support.web import WebServer, get
+
+__all__ = ["socket_directory"]
+
+LIBRA = Path(sys.executable).parent / "libra"
+WAIT = 30.0
+
+
+class Fleet:
+    """One `libra up`, and the commands of a person beside it."""
+
+    def __init__(self, directory: Path) -> None:
+        find_haproxy("system")
+        self.directory = directory / "up"
+        self.api_port, self.job_port = free_port(), free_port()
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        command = [str(LIBRA), "up", "--state-dir", str(self.directory)]
+        ports = ["--api-port", str(self.api_port), "--job-port", str(self.job_port)]
+        self.process = subprocess.Popen([*command, *ports], stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        lines = [self.process.stdout.readline() for _ in range(4)]
+        assert lines[1] == f"API          http://127.0.0.1:{self.api_port}\n", lines
+        wait_until(lambda: self.device()["state"] == "READY", timeout=WAIT, what="the worker")
+
+    def stop(self) -> int:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGINT)
+        status = self.process.wait(WAIT)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return status
+
+    def run(self, *arguments: str, status: int = 0) -> str:
+        environ = {
+            **os.environ,
+            "LIBRA_API_URL": f"http://127.0.0.1:{self.api_port}",
+            "LIBRA_API_TOKEN_FILE": str(self.directory / "admin-token"),
+        }
+        done = subprocess.run(
+            [str(LIBRA), *arguments], env=environ, capture_output=True, text=True, timeout=WAIT
+        )
+        assert done.returncode == status, done.stderr
+        return done.stdout if status == 0 else done.stderr
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self.run(*arguments, "-o", "json"))
+
+    def device(self) -> Any:
+        return self.json("device", "show", "local")
+
+    def pids(self, text: str) -> list[int]:
+        """Processes whose command line holds this and the directory."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            if text in line and f"{self.directory}/" in line and is_running(int(path.parent.name)):
+                found.append(int(path.parent.name))
+        return found
+
+
+@pytest.fixture
+def fleet(socket_directory: Path) -> Iterator[Fleet]:
+    fleet = Fleet(socket_directory)
+    yield fleet
+    if fleet.process is not None and fleet.process.poll() is None:
+        fleet.process.kill()
+        fleet.process.wait()
+    for pid in fleet.pids("libra.cmd.worker"):
+        os.kill(pid, signal.SIGKILL)
+    stop_master(fleet.directory / "worker" / "master.sock")
+
+
+def create(fleet: Fleet, server: WebServer, port: int) -> Any:
+    pool = {"name": "web", "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
+    pool["members"] = [{"address": "127.0.0.1", "protocol_port": server.port}]  # type: ignore[assignment]
+    listeners = [{"protocol": "HTTP", "protocol_port": port, "default_pool": pool}]
+    fields = ["name=shop", "vip_subnet_id=default", f"listeners={json.dumps(listeners)}"]
+    return fleet.json("lb", "create", *fields, "--wait")
+
+
+def is_served(host: str, port: int) -> bool:
+    try:
+        return get(port, host=host)[0] == 200
+    except OSError:
+        return False
+
+
+def test_from_nothing_to_traffic_and_back_after_a_stop(fleet: Fleet) -> None:
+    port = free_port()
+    with WebServer("one") as server:
+        fleet.start()
+        made = create(fleet, server, port)
+        assert get(port, host=made["vip_address"]) == (200, "one")
+        assert (fleet.directory / "admin-token").stat().st_mode & 0o077 == 0
+        second = subprocess.run(
+            [str(LIBRA), "up", "--state-dir", str(fleet.directory)],
+            capture_output=True,
+            text=True,
+            timeout=WAIT,
+        )
+        assert second.returncode == 1
+        assert "it is held by a running process" in second.stderr
+        assert fleet.stop() == 0
+        assert fleet.pids("haproxy") == fleet.pids("libra.cmd.worker") == []
+        assert not is_served(made["vip_address"], port)
+        fleet.start()
+        wait_until(lambda: is_served(made["vip_address"], port), timeout=WAIT, what="traffic")
+        assert fleet.json("lb", "show", "shop")["id"] == made["id"]
+        assert "it has listeners or pools" in fleet.run("lb", "delete", "shop", status=1)
+        fleet.run("lb", "delete", "shop", "--cascade", "--wait")
+        assert fleet.json("lb", "list") == []
+        assert fleet.stop() == 0
+
+
+def test_children_that_are_killed_come_back(fleet: Fleet) -> None:
+    port = free_port()
+    with WebServer("one") as server:
+        fleet.start()
+        made = create(fleet, server, port)
+        (worker,) = fleet.pids("libra.cmd.worker")
+        os.kill(worker, signal.SIGKILL)
+        assert is_served(made["vip_address"], port)
+        wait_until(lambda: fleet.pids("libra.cmd.worker") not in ([], [worker]), timeout=WAIT)
+        pool = fleet.json("pool", "show", "web")["id"]
+        fleet.run(
+            "member", "create", "--pool", pool, "address=127.0.0.1", "protocol_port=1", "--wait"
+        )
+        for pid in fleet.pids("haproxy"):
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: is_served(made["vip_address"], port), timeout=WAIT, what="traffic")
+        assert fleet.stop() == 0
+
+
+def test_a_controller_that_is_killed_leaves_traffic_and_comes_back(fleet: Fleet) -> None:
+    port = free_port()
+    with WebServer("one") as server:
+        fleet.start()
+        made = create(fleet, server, port)
+        assert fleet.process is not None
+        fleet.process.kill()
+        fleet.process.wait()
+        assert fleet.process.stdout is not None
+        fleet.process.stdout.close()
+        assert is_served(made["vip_address"], port)
+        fleet.start()
+        assert fleet.json("lb", "show", "shop")["provisioning_status"] == "ACTIVE"
+        fleet.run("lb", "set", "shop", "description=again", "--wait")
+        assert is_served(made["vip_address"], port)
+        assert fleet.stop() == 0
+
+
+def test_what_cannot_be(fleet: Fleet, tmp_path: Path) -> None:
+    deep = tmp_path / ("x" * 100)
+    done = subprocess.run(
+        [str(LIBRA), "up", "--state-dir", str(deep)], capture_output=True, text=True, timeout=WAIT
+    )
+    assert done.returncode == 2
+    assert "choose a shorter --state-dir" in done.stderr
+    started = time.monotonic()
+    refused = fleet.run("lb", "list", status=2)
+    assert "cannot read the token" in refused
+    token = tmp_path / "token"
+    token.write_text("x")
+    nobody = fleet.run("lb", "list", "--token-file", str(token), status=3)
+    assert "cannot reach the API" in nobody
+    assert time.monotonic() - started < WAIT
