@@ -1,21 +1,29 @@
 """The controller's objects, wired from its settings: storage, use cases, API, manager."""
 
+import secrets
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from uuid import NAMESPACE_DNS, uuid5
 
 from libra.api.app import ApiParts, create_app
 from libra.api.server import ApiServer
 from libra.config.controller import AddressPoolSettings, QuotaSettings
 from libra.config.settings import JobServerSettings, Settings
+from libra.durable import replace_file
+from libra.errors import AlreadyExists, StateError
 from libra.jobs.gearman import GearmanJobClient
 from libra.jobs.gearman.status import count_workers
 from libra.manager.daemon import Manager, Pace
+from libra.manager.settle import MANAGER
+from libra.model.access import Role
 from libra.model.quota import Quota
 from libra.storage.schema import upgrade
 from libra.storage.sql import open_storage
 from libra.usecases.services import AddressPool, Limits, Services
+from libra.usecases.tokens import SECRET_BYTES, store_token
 from libra.vault import open_vault
 
 HUNG = timedelta(minutes=1)
@@ -31,6 +39,7 @@ class Controller:
             settings.database.url, connections=settings.database.connections
         )
         self.services = build_services(settings, self._storage)
+        self._token_file = settings.controller.admin_token_file
         self._client = GearmanJobClient(settings.job_servers)
         self._manager = Manager(
             self.services,
@@ -51,6 +60,7 @@ class Controller:
 
     def start(self) -> None:
         """The API answers when it returns."""
+        ensure_admin_token(self.services, self._token_file)
         self.api.start()
         self._manager.start()
 
@@ -66,6 +76,32 @@ class Controller:
         self._client.close()
         self._manager.stop()
         self._storage.close()
+
+
+def ensure_admin_token(services: Services, path: Path) -> None:
+    """The file is the truth where there is one; without it, one is made for a database that has no token at all."""
+    secret = _read(path)
+    if not secret:
+        with services.storage.reading() as unit:
+            if unit.tokens.count({}):
+                return
+        secret = secrets.token_urlsafe(SECRET_BYTES)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            replace_file(path, f"{secret}\n".encode(), mode=0o600)
+        except OSError as error:
+            raise StateError(f"cannot write {path}: {error.strerror}") from error
+    with suppress(AlreadyExists):  # it is known already, or was revoked
+        store_token(services, MANAGER, "admin", Role.ADMIN, secret)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise StateError(f"cannot read {path}: {error}") from error
 
 
 def build_services(settings: Settings, storage: object) -> Services:

@@ -1,12 +1,11 @@
 """Everything on one machine: job server, controller and API in this process, a worker and its HAProxy beside it."""
 
-import secrets
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 import structlog
@@ -29,12 +28,10 @@ from libra.config.settings import (
 from libra.config.types import MAX_SOCKET_PATH
 from libra.daemon.lockfile import LockFile
 from libra.durable import replace_file
-from libra.errors import Invalid, LibraError, StateError
+from libra.errors import Invalid, LibraError
 from libra.jobs.embedded import EmbeddedJobServer
 from libra.manager.settle import MANAGER
-from libra.model.access import Role
 from libra.usecases.devices import add_device
-from libra.usecases.tokens import store_token
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +68,6 @@ class LocalFleet:
         settings = self._settings()
         controller = Controller(settings, api_port=self._api_port)
         self._stack.callback(controller.stop)
-        self._ensure_token(controller)
         self._ensure_device(controller)
         controller.start()
         self.api_port = controller.api.port
@@ -104,7 +100,9 @@ class LocalFleet:
                 master_socket=worker_dir / "master.sock",
                 log_file=worker_dir / "access.log",
             ),
-            controller=ControllerSettings(key_file=self.state_dir / "secrets.key"),
+            controller=ControllerSettings(
+                key_file=self.state_dir / "secrets.key", admin_token_file=self.token_file
+            ),
             database=DatabaseSettings(url=f"sqlite:///{self.state_dir / 'libra.db'}"),
             api=ApiSettings(host=LOOPBACK),
             address_pools=(AddressPoolSettings(),),
@@ -118,15 +116,6 @@ class LocalFleet:
         head = "# Written by `libra up` at each start.\n"
         replace_file(path, (head + yaml.safe_dump(chosen)).encode(), mode=0o600)
         return path
-
-    def _ensure_token(self, controller: Controller) -> None:
-        """The file is the truth: where the database does not know it, it is told."""
-        secret = _read(self.token_file) or secrets.token_urlsafe(32)
-        if not self.token_file.exists():
-            replace_file(self.token_file, f"{secret}\n".encode(), mode=0o600)
-        services = controller.services
-        with suppress(LibraError):  # it knows it already
-            store_token(services, MANAGER, "admin", Role.ADMIN, secret)
 
     def _ensure_device(self, controller: Controller) -> None:
         services = controller.services
@@ -187,15 +176,6 @@ class Worker:
         if self._stopping.is_set():
             self._process.terminate()
         self._process.wait()
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        raise StateError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _stop_haproxy(settings: Settings) -> None:

@@ -23,6 +23,9 @@ class ControllerSettings(Section):
     key_file: AbsolutePath = Path("/var/lib/libra-controller/secrets.key")
     """The key that secrets in the database are encrypted with; made where it is missing. Every controller on one
     database needs the same."""
+    admin_token_file: AbsolutePath = Path("/var/lib/libra-controller/admin-token")
+    """An administrator's token, readable by the controller's user only; made where it is missing, and made known to the
+    database. Take the file away, and revoke the token, once there are others."""
     pid_file: AbsolutePath = Path("/run/libra-controller/libra-controller.pid")
     """Written with --daemon only."""
 

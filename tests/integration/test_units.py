@@ -12,7 +12,7 @@ from libra.config.settings import Settings
 from tests.support.programs import find_program
 
 UNITS = Path(__file__).parents[2] / "etc" / "systemd"
-NAMES = ("libra-worker.service", "libra-haproxy.service")
+NAMES = ("libra-worker.service", "libra-haproxy.service", "libra-controller.service")
 WORST_SCORE = 2.5
 
 
@@ -53,7 +53,11 @@ def test_what_an_attacker_could_do_from_inside(analyze: str, name: str) -> None:
 def test_systemd_understands_every_line(analyze: str, name: str, tmp_path: Path) -> None:
     """`verify` says what it does not know, but its status is 0 all the same."""
     text = (UNITS / name).read_text()
-    for program in ("/opt/libra/bin/libra-worker", "/usr/sbin/haproxy"):
+    for program in (
+        "/opt/libra/bin/libra-worker",
+        "/opt/libra/bin/libra-controller",
+        "/usr/sbin/haproxy",
+    ):
         text = text.replace(program, sys.executable)
     (tmp_path / name).write_text(text)
     assert run(analyze, "verify", "--man=no", str(tmp_path / name)) == ""
@@ -68,7 +72,13 @@ def test_the_units_and_the_defaults_name_the_same_places() -> None:
     assert settings.haproxy.config_file.is_relative_to(Path("/var/lib") / haproxy["StateDirectory"])
     assert settings.worker.state_dir == Path("/var/lib") / worker["StateDirectory"]
     assert settings.haproxy.log_file.parent == Path("/var/log") / worker["LogsDirectory"]
-    assert haproxy["User"] == worker["User"]
+    controller = service("libra-controller.service")
+    state = Path("/var/lib") / controller["StateDirectory"]
+    assert (
+        settings.controller.key_file.parent == settings.controller.admin_token_file.parent == state
+    )
+    assert settings.database.url == f"sqlite:///{state}/libra.db"
+    assert haproxy["User"] == worker["User"] == controller["User"]
 
 
 def test_an_ordinary_drain_fits_into_the_time_to_stop() -> None:

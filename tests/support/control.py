@@ -85,7 +85,9 @@ class ControlLab:
         pace = {"probe_seconds": 0.5, "repair_seconds": 0.3, "job_deadline_seconds": 10}
         self.settings = Settings(
             job_servers=(JobServerSettings(port=self.server.port),),
-            controller=ControllerSettings(key_file=directory / "secrets.key"),
+            controller=ControllerSettings(
+                key_file=directory / "secrets.key", admin_token_file=directory / "admin-token"
+            ),
             database=DatabaseSettings(url=url),
             address_pools=(AddressPoolSettings(),),
             manager=ManagerSettings.model_validate({**pace, **manager}),

@@ -1,0 +1,135 @@
+"""The installed libra-controller as a process: start, readiness, signals, exit statuses, --daemon."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from tests.support.haproxy import is_running
+from tests.support.ports import free_port, wait_until
+from tests.support.worker import NotifySocket
+
+PROGRAM = Path(sys.executable).parent / "libra-controller"
+WAIT = 30.0
+
+
+class Process:
+    """Its settings in a directory, and commands on them."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.port = free_port()
+        self.config = directory / "libra.yaml"
+        self.token_file = directory / "admin-token"
+        self.pid_file = directory / "controller.pid"
+        self.configure()
+
+    def configure(self, **sections: Any) -> None:
+        settings: dict[str, Any] = {
+            "job_servers": [{"host": "127.0.0.1", "port": free_port()}],
+            "controller": {
+                "key_file": str(self.directory / "secrets.key"),
+                "admin_token_file": str(self.token_file),
+                "pid_file": str(self.pid_file),
+            },
+            "database": {"url": f"sqlite:///{self.directory / 'libra.db'}"},
+            "api": {"port": self.port},
+        }
+        self.config.write_text(yaml.safe_dump({**settings, **sections}))
+
+    def command(self, *arguments: str) -> list[str]:
+        return [str(PROGRAM), "--config", str(self.config), *arguments]
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments), capture_output=True, text=True, timeout=WAIT, check=False
+        )
+
+    def get(self, path: str) -> httpx.Response:
+        headers = {"X-Auth-Token": self.token_file.read_text().strip()}
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", headers=headers, timeout=WAIT)
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Process:
+    return Process(tmp_path)
+
+
+def test_it_tells_the_service_manager_and_stops_on_a_signal(process: Process) -> None:
+    with closing(NotifySocket(process.directory)) as notify:
+        environ = {**os.environ, "NOTIFY_SOCKET": str(notify.path)}
+        environ |= {"WATCHDOG_USEC": "3000000"}
+        with subprocess.Popen(process.command(), env=environ, stderr=subprocess.PIPE) as running:
+            notify.wait_for("READY=1")
+            assert process.get("/v1/devices").json() == {"devices": [], "devices_links": []}
+            assert process.token_file.stat().st_mode & 0o077 == 0
+            notify.wait_for("WATCHDOG=1")
+            running.send_signal(signal.SIGTERM)
+            notify.wait_for("STOPPING=1")
+            assert running.wait(WAIT) == 0
+
+
+def test_its_life_as_a_daemon(process: Process) -> None:
+    started = process.run("--daemon")
+    assert (started.returncode, started.stdout) == (0, ""), started.stderr
+    pid = int(process.pid_file.read_text())
+    try:
+        assert process.get("/readyz").status_code == 200
+        assert process.get("/v1/jobs").status_code == 200
+        again = process.run("--daemon")
+        assert again.returncode == 1
+        assert "held by a running process" in again.stderr
+    finally:
+        os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: not is_running(pid), timeout=WAIT, what="its end")
+    assert not process.pid_file.exists()
+
+
+def test_settings_at_fault(process: Process) -> None:
+    process.configure(api={"prt": 1}, database={"url": "mysql://x"})
+    done = process.run("--check")
+    assert done.returncode == 2
+    assert "api.prt" in done.stderr
+    assert "database.url" in done.stderr
+    process.configure(api={"host": "0.0.0.0"})
+    assert "give cert and key, or set allow_clear_text" in process.run().stderr
+    process.configure()
+    assert process.run("--check").returncode == 0
+
+
+def test_a_database_that_is_not_there(process: Process) -> None:
+    url = f"postgresql://libra:open-sesame@127.0.0.1:{free_port()}/libra"
+    process.configure(database={"url": url})
+    done = process.run()
+    assert done.returncode == 1
+    assert "cannot upgrade the database" in done.stderr
+    assert "sesame" not in done.stderr
+
+
+def test_a_port_that_is_taken(process: Process) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", process.port)):
+        done = process.run()
+    assert done.returncode == 1
+    assert f"cannot serve the API on 127.0.0.1:{process.port}" in done.stderr
+
+
+def test_the_database_by_hand(process: Process) -> None:
+    libra = PROGRAM.with_name("libra")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [str(libra), "db", *arguments, "--config", str(process.config)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=WAIT, check=False)
+
+    assert run("check").returncode == 1
+    assert "it has no schema yet" in run("check").stderr
+    assert run("upgrade").stdout == "the schema is 0001\n"
+    assert run("check").returncode == 0
