@@ -49,6 +49,31 @@ class Authority:
         both.write_text(cert.read_text() + key.read_text())
         return Certificate(cert, key, both)
 
+    def revoke(self, *certificates: Certificate) -> str:
+        """A revocation list in PEM that holds these."""
+        database = self._directory / "index.txt"
+        database.write_text("".join(map(_revoked, certificates)))
+        settings = self._directory / "ca.cnf"
+        settings.write_text(
+            f"[ca]\ndefault_ca = own\n[own]\ndatabase = {database}\ndefault_md = sha256\n"
+            "default_crl_days = 3\n"
+        )
+        crl = self._directory / "crl.pem"
+        signing = ("-keyfile", str(self._key), "-cert", str(self.ca))
+        _openssl("ca", "-gencrl", "-config", str(settings), *signing, "-out", str(crl))
+        return crl.read_text()
+
+
+def _revoked(certificate: Certificate) -> str:
+    """Its line in openssl's database of revoked ones."""
+    said = subprocess.run(
+        ["openssl", "x509", "-in", str(certificate.cert), "-noout", "-serial"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    return f"R\t491231235959Z\t250101000000Z\t{said.strip().split('=')[1]}\tunknown\t/CN=any\n"
+
 
 def encrypt_key(key: Path) -> Path:
     """A copy of a private key that needs a password."""

@@ -38,31 +38,45 @@ def ask(
         while block := connection.recv(65536):
             data += block
         shown = connection.getpeercert(True) if isinstance(connection, ssl.SSLSocket) else None
-    head, found, body = data.decode().partition("\r\n\r\n")
+    head, found, body = data.decode("latin-1").partition("\r\n\r\n")
     if not found:
         raise ConnectionResetError("the answer is not whole")
     return Answer(int(head.split(" ", 2)[1]), head.lower(), body, shown)
 
 
 class _Handler(socketserver.BaseRequestHandler):
+    server: "_Server"
+
     def handle(self) -> None:
-        head = b""
-        while b"\r\n\r\n" not in head and (block := self.request.recv(65536)):
-            head += block
-        if head:
-            self.request.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + head)
+        tls = self.server.tls
+        with tls.wrap_socket(self.request, server_side=True) if tls else self.request as connection:
+            head = b""
+            while b" HTTP/" not in head or not head.endswith(b"\r\n\r\n"):
+                block = connection.recv(65536)
+                if not block:
+                    return
+                head += block
+            connection.sendall(f"HTTP/1.0 200 OK\r\n{self.server.headers}\r\n".encode() + head)
 
 
 class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     allow_reuse_address = True
 
+    def __init__(self, headers: str, tls: ssl.SSLContext | None) -> None:
+        super().__init__((LOOPBACK, 0), _Handler)
+        self.headers = headers
+        self.tls = tls
+
     def handle_error(self, request: object, client_address: object) -> None:
         """A check that hangs up is nobody's fault."""
 
 
 class HeadServer(Serving):
-    """Answers with the bytes that it was sent, so that a test sees what a member does."""
+    """Answers with the bytes that it was sent, so that a test sees what a member does.
 
-    def __init__(self) -> None:
-        super().__init__(_Server((LOOPBACK, 0), _Handler))
+    `headers` are its answers' own; with `tls` it speaks that.
+    """
+
+    def __init__(self, headers: str = "", tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(_Server(headers, tls))

@@ -17,6 +17,7 @@ from libra.errors import DriverError, RuntimeRefused
 _FINGERPRINT = re.compile(r"^SHA1 FingerPrint: ([0-9A-F]{40})$", re.MULTILINE)
 _VERSION = re.compile(r"New version created: ([0-9]+)")
 _MAP = re.compile(r"^-?[0-9]+ \((.+?)\) ", re.MULTILINE)
+_OPEN = re.compile(r"^\*(\S+)$", re.MULTILINE)
 _FILE = re.compile(r".*/(.+)\.[0-9a-f]{16}\.[a-z]+")
 _LEAF = re.compile(r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
 
@@ -27,6 +28,8 @@ LoadedNames = dict[str, list[str]]
 def renew(admin: AdminSocket, action: SetCertificate | SetMap) -> None:
     """Raises `RuntimeRefused` where the process does not have it or does not take it, `ProxyNotRunning`."""
     material = action.material
+    if isinstance(action, SetCertificate):
+        _end_transaction(admin)
     names = _own(_ask_names(admin, type(action)), material)
     if not names:
         raise RuntimeRefused(f"cannot renew {material.stem}: HAProxy does not have it")
@@ -35,6 +38,12 @@ def renew(admin: AdminSocket, action: SetCertificate | SetMap) -> None:
             _renew_certificate(admin, name, material)
         else:
             _renew_map(admin, name, material)
+
+
+def _end_transaction(admin: AdminSocket) -> None:
+    """HAProxy has one for all certificates, and a worker that was killed may have left it open."""
+    for name in _OPEN.findall(admin.ask("show ssl cert")):
+        admin.ask_all([build_command("abort", "ssl", "cert", name)])
 
 
 def overlay_materials(admin: AdminSocket, running: Running) -> Running:
