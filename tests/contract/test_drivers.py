@@ -14,7 +14,12 @@ from libra.drivers.noop import NoopDriver, create_driver
 from libra.errors import LibraError, ProxyNotRunning
 from libra.messages.requests import Update, parse_request
 from libra.model.loadbalancer import Desired, LoadBalancer
-from libra.model.statistics import LoadBalancerStatistics, MemberStatus, OperatingStatus
+from libra.model.statistics import (
+    ListenerStatus,
+    LoadBalancerStatistics,
+    MemberStatus,
+    OperatingStatus,
+)
 from tests.support.haproxy import (
     DrivenHAProxy,
     find_haproxy,
@@ -24,6 +29,8 @@ from tests.support.haproxy import (
 )
 from tests.support.messages import http, tcp, update
 from tests.support.ports import free_ports, wait_until
+from tests.support.second import listener, loadbalancer, node, pool
+from tests.support.second import update as second_update
 
 __all__ = ["socket_directory"]
 
@@ -118,6 +125,62 @@ def test_statistics_prove_that_the_proxy_runs(lab: Lab) -> None:
     lab.kill()
     with pytest.raises(ProxyNotRunning, match=r"^cannot "):
         lab.driver.statistics(Desired())
+
+
+def second(ports: tuple[int, ...], **enabled: bool) -> Desired:
+    """A 2.0 load balancer: a listener with a pool of two, one without; `enabled` by kind of what it is of."""
+    flags = {kind: {"enabled": value} for kind, value in enabled.items()}
+    listeners = [
+        {**listener("web", ports[0], pool="p"), **flags.get("listener", {})},
+        listener("bare", ports[1]),
+    ]
+    pools = [{**pool("p", node("n1", 1), node("n2", 2)), **flags.get("pool", {})}]
+    item = {**loadbalancer("lb", listeners, pools), **flags.get("loadbalancer", {})}
+    request = parse_request(second_update(item))
+    assert isinstance(request, Update)
+    return Desired(loadbalancers=request.loadbalancers, version="2.0")
+
+
+def test_listeners_and_pools_are_told_of_one_by_one(lab: Lab, ports: tuple[int, ...]) -> None:
+    wanted = second(ports)
+    lab.driver.apply(wanted)
+    found = only(lab.driver.statistics(wanted))
+    assert [(item.id, item.status) for item in found.listeners] == [
+        ("web", ListenerStatus.OPEN),
+        ("bare", ListenerStatus.OPEN),
+    ]
+    (told,) = found.pools
+    assert (told.id, told.status) == ("p", MemberStatus.NO_CHECK)
+    assert told.members == found.members
+    assert [item.id for item in told.members] == ["n1", "n2"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "listeners", "member"),
+    [
+        ("loadbalancer", "SUSPENDED", ["STOPPED", "STOPPED"], "no check"),
+        ("listener", "ONLINE", ["STOPPED", "OPEN"], "no check"),
+        ("pool", "ERROR", ["OPEN", "OPEN"], "MAINT"),
+    ],
+)
+@pytest.mark.parametrize("starts_so", [True, False])
+def test_what_is_not_enabled(
+    lab: Lab,
+    ports: tuple[int, ...],
+    kind: str,
+    status: str,
+    listeners: list[str],
+    member: str,
+    starts_so: bool,
+) -> None:
+    if not starts_so:
+        lab.driver.apply(second(ports))
+    wanted = second(ports, **{kind: False})
+    lab.driver.apply(wanted)
+    found = only(lab.driver.statistics(wanted))
+    assert found.status.value == status
+    assert [item.status.value for item in found.listeners] == listeners
+    assert {item.status.value for item in found.members} == {member}
 
 
 def test_statistics_are_those_of_what_is_asked(lab: Lab, ports: tuple[int, ...]) -> None:

@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from libra.drivers.noop import NoopDriver
 from libra.errors import Conflict, DriverError, Invalid, ObjectStoreError
 from libra.messages.codec import JsonObject
-from libra.messages.requests import Archive, ArchiveTarget
+from libra.messages.requests import Archive, ArchiveTarget, Update, parse_request
 from libra.model.listener import Protocol
 from libra.model.loadbalancer import Desired, LoadBalancer
 from libra.objectstores.memory import MemoryStore
 from libra.worker.archive import Archiver, build_name, find_loadbalancers
 from tests.support.messages import http, parse_update, tcp, update
+from tests.support.second import listener, loadbalancer
+from tests.support.second import update as second_update
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
 HTTP, TCP = Protocol.HTTP, Protocol.TCP
@@ -116,6 +118,42 @@ def test_which_load_balancer_is_meant(
     assert found.listeners[0].protocol is target.protocol
     fields = bench.archive(target)
     assert str(fields["hpcs_object_store_object"]).split("/")[1] == name
+
+
+def second(*names: str) -> Desired:
+    """Load balancers of a 2.0 message, each with a listener of both kinds."""
+    items = [
+        loadbalancer(
+            name,
+            [listener(f"{name}-a", n + 1), listener(f"{name}-b", n + 100, protocol="TCP")],
+            [],
+        )
+        for n, name in enumerate(names)
+    ]
+    request = parse_request(second_update(*items))
+    assert isinstance(request, Update)
+    return Desired(loadbalancers=request.loadbalancers, version=request.version)
+
+
+@pytest.mark.parametrize("protocol", [HTTP, TCP])
+def test_in_2_0_an_id_says_it_all(protocol: Protocol) -> None:
+    desired = second("one", "two", "http", "three")
+    for name in ("two", "http", "three"):
+        (found,) = find_loadbalancers([ArchiveTarget(protocol=protocol, id=name)], desired)
+        assert found.id == name
+    with pytest.raises(Conflict, match="cannot archive load balancer '15' "):
+        find_loadbalancers([ArchiveTarget(protocol=protocol, id="15")], desired)
+
+
+def test_in_2_0_there_may_be_several_of_a_protocol() -> None:
+    target = ArchiveTarget(protocol=HTTP)
+    assert find_loadbalancers([target], second("one"))[0].id == "one"
+    with pytest.raises(Conflict) as caught:
+        find_loadbalancers([target], second(*"abcdefg"))
+    assert str(caught.value) == (
+        "cannot archive the load balancer (HTTP): it has no id, and this device runs 'a' (HTTP, TCP) and 'b' "
+        "(HTTP, TCP) and 'c' (HTTP, TCP) and 'd' (HTTP, TCP) and 'e' (HTTP, TCP) and 2 more"
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libra.errors import StateError
+from libra.messages.digest import digest_of
 from libra.model.loadbalancer import Desired
 from libra.worker.state import DesiredState, FileState, MemoryState, StateStore
 from tests.support.drivers import TroubledState
 from tests.support.messages import http, many_nodes, parse_update, tcp, update
+from tests.support.second import second_desireds
 from tests.support.updates import updates
 
 ONE = Desired(loadbalancers=parse_update(update(http(id="one"))))
@@ -44,6 +47,31 @@ def test_whatever_is_desired_comes_back_from_disk(message: dict[str, Any], suspe
     with TemporaryDirectory() as directory:
         FileState(Path(directory) / "s").save(desired)
         assert FileState(Path(directory) / "s").load() == desired
+
+
+@given(second_desireds(), st.booleans(), st.integers(0, 10**6))
+def test_whatever_2_0_desires_comes_back_from_disk(
+    desired: Desired, suspended: bool, generation: int
+) -> None:
+    given = replace(desired, suspended=suspended, generation=generation)
+    with TemporaryDirectory() as directory:
+        store = FileState(Path(directory) / "s")
+        store.save(given)
+        again = FileState(Path(directory) / "s").load()
+        kept = given if given.loadbalancers or generation else Desired()
+        assert again == kept
+        assert digest_of(again) == digest_of(kept)
+
+
+def test_a_file_of_the_first_format_is_followed_by_one_of_the_second(path: Path) -> None:
+    """As when a worker is upgraded that has something to run."""
+    path.write_text(json.dumps({"format": 1, "suspended": True, "update": update(http(id="one"))}))
+    before = FileState(path).load()
+    assert (before.generation, before.version, before.suspended) == (0, "1.0", True)
+    FileState(path).save(replace(before, generation=3))
+    value = json.loads(path.read_bytes())
+    assert (value["format"], value["generation"], value["version"]) == (2, 3, "1.0")
+    assert FileState(path).load() == replace(before, generation=3)
 
 
 def test_the_file_is_one_json_object_that_only_its_user_reads(path: Path) -> None:
