@@ -15,12 +15,15 @@ import pytest
 
 from libra.messages.requests import Update, parse_request
 from libra.model.loadbalancer import Desired
+from tests.support.certificates import Authority
 from tests.support.crashing import CrashSite
 from tests.support.gearmand import Gearmand
 from tests.support.haproxy import BINARIES, find_haproxy, socket_directory
 from tests.support.load import Load
 from tests.support.ports import LOOPBACK, free_port, wait_until
 from tests.support.saboteur import JOB, START
+from tests.support.second import listener, loadbalancer, pool
+from tests.support.second import update as second_update
 from tests.support.web import WebServer, get
 
 __all__ = ["socket_directory"]
@@ -227,6 +230,34 @@ def test_an_update_at_runtime(scene: Scene) -> None:
     scene.site.carry_out(one.action, one.message)
     with served(scene):
         Crashes(scene.site, scene.port, one, other).run()
+
+
+def test_a_renewed_certificate_and_other_networks(scene: Scene, tmp_path: Path) -> None:
+    """2.0: each is the old one or the new one at any moment, and no key is left behind."""
+    authority, port = Authority(tmp_path), free_port()
+
+    def renew(name: str, networks: str, by: str) -> State:
+        issued = authority.issue(name)
+        tls = {"id": "shop", "certificate": issued.cert.read_text(), "key": issued.key.read_text()}
+        listeners = [
+            listener("plain", scene.port, pool="p", allowed_cidrs=["127.0.0.1/32", networks]),
+            listener(
+                "tls", port, pool="p", protocol="TERMINATED_HTTPS", tls={"certificates": [tls]}
+            ),
+        ]
+        pools = [pool("p", *scene.nodes(**dict.fromkeys(by, 1)))]
+        message = second_update(loadbalancer("15", listeners, pools))
+        request = parse_request(message)
+        assert isinstance(request, Update)
+        desired = Desired(loadbalancers=request.loadbalancers, version="2.0")
+        return State("UPDATE", message, desired, frozenset(by), reloads=False)
+
+    one, other = renew("one", "127.1.0.0/16", "ab"), renew("other", "127.2.0.0/16", "bc")
+    scene.site.carry_out(one.action, one.message)
+    reloads = scene.site.master.show_processes().master.reloads
+    with served(scene):
+        Crashes(scene.site, scene.port, one, other).run()
+    assert scene.site.master.show_processes().master.reloads == reloads
 
 
 def test_suspend_and_enable(scene: Scene) -> None:

@@ -16,6 +16,7 @@ from libra.config.settings import HAProxySettings
 from libra.drivers.base import Step
 from libra.drivers.haproxy.driver import HAProxyDriver
 from libra.drivers.haproxy.master import MasterSocket
+from libra.drivers.haproxy.running import Plan
 from libra.drivers.haproxy.runtime import AdminSocket
 from libra.errors import ProxyNotRunning
 from libra.model.loadbalancer import Desired
@@ -31,7 +32,7 @@ SABOTEUR = Path(__file__).with_name("saboteur.py")
 # What may stand in the state directory; the last ones until the next write of the same file.
 FILES = re.compile(
     r"desired\.json|worker\.lock|haproxy-counters\.json|haproxy\.(cfg|err|pid)"
-    r"|haproxy\.cfg\.(last-good|servers|clients|rejected)|\.(desired|haproxy-counters)\.json\.new"
+    r"|haproxy\.cfg\.(last-good|servers|clients|rejected|d)|\.(desired|haproxy-counters)\.json\.new"
 )
 Message = Mapping[str, object]
 
@@ -179,10 +180,16 @@ class CrashSite:
         try:
             wanted = driver._render(desired)
             assert driver._observe().installed.text == wanted.text
-            # A node that was removed goes when its last connection has ended.
+
+            def left() -> Plan:
+                driver._live.forget()  # it would believe that what it saw once still runs
+                return driver._look(wanted)[1]
+
+            # A node that was removed goes when its last connection has ended, idle ones of HAProxy's own among them.
             wait_until(
-                lambda: driver._look(wanted)[1].step is Step.NOTHING,
-                what=f"the configuration to run: {driver._look(wanted)[1]}",
+                lambda: left().step is Step.NOTHING,
+                timeout=2 * WAIT,
+                what=f"the configuration to run: {left()}",
             )
         finally:
             driver.close()
@@ -205,7 +212,11 @@ class CrashSite:
     def litter(self) -> set[str]:
         """Files that have no business there."""
         names = {path.name for path in self.worker.state_dir.iterdir()}
-        return {name for name in names if not FILES.fullmatch(name)}
+        text = Path(str(self.haproxy["config_file"])).read_text() if self.masters() else ""
+        beside = {path.name for path in self.worker.state_dir.glob("haproxy.cfg.d/*")}
+        return {name for name in names if not FILES.fullmatch(name)} | {
+            name for name in beside if name not in text
+        }
 
     def sessions(self) -> int:
         """All that were ever counted, as STATS tells."""
