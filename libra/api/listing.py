@@ -48,7 +48,7 @@ def parse_page(
         if name in AUXILIARY:
             continue
         field = (aliases or {}).get(name, name)
-        if field not in hints or field == "tags":
+        if field not in hints or field in ("tags", "going"):
             raise Invalid(f"Unknown attribute for argument: {quoted(name)}")
         values = params.getlist(name)
         if len(values) > 1:

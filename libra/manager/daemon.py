@@ -16,8 +16,9 @@ from libra.manager.sender import Sender
 from libra.manager.settle import finish_job, mark_error, repair
 from libra.model.device import Device
 from libra.model.job import OPEN, Job, JobAction, JobState
+from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.status import PENDING, ProvisioningStatus
-from libra.storage.base import Query, UnitOfWork
+from libra.storage.base import Query, UnitOfWork, device_lock
 from libra.usecases.services import Services
 
 log = structlog.get_logger(__name__)
@@ -114,12 +115,17 @@ class Manager:
             sending = set(self._sending)
         with self._services.storage.writing() as unit:
             self._take_up(unit, sending)
-            self._expire(unit, now)
-            self._repair(unit, now)
+            for job in unit.jobs.overdue(now):
+                reason = job.error or "its deadline passed"
+                finish_job(unit, self._services, job, JobState.EXPIRED, error=reason)
             if now >= self._prune_at:
                 self._prune_at = now + PRUNE_EVERY
                 unit.events.prune(now - self._pace.keep_events)
                 unit.jobs.prune(now - self._pace.keep_jobs)
+        for owner in self._find_late(now):
+            self._end_late(owner)
+        for owner in self._find_repairs(now):
+            self._repair(owner, now)
 
     def _take_up(self, unit: UnitOfWork, sending: set[str]) -> None:
         """Jobs of a manager that is gone are sent again: a worker does nothing twice."""
@@ -127,43 +133,46 @@ class Manager:
             if job.id not in sending and not self._is_sending(job.id):
                 unit.jobs.change(job.id, replace(job, state=JobState.NEW), _SENT)
 
-    def _expire(self, unit: UnitOfWork, now: datetime) -> None:
-        for job in unit.jobs.overdue(now):
-            finish_job(
-                unit,
-                self._services,
-                job,
-                JobState.EXPIRED,
-                error=job.error or "its deadline passed",
-            )
-        pending = unit.loadbalancers.find(Query(where={"provisioning_status": list(PENDING)}))
-        late = [
-            owner.id for owner in pending if self._is_late(unit, owner.id, owner.generation, now)
-        ]
-        for tree in unit.loadbalancers.trees(late):
-            mark_error(unit, self._services, tree, UNANSWERED)
+    def _find_late(self, now: datetime) -> list[LoadBalancer]:
+        """Pending ones whose time is over."""
+        with self._services.storage.reading() as unit:
+            pending = unit.loadbalancers.find(Query(where={"provisioning_status": list(PENDING)}))
+            return [owner for owner in pending if self._is_late(unit, owner, now)]
 
-    def _is_late(self, unit: UnitOfWork, key: str, generation: int, now: datetime) -> bool:
+    def _is_late(self, unit: UnitOfWork, owner: LoadBalancer, now: datetime) -> bool:
         """Whether the job that was stored with its change is past its deadline; it may be another's by now."""
-        where = {"loadbalancer_id": key, "generation": generation, "alone": False}
+        where = {"loadbalancer_id": owner.id, "generation": owner.generation, "alone": False}
         jobs = unit.jobs.find(Query(where=where))
         return not any(job.deadline > now for job in jobs)
 
-    def _repair(self, unit: UnitOfWork, now: datetime) -> None:
+    def _end_late(self, owner: LoadBalancer) -> None:
+        with self._services.storage.writing() as unit:
+            unit.hold(device_lock(owner.device_id or ""))
+            tree = unit.loadbalancers.tree(owner.id)
+            if tree is not None and tree.loadbalancer == owner:  # nothing happened meanwhile
+                mark_error(unit, self._services, tree, UNANSWERED)
+
+    def _find_repairs(self, now: datetime) -> list[LoadBalancer]:
+        """Those in ERROR whose turn it is."""
         where = {"provisioning_status": ProvisioningStatus.ERROR}
-        faulty = {owner.id: owner for owner in unit.loadbalancers.find(Query(where=where))}
-        self._repairs = {key: item for key, item in self._repairs.items() if key in faulty}
-        first = self._pace.repair.total_seconds()
-        for key, owner in faulty.items():
-            pause, due = self._repairs.setdefault(key, (first, now + self._pace.repair))
-            open_jobs = {"loadbalancer_id": key, "state": list(OPEN)}
-            if now < due or owner.device_id is None or unit.jobs.count(open_jobs):
-                continue
-            device = unit.devices.get(owner.device_id)
-            if device is not None:
-                repair(unit, self._services, device, owner)
-                pause = min(2 * pause, LONGEST_REPAIR_SECONDS)
-                self._repairs[key] = (pause, now + timedelta(seconds=pause))
+        with self._services.storage.reading() as unit:
+            faulty = {owner.id: owner for owner in unit.loadbalancers.find(Query(where=where))}
+        first = self._pace.repair
+        kept = {key: item for key, item in self._repairs.items() if key in faulty}
+        new = {key: (first.total_seconds(), now + first) for key in faulty if key not in kept}
+        self._repairs = {**kept, **new}
+        return [owner for key, owner in faulty.items() if self._repairs[key][1] <= now]
+
+    def _repair(self, owner: LoadBalancer, now: datetime) -> None:
+        with self._services.storage.writing() as unit:
+            unit.hold(device_lock(owner.device_id or ""))
+            open_jobs = {"loadbalancer_id": owner.id, "state": list(OPEN)}
+            device = unit.devices.get(owner.device_id) if owner.device_id else None
+            if device is None or unit.jobs.count(open_jobs):
+                return
+            repair(unit, self._services, device, owner)
+        pause = min(2 * self._repairs[owner.id][0], LONGEST_REPAIR_SECONDS)
+        self._repairs[owner.id] = (pause, now + timedelta(seconds=pause))
 
     # Jobs.
 

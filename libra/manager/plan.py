@@ -44,14 +44,14 @@ def plan_device(
     for tree in trees:
         key, status = tree.loadbalancer.id, tree.loadbalancer.provisioning_status
         is_tried = key == only if only is not None else status.is_pending
-        if is_tried and status is ProvisioningStatus.PENDING_DELETE:
+        if is_tried and tree.loadbalancer.going:
             deleted.add(key)
         elif is_tried:
             current.add(key)
             sent.append(tree)
         elif status is ProvisioningStatus.ACTIVE:
             sent.append(tree)
-        elif key in applied:
+        elif key in applied and (not tree.loadbalancer.going or only is not None):
             sent.append(applied[key])
     desired = Desired(
         loadbalancers=tuple(map(translate, sent)), generation=generation, version=SECOND_VERSION

@@ -15,7 +15,7 @@ from libra.messages.codec import JsonObject, decode, encode
 from libra.messages.replies import ERROR, passed
 from libra.model.device import Device, DeviceState
 from libra.model.job import OPEN, JobAction, JobPriority
-from libra.storage.base import UnitOfWork
+from libra.storage.base import UnitOfWork, device_lock
 from libra.usecases.outbox import add_event, add_update
 from libra.usecases.services import Services
 
@@ -51,6 +51,7 @@ class Prober:
             return
         self._missed.pop(device.id, None)
         with self._services.storage.writing() as unit:
+            unit.hold(device_lock(device.id))
             if passed(reply):
                 self._take_in(unit, known, reply)
             else:
@@ -82,6 +83,7 @@ class Prober:
         if missed < MISSES or device.state is DeviceState.ERROR:
             return
         with self._services.storage.writing() as unit:
+            unit.hold(device_lock(device.id))
             see_device(unit, self._services, device, DeviceState.ERROR, reason=reason)
 
     def _report(self, unit: UnitOfWork, device: Device, reason: str) -> None:

@@ -17,7 +17,7 @@ from libra.messages.digest import digest_of
 from libra.messages.replies import ERROR, masked, passed
 from libra.messages.version2.writer import build_update
 from libra.model.job import OPEN, Job, JobAction, JobPriority, JobState
-from libra.storage.base import UnitOfWork
+from libra.storage.base import UnitOfWork, device_lock
 from libra.usecases.services import Services
 
 log = structlog.get_logger(__name__)
@@ -127,6 +127,7 @@ class Sender:
         is_good = passed(reply)
         reason = "" if is_good else str(reply.get(ERROR) or "the worker gives no reason")
         with self._services.storage.writing() as unit:
+            unit.hold(device_lock(job.device_id))
             if parcel.plan is not None and is_good:
                 settle_pass(unit, self._services, job, parcel.plan, str(reply.get("digest", "")))
             elif parcel.plan is not None:

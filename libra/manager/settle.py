@@ -33,7 +33,7 @@ def settle_pass(
         if owner.id in plan.deleted:
             unit.loadbalancers.remove_tree(owner.id)
             _tell(unit, services, owner, "loadbalancer.deleted")
-        elif owner.provisioning_status is not ProvisioningStatus.PENDING_DELETE:
+        elif not owner.going:
             _activate(unit, services, tree)
     _acknowledge(unit, services, job.device_id, plan.desired.generation, digest)
 

@@ -23,7 +23,6 @@ from libra.model.resources import member, monitor, pool
 from libra.model.resources.listener import Listener
 from libra.model.resources.monitor import HealthMonitorType
 from libra.model.resources.tree import LoadBalancerTree, PoolTree
-from libra.model.status import ProvisioningStatus
 
 FORWARDED_FOR = "X-Forwarded-For"
 _TYPES = {
@@ -38,17 +37,14 @@ _CODES = re.compile(r"([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?")
 
 def without_deleted(tree: LoadBalancerTree) -> LoadBalancerTree:
     """What is left once everything that is being deleted is gone."""
-    gone = ProvisioningStatus.PENDING_DELETE
     pools = tuple(
         replace(
             item,
-            members=tuple(m for m in item.members if m.provisioning_status is not gone),
-            monitor=None
-            if item.monitor is None or item.monitor.provisioning_status is gone
-            else item.monitor,
+            members=tuple(member for member in item.members if not member.going),
+            monitor=None if item.monitor is None or item.monitor.going else item.monitor,
         )
         for item in tree.pools
-        if item.pool.provisioning_status is not gone
+        if not item.pool.going
     )
     kept = {item.pool.id for item in pools}
     listeners = tuple(
@@ -56,7 +52,7 @@ def without_deleted(tree: LoadBalancerTree) -> LoadBalancerTree:
             item, default_pool_id=item.default_pool_id if item.default_pool_id in kept else None
         )
         for item in tree.listeners
-        if item.provisioning_status is not gone
+        if not item.going
     )
     return replace(tree, listeners=listeners, pools=pools)
 

@@ -198,6 +198,11 @@ class CounterRows(Protocol):
         """Write these in place of what was."""
 
 
+def device_lock(device_id: str) -> str:
+    """The name to hold."""
+    return f"device {device_id}"
+
+
 class UnitOfWork(Protocol):
     """One transaction."""
 
@@ -217,7 +222,8 @@ class UnitOfWork(Protocol):
     def hold(self, name: str) -> None:
         """Wait until no other transaction holds this name, and hold it to the end of this one.
 
-        What is counted first and written then, such as a quota, is right so.
+        What is counted first and written then, such as a quota, is right so. Whoever writes what is on a device holds
+        `device_lock` of it before anything else, so that no two wait for each other.
         """
 
 

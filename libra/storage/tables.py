@@ -89,6 +89,7 @@ def _resource(table: str, *columns: Any) -> Table:
         _time("created_at"),
         _time("updated_at", nullable=True),
         _texts("tags"),
+        _flag("going"),
         *columns,
         Index(None, "created_at", "id"),
         Index(None, "project_id", "created_at", "id"),

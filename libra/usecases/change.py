@@ -7,7 +7,7 @@ from libra.model.access import Caller
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.pool import Pool
 from libra.model.status import MUTABLE, ProvisioningStatus
-from libra.storage.base import UnitOfWork
+from libra.storage.base import UnitOfWork, device_lock
 from libra.usecases.access import ensure_may_write
 from libra.usecases.outbox import add_event, add_update
 from libra.usecases.services import Services
@@ -30,6 +30,8 @@ class Change:
         if owner is None:
             raise NotFound(f"Load Balancer {key} not found.")
         ensure_may_write(self.caller, owner.project_id)
+        if owner.device_id is not None:
+            self.unit.hold(device_lock(owner.device_id))
         locked = self.unit.loadbalancers.lock(key, into, MUTABLE)
         if locked is None:
             raise Conflict(

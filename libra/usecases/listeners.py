@@ -134,7 +134,7 @@ def delete(services: Services, caller: Caller, key: str) -> None:
         current = unit.listeners.get(key)
         if current is None:
             raise NotFound(f"Listener {key} not found.")
-        going = replace(current, provisioning_status=ProvisioningStatus.PENDING_DELETE)
+        going = replace(current, provisioning_status=ProvisioningStatus.PENDING_DELETE, going=True)
         unit.listeners.replace(going)
         change.send(owner, f"listener {key} deleted")
     services.bell.ring()

@@ -6,11 +6,12 @@ from typing import Any
 
 from libra.errors import Conflict, Invalid, NotFound
 from libra.model.access import Caller
+from libra.model.device import Device
 from libra.model.job import JobPriority
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import OperatingStatus, ProvisioningStatus
-from libra.storage.base import UnitOfWork
+from libra.storage.base import UnitOfWork, device_lock
 from libra.usecases.access import choose_project, ensure_may_see
 from libra.usecases.addresses import allocate, find_pool
 from libra.usecases.change import Change
@@ -50,9 +51,17 @@ def create(
     with services.storage.writing() as unit:
         change = Change(unit, services, caller)
         writer = PartsWriter(change, listeners, pools)
+        device = _choose_device(unit, services, vip)
+        unit.hold(device_lock(device.id))
         ensure_room(unit, services, owner_project, load_balancer=1, **writer.counts())
-        owner = LoadBalancer(id=new_id(), project_id=owner_project, created_at=change.now, **fields)
-        owner = _place(unit, services, owner, vip)
+        owner = LoadBalancer(
+            id=new_id(),
+            project_id=owner_project,
+            created_at=change.now,
+            device_id=device.id,
+            **fields,
+        )
+        owner = _place(unit, services, owner, device, vip)
         writer.write(owner)
         change.send(owner, "created")
         tree = unit.loadbalancers.tree(owner.id)
@@ -61,40 +70,37 @@ def create(
     return tree
 
 
-def _place(unit: UnitOfWork, services: Services, owner: LoadBalancer, vip: Vip) -> LoadBalancer:
-    """On a device, with an address; stored."""
+def _choose_device(unit: UnitOfWork, services: Services, vip: Vip) -> Device:
+    """Without address pools a client may name the address of the one that it wants."""
+    return choose_device(unit, None if services.address_pools else vip.address)
+
+
+def _place(
+    unit: UnitOfWork, services: Services, owner: LoadBalancer, device: Device, vip: Vip
+) -> LoadBalancer:
+    """Stored, with an address: of a pool, or the device's own where there is none."""
     if not services.address_pools:
-        return _place_on_device(unit, owner, vip)
+        if vip.pool not in (None, DEVICES_OWN):
+            raise Invalid(f"Subnet {vip.pool} not found: no address pool is configured")
+        placed = _on_subnet(owner, DEVICES_OWN, device.address)
+        unit.loadbalancers.add(placed)
+        return placed
     pool = find_pool(services.address_pools, vip.pool)
-    device = choose_device(unit)
-    placed = replace(
-        owner,
-        device_id=device.id,
-        vip_subnet_id=pool.id,
-        vip_network_id=pool.id,
-        vip_port_id=owner.id,
-    )
+    placed = _on_subnet(owner, pool.id, "")
     unit.loadbalancers.add(placed)
     placed = replace(placed, vip_address=allocate(unit, pool, owner.id, vip.address))
     unit.loadbalancers.replace(placed)
     return placed
 
 
-def _place_on_device(unit: UnitOfWork, owner: LoadBalancer, vip: Vip) -> LoadBalancer:
-    """No pools: the address is the device's own."""
-    if vip.pool not in (None, DEVICES_OWN):
-        raise Invalid(f"Subnet {vip.pool} not found: no address pool is configured")
-    device = choose_device(unit, vip.address)
-    placed = replace(
+def _on_subnet(owner: LoadBalancer, subnet: str, address: str) -> LoadBalancer:
+    return replace(
         owner,
-        device_id=device.id,
-        vip_address=device.address,
-        vip_subnet_id=DEVICES_OWN,
-        vip_network_id=DEVICES_OWN,
+        vip_address=address,
+        vip_subnet_id=subnet,
+        vip_network_id=subnet,
         vip_port_id=owner.id,
     )
-    unit.loadbalancers.add(placed)
-    return placed
 
 
 def show(services: Services, caller: Caller, key: str) -> LoadBalancerTree:
@@ -134,7 +140,7 @@ def delete(services: Services, caller: Caller, key: str, *, cascade: bool) -> No
         if owner.device_id is None:
             unit.loadbalancers.remove_tree(key)
         else:
-            change.send(owner, "deleted")
+            change.send(replace(owner, going=True), "deleted")
     services.bell.ring()
 
 

@@ -88,7 +88,9 @@ def delete(services: Services, caller: Caller, pool_id: str, key: str) -> None:
     with services.storage.writing() as unit:
         change = Change(unit, services, caller)
         owner = change.lock(before.loadbalancer_id)
-        going = replace(_get(unit, key), provisioning_status=ProvisioningStatus.PENDING_DELETE)
+        going = replace(
+            _get(unit, key), provisioning_status=ProvisioningStatus.PENDING_DELETE, going=True
+        )
         unit.members.replace(going)
         _send(change, owner, change.pool(pool_id), f"member {key} deleted")
     services.bell.ring()
@@ -124,7 +126,7 @@ def _members(services: Services, pool_id: str) -> list[Member]:
 
 
 def _differs(present: Sequence[Member], wanted: Sequence[Fields], *, additive_only: bool) -> bool:
-    by_target = {(item.address, item.protocol_port): item for item in present}
+    by_target = {(item.address, item.protocol_port): item for item in present if not item.going}
     if not additive_only and len(by_target) != len(wanted):
         return True
     return any(
@@ -152,11 +154,11 @@ def _write_all(
         add_member(change, pool, fields, monitored=monitored)
     for fields in wanted:
         member = present.pop(_target(fields), None)
-        if member is not None and _changes(member, fields):
-            pending = {"provisioning_status": ProvisioningStatus.PENDING_UPDATE}
+        if member is not None and (member.going or _changes(member, fields)):
+            pending = {"provisioning_status": ProvisioningStatus.PENDING_UPDATE, "going": False}
             unit.members.replace(replace(member, **{**fields, **pending}))
     for member in () if additive_only else present.values():
-        going = replace(member, provisioning_status=ProvisioningStatus.PENDING_DELETE)
+        going = replace(member, provisioning_status=ProvisioningStatus.PENDING_DELETE, going=True)
         unit.members.replace(going)
 
 

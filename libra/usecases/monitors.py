@@ -84,7 +84,7 @@ def delete(services: Services, caller: Caller, key: str) -> None:
         current = unit.monitors.get(key)
         if current is None:
             raise NotFound(f"HealthMonitor {key} not found.")
-        going = replace(current, provisioning_status=ProvisioningStatus.PENDING_DELETE)
+        going = replace(current, provisioning_status=ProvisioningStatus.PENDING_DELETE, going=True)
         unit.monitors.replace(going)
         change.send(owner, f"health monitor {key} deleted")
     services.bell.ring()

@@ -107,14 +107,16 @@ def delete(services: Services, caller: Caller, key: str) -> None:
     with services.storage.writing() as unit:
         change = Change(unit, services, caller)
         owner = change.lock(before.loadbalancer_id)
-        going = replace(change.pool(key), provisioning_status=ProvisioningStatus.PENDING_DELETE)
+        going = replace(
+            change.pool(key), provisioning_status=ProvisioningStatus.PENDING_DELETE, going=True
+        )
         unit.pools.replace(going)
         for listener in unit.listeners.find(Query(where={"default_pool_id": key})):
-            pending = ProvisioningStatus.PENDING_UPDATE
-            if listener.provisioning_status is ProvisioningStatus.PENDING_DELETE:
-                pending = ProvisioningStatus.PENDING_DELETE
+            status = ProvisioningStatus.PENDING_UPDATE
+            if listener.going:
+                status = ProvisioningStatus.PENDING_DELETE
             unit.listeners.replace(
-                replace(listener, default_pool_id=None, provisioning_status=pending)
+                replace(listener, default_pool_id=None, provisioning_status=status)
             )
         change.send(owner, f"pool {key} deleted")
     services.bell.ring()

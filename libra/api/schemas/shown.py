@@ -16,7 +16,7 @@ from libra.model.resources.resource import Resource
 from libra.model.resources.tree import LoadBalancerTree, PoolTree
 
 Shown = dict[str, Any]
-_HIDDEN = frozenset(("device_id", "generation", "reason", "loadbalancer_id", "pool_id"))
+_HIDDEN = frozenset(("device_id", "generation", "reason", "loadbalancer_id", "pool_id", "going"))
 _NULL_WHERE_EMPTY = frozenset(("allowed_cidrs", "tls_versions", "alpn_protocols"))
 
 

@@ -10,7 +10,8 @@ from libra.model.status import OperatingStatus, ProvisioningStatus
 class Resource:
     """`id` is a UUID as a lower-case text; `project_id` is the owner's, and a child's is its load balancer's.
 
-    `updated_at` is None until the first change has come live.
+    `updated_at` is None until the first change has come live. `going`: its deletion was acknowledged, and will be done
+    however often it fails; the status alone would forget that in ERROR.
     """
 
     id: str
@@ -22,3 +23,4 @@ class Resource:
     created_at: datetime
     updated_at: datetime | None = None
     tags: tuple[str, ...] = ()
+    going: bool = False

@@ -1,0 +1,305 @@
+"""Job server, controller, worker and HAProxy as processes that are killed at any moment and started again."""
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from libra.config.settings import JobServerSettings
+from libra.errors import JobError
+from libra.jobs.gearman import GearmanJobClient
+from libra.manager.sender import expected_digest, plan_now
+from libra.messages.codec import decode, encode
+from libra.storage.sql import open_storage
+from tests.support.control import LBAAS
+from tests.support.haproxy import find_haproxy, stop_master
+from tests.support.ports import accepts, free_port, wait_until
+from tests.support.programs import find_program
+
+BIN = Path(sys.executable).parent
+WAIT = 60.0
+DEVICE = "web1"
+Json = dict[str, Any]
+
+
+class ChaosLab:
+    """`kill(name)` ends one with SIGKILL and starts it again at once; HAProxy's worker brings HAProxy back."""
+
+    NAMES = ("jobs", "controller", "worker", "haproxy")
+
+    def __init__(self, directory: Path, url: str, *, gearmand: bool) -> None:
+        self.directory = directory
+        self.url = url
+        self._gearmand = gearmand
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._logs = {name: (directory / f"{name}.out").open("ab") for name in self.NAMES}
+        self.job_port, self.api_port = free_port(), free_port()
+        self.config = directory / "libra.yaml"
+        self._write_config()
+
+    def start(self) -> None:
+        for name in ("jobs", "controller", "worker"):
+            self._start(name)
+        self.client = self._open_client()
+        body = {"name": DEVICE, "address": "127.0.0.1"}
+        if self.client.get(f"/v1/devices/{DEVICE}").status_code == 404:
+            assert self.client.post("/v1/devices", json=body).status_code == 201
+        self.wait(self._is_ready, "the device")
+
+    def kill(self, name: str) -> None:
+        if name == "haproxy":
+            for pid in self._haproxy_pids():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            return
+        self._processes[name].kill()
+        self._processes[name].wait()
+        self._start(name)
+
+    def stop(self) -> None:
+        self.client.close()
+        for name in ("worker", "controller", "jobs"):
+            process = self._processes.pop(name, None)
+            if process is not None:
+                process.terminate()
+                process.wait(WAIT)
+
+    def close(self) -> None:
+        with suppress(AttributeError):  # where it never came to one
+            self.client.close()
+        for process in self._processes.values():
+            process.kill()
+            process.wait()
+        stop_master(self.directory / "m")
+        for log in self._logs.values():
+            log.close()
+
+    def runs_as_stored(self) -> bool:
+        """Whether the device runs exactly what the database says, and nothing is under way."""
+        storage = open_storage(self.url, connections=2)
+        try:
+            with storage.reading() as unit:
+                device = unit.devices.by_name(DEVICE)
+                assert device is not None
+                plan = plan_now(unit, device.id)
+                settled = all(
+                    not owner.provisioning_status.is_pending for owner in unit.loadbalancers.find()
+                )
+        finally:
+            storage.close()
+        return settled and self.digest() == expected_digest(plan)
+
+    def digest(self) -> object:
+        client = GearmanJobClient([JobServerSettings(port=self.job_port)])
+        try:
+            payload = encode({"hpcs_action": "STATS"})
+            return decode(client.submit(DEVICE, payload, timeout=5)).get("digest")
+        except JobError:
+            return None
+        finally:
+            client.close()
+
+    def wait(self, condition: Callable[[], object], what: str) -> None:
+        wait_until(condition, timeout=WAIT, what=what)
+
+    def call(self, method: str, path: str, body: Json | None = None) -> httpx.Response | None:
+        """None where the controller was killed amid it: whether it was done is not known."""
+        try:
+            return self.client.request(method, path, json=body)
+        except httpx.HTTPError:
+            self.wait(lambda: accepts(self.api_port), "the API")
+            return None
+
+    def _is_ready(self) -> bool:
+        answer = self.call("GET", f"/v1/devices/{DEVICE}")
+        return answer is not None and answer.json()["device"]["state"] == "READY"
+
+    def _open_client(self) -> httpx.Client:
+        token = self.directory / "admin-token"
+        self.wait(lambda: token.exists() and accepts(self.api_port), "the API")
+        headers = {"X-Auth-Token": token.read_text().strip()}
+        url = f"http://127.0.0.1:{self.api_port}"
+        return httpx.Client(base_url=url, headers=headers, timeout=WAIT)
+
+    def _start(self, name: str) -> None:
+        commands = {
+            "jobs": self._job_server(),
+            "controller": [str(BIN / "libra-controller"), "--config", str(self.config)],
+            "worker": [str(BIN / "libra-worker"), "--config", str(self.config)],
+        }
+        log = self._logs[name]
+        if name == "jobs":  # a port that was just left may not be free for a moment
+            self.wait(lambda: _is_free(self.job_port), "the port")
+        self._processes[name] = subprocess.Popen(commands[name], stdout=log, stderr=log)
+
+    def _job_server(self) -> list[str]:
+        if not self._gearmand:
+            return [str(BIN / "libra"), "jobserver", "--port", str(self.job_port)]
+        listen = ["--listen", "127.0.0.1", "--port", str(self.job_port)]
+        user = ["--user", "root"] if os.getuid() == 0 else []
+        program = find_program("gearmand", package="gearman-job-server")
+        pid_file = ["--pid-file", str(self.directory / "gearmand.pid")]
+        return [program, *listen, "--log-file", "none", *pid_file, *user]
+
+    def _write_config(self) -> None:
+        state = self.directory / "state"
+        settings = {
+            "job_servers": [{"host": "127.0.0.1", "port": self.job_port}],
+            "worker": {"name": DEVICE, "state_dir": str(state)},
+            "haproxy": {
+                "supervisor": "own",
+                "binary": str(find_haproxy("system")),
+                "config_file": str(state / "haproxy.cfg"),
+                "admin_socket": str(self.directory / "a"),
+                "master_socket": str(self.directory / "m"),
+                "log_file": str(state / "access.log"),
+            },
+            "controller": {
+                "key_file": str(self.directory / "secrets.key"),
+                "admin_token_file": str(self.directory / "admin-token"),
+            },
+            "database": {"url": self.url},
+            "api": {"port": self.api_port},
+            "manager": {"probe_seconds": 1, "repair_seconds": 0.5, "job_deadline_seconds": 20},
+            "address_pools": [{"name": "default", "ranges": ["127.0.2.0/24"]}],
+        }
+        self.config.write_text(yaml.safe_dump(settings))
+
+    def _haproxy_pids(self) -> list[int]:
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                line = path.read_bytes()
+                if str(self.directory).encode() in line and b"haproxy\0" in line:
+                    found.append(int(path.parent.name))
+        return found
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@dataclass
+class Expected:
+    """What was acknowledged: load balancers by id, with their names and the weights of their members."""
+
+    names: dict[str, str] = field(default_factory=dict)
+    pools: dict[str, str] = field(default_factory=dict)
+    weights: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+class RandomChanges:
+    """A seeded schedule of changes, each acknowledged or found out about."""
+
+    def __init__(self, lab: ChaosLab, seed: int) -> None:
+        self._lab = lab
+        self.random = random.Random(seed)
+        self._port = 9000
+        self.expected = Expected()
+
+    def step(self) -> None:
+        """One change; one that is refused because another is under way is tried again."""
+        known = list(self.expected.names)
+        choices = [self._create] if len(known) < 2 else [self._create, self._rename, self._member]
+        if len(known) > 2:
+            choices += [self._rename, self._member, self._member, self._delete, self._drop_member]
+        self.random.choice(choices)()
+
+    def _create(self) -> None:
+        self._port += 1
+        name = f"lb{self._port}"
+        pool = {"name": "p", "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
+        listeners = [{"protocol": "HTTP", "protocol_port": self._port, "default_pool": pool}]
+        body = {"name": name, "vip_subnet_id": "default", "listeners": listeners}
+        answer = self._lab.call("POST", f"{LBAAS}/loadbalancers", {"loadbalancer": body})
+        if answer is not None and answer.status_code == 503:
+            self._lab.wait(self._lab._is_ready, "the device")
+            return
+        assert answer is None or answer.status_code == 201, answer.text
+        found = self._look(name)
+        assert found is not None or answer is None
+        if found is not None:
+            key = found["id"]
+            self.expected.names[key] = name
+            self.expected.pools[key] = found["pools"][0]["id"]
+            self.expected.weights[key] = {}
+
+    def _look(self, name: str) -> Json | None:
+        while True:
+            answer = self._lab.call("GET", f"{LBAAS}/loadbalancers?name={name}")
+            if answer is not None:
+                found = answer.json()["loadbalancers"]
+                return found[0] if found else None
+
+    def _rename(self) -> None:
+        key = self._choose()
+        name = f"renamed-{self.random.randrange(10**6)}"
+        body = {"loadbalancer": {"name": name}}
+        if self._apply("PUT", f"{LBAAS}/loadbalancers/{key}", body) or self._look(name):
+            self.expected.names[key] = name
+
+    def _member(self) -> None:
+        key = self._choose()
+        address = f"10.0.{self.random.randrange(4)}.{self.random.randrange(1, 250)}"
+        weight = self.random.randrange(1, 100)
+        wanted = {**self.expected.weights[key], address: weight}
+        self._replace_members(key, wanted)
+
+    def _drop_member(self) -> None:
+        key = self._choose()
+        wanted = dict(self.expected.weights[key])
+        if wanted:
+            del wanted[self.random.choice(sorted(wanted))]
+            self._replace_members(key, wanted)
+
+    def _replace_members(self, key: str, wanted: dict[str, int]) -> None:
+        members = [{"address": a, "protocol_port": 80, "weight": w} for a, w in wanted.items()]
+        path = f"{LBAAS}/pools/{self.expected.pools[key]}/members"
+        if not self._apply("PUT", path, {"members": members}):
+            self._apply("PUT", path, {"members": members}, surely=True)
+        self.expected.weights[key] = wanted
+
+    def _delete(self) -> None:
+        key = self._choose()
+        path = f"{LBAAS}/loadbalancers/{key}"
+        while not self._apply("DELETE", f"{path}?cascade=true"):
+            pass
+        for kept in (self.expected.names, self.expected.pools, self.expected.weights):
+            kept.pop(key)
+
+    def _choose(self) -> str:
+        return self.random.choice(sorted(self.expected.names))
+
+    def _apply(
+        self, method: str, path: str, body: Json | None = None, *, surely: bool = False
+    ) -> bool:
+        """True where it was acknowledged, False where nobody knows. Gone is as good as deleted."""
+        outcome: list[bool] = []
+
+        def attempt() -> bool:
+            answer = self._lab.call(method, path, body)
+            if answer is None:
+                outcome.append(False)
+                return not surely
+            if answer.status_code == 409:
+                return False
+            assert answer.is_success or (method == "DELETE" and answer.status_code == 404), (
+                answer.text
+            )
+            outcome.append(True)
+            return True
+
+        self._lab.wait(attempt, f"{method} {path}")
+        return outcome[-1]
