@@ -209,7 +209,7 @@ class LBaaSController:
     def _discover(self) -> JsonObject:
         proxy = self._driver.version()
         return {
-            "version": VERSIONS[-1],
+            "version": PROTOCOL_VERSION,
             "versions": list(VERSIONS),
             "release": __version__,
             "driver": self._driver.name,
