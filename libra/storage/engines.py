@@ -2,18 +2,35 @@
 
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from libra.errors import Invalid
 
 SQLITE_BUSY_SECONDS = 15
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 30
+FORMS = "sqlite:////PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME"
 WRITING = "libra_writing"
 """The execution option of a connection that is going to write."""
 
 
+def parse_url(url: str) -> URL:
+    """Raises `Invalid`, with nothing of the URL in it: whatever is misread may be a part of its password."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise Invalid(f"cannot read the URL of the database: it is not {FORMS}") from None
+    if "@" in (parsed.host or ""):
+        raise Invalid("cannot read the URL of the database: @ in a password is written %40")
+    if not parsed.database or parsed.get_backend_name() not in {"sqlite", "postgresql"}:
+        raise Invalid(f"cannot use the URL of the database: it is not {FORMS}")
+    return parsed
+
+
 def open_engine(url: str, *, connections: int = 20) -> Engine:
-    """Connects to nothing yet."""
-    parsed = make_url(url)
+    """Connects to nothing yet; raises `Invalid`."""
+    parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         engine = create_engine(
             parsed,

@@ -6,23 +6,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Engine, make_url, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from libra.errors import StorageUnavailable
-from libra.storage.engines import WRITING, open_engine
+from libra.storage.engines import WRITING, open_engine, parse_url
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+NO_SCHEMA = "cannot use the database: it has no schema yet; 'libra db upgrade' makes it"
 LOCK = 0x6C69627261  # "libra"
 
 
 def upgrade(url: str) -> str:
     """Make a new database, or bring an older one up to date; gives the revision.
 
-    Whoever comes meanwhile waits. Raises `StorageUnavailable`.
+    Whoever comes meanwhile waits. Raises `StorageUnavailable`, and `Invalid` for a URL that is none.
     """
     _make_directory(url)
     engine = open_engine(url, connections=2)
@@ -45,9 +46,7 @@ def check_schema(connection: Connection) -> str:
     found = MigrationContext.configure(connection).get_current_revision()
     wanted = newest_revision()
     if found is None:
-        raise StorageUnavailable(
-            "cannot use the database: it has no schema yet; 'libra db upgrade' makes it"
-        )
+        raise StorageUnavailable(NO_SCHEMA)
     if found != wanted:
         raise StorageUnavailable(
             f"cannot use the database: its schema is {found}, this release's is {wanted}; "
@@ -96,7 +95,7 @@ def _config() -> "Config":
 
 
 def _make_directory(url: str) -> None:
-    parsed = make_url(url)
+    parsed = parse_url(url)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         return
     try:
@@ -110,7 +109,7 @@ def _make_directory(url: str) -> None:
 @contextmanager
 def _alone(engine: Engine, url: str) -> Iterator[None]:
     """A lock of the database's own, or of a file beside it."""
-    parsed = make_url(url)
+    parsed = parse_url(url)
     if parsed.get_backend_name() != "sqlite":
         with engine.connect() as connection, connection.begin():
             connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": LOCK})

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -20,7 +21,7 @@ from libra.storage.engines import WRITING, open_engine
 from libra.storage.fleet import SqlDevices, SqlJobs
 from libra.storage.loadbalancers import SqlLoadBalancers
 from libra.storage.rows import SqlRows
-from libra.storage.schema import check_schema
+from libra.storage.schema import NO_SCHEMA, check_schema
 from libra.storage.side import SqlAddresses, SqlCounters, SqlEvents
 
 
@@ -80,7 +81,10 @@ class SqlStorage:
                 yield SqlUnitOfWork(connection)
 
     def check(self) -> None:
-        """Raises `StorageUnavailable`."""
+        """Raises `StorageUnavailable`. SQLite would make the file that it is asked about, under a mistyped name too."""
+        where = self._engine.url
+        if where.get_backend_name() == "sqlite" and not Path(where.database or "").exists():
+            raise StorageUnavailable(NO_SCHEMA)
         with _explained(), self._engine.connect() as connection:
             check_schema(connection)
 
