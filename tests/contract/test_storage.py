@@ -347,6 +347,7 @@ def test_a_database_without_a_schema(url: str) -> None:
     storage.close()
     assert upgrade(url) == upgrade(url) == newest_revision()
     storage.check()
+    storage.close()
 
 
 def _upgrade(url: str) -> None:
