@@ -25,7 +25,7 @@ def upgrade(url: str) -> str:
 
     Whoever comes meanwhile waits. Raises `StorageUnavailable`, and `Invalid` for a URL that is none.
     """
-    _make_directory(url)
+    _make_file(url)
     engine = open_engine(url, connections=2)
     try:
         with _alone(engine, url), engine.connect() as connection:
@@ -94,15 +94,18 @@ def _config() -> "Config":
     return config
 
 
-def _make_directory(url: str) -> None:
+def _make_file(url: str) -> None:
+    """Of SQLite, and its directory: what is in it is nobody else's."""
     parsed = parse_url(url)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         return
     try:
-        Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = Path(parsed.database)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
     except OSError as error:
         raise StorageUnavailable(
-            f"cannot make a directory for the database: {error.strerror}"
+            f"cannot make a file for the database: {error.strerror}"
         ) from error
 
 

@@ -346,6 +346,8 @@ def test_a_database_without_a_schema(url: str) -> None:
         storage.check()
     storage.close()
     assert upgrade(url) == upgrade(url) == newest_revision()
+    if url.startswith("sqlite:///"):
+        assert Path(url.removeprefix("sqlite:///")).stat().st_mode & 0o077 == 0
     storage.check()
     storage.close()
 
