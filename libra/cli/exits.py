@@ -10,6 +10,7 @@ from libra.errors import Invalid, JobError, LibraError
 
 FAILED = 1  # the worker answered FAIL, or what was asked for could not be done
 BAD_INPUT = 2  # as typer's own usage errors
+API_SIDE = ("alembic", "cryptography", "fastapi", "prometheus_client", "sqlalchemy", "uvicorn")
 NO_ANSWER = 3  # no job server, no worker, no reply in time, or a reply that is none
 
 
@@ -24,6 +25,10 @@ def errors_as_exits() -> Iterator[None]:
         fail(str(error), NO_ANSWER)
     except LibraError as error:
         fail(str(error), FAILED)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in API_SIDE:
+            raise
+        fail(f"{error.name} is missing: pip install 'libra[controller]'", FAILED)
 
 
 def fail(text: str, status: int) -> NoReturn:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from libra.cli.exits import FAILED, errors_as_exits, fail
+from libra.cli.exits import errors_as_exits
 from libra.cli.wiring import Wiring
 
 STOPS = {signal.SIGINT, signal.SIGTERM}
@@ -55,10 +55,7 @@ def up(
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     try:
         with errors_as_exits():
-            try:
-                fleet = wiring.create_fleet(directory, api_port, job_port)
-            except ModuleNotFoundError as error:
-                fail(f"{error.name} is missing: pip install 'libra[controller]'", FAILED)
+            fleet = wiring.create_fleet(directory, api_port, job_port)
             try:
                 fleet.start()
                 typer.echo(f"job server   127.0.0.1:{fleet.job_port}")
