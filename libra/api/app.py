@@ -17,6 +17,7 @@ from libra.api.metrics import Metrics
 from libra.api.middleware import Surroundings
 from libra.api.openapi import build_openapi
 from libra.api.routers import around, listeners, loadbalancers, monitors, pools, v1
+from libra.api.routers.around import BASES
 from libra.errors import LibraError, StorageUnavailable
 from libra.usecases.services import Services
 
@@ -27,14 +28,13 @@ OCTAVIA = (
     monitors.router,
     around.router,
 )
-BASES = ("/load-balancer/v2.0", "/load-balancer/v2", "/v2.0", "/v2")
-"""Clients are given the root of the API or /load-balancer, and use both spellings of the version."""
 
 # Prefixes, routers, and who may call them at least; a route may ask for more.
 ROUTERS: tuple[tuple[str, APIRouter, bool], ...] = (
     *((f"{base}/lbaas", router, True) for base in BASES for router in OCTAVIA),
     *((base, around.networks, True) for base in BASES),
     ("", around.versions, False),
+    ("", around.projects, True),
     ("", v1.router, True),
 )
 STALE = timedelta(seconds=30)

@@ -8,6 +8,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from libra.api.errors import build_fault
+from libra.api.paths import respell
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +40,7 @@ class Surroundings:
             return
         request_id = f"req-{uuid4()}"
         scope.setdefault("state", {})["request_id"] = request_id
+        scope["path"] = respell(scope["path"])
         started, status = time.monotonic(), 500
         received, told = 0, False
 

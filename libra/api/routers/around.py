@@ -14,6 +14,9 @@ from libra.usecases.services import Services
 versions = APIRouter(tags=["versions"])
 router = APIRouter(tags=["quotas"])
 networks = APIRouter(tags=["networks"])
+projects = APIRouter(tags=["projects"])
+BASES = ("/load-balancer/v2.0", "/load-balancer/v2", "/v2.0", "/v2")
+"""Clients are given the root of the API or /load-balancer, and use both spellings of the version."""
 
 
 def version_document(request: Request) -> Json:
@@ -29,8 +32,21 @@ def version_document(request: Request) -> Json:
     }
 
 
-for path in ("/load-balancer", "/load-balancer/", "/load-balancer/v2", "/load-balancer/v2.0"):
-    versions.get(path, operation_id=f"versions{path.replace('/', '_')}")(version_document)
+ROOTS = ("/load-balancer", *(f"{base}{part}" for base in BASES for part in ("", "/lbaas")))
+"""Whatever a client is given as the endpoint: it looks for the document there, with a slash or without."""
+
+for path in ROOTS:
+    for spelling in (path, f"{path}/"):
+        versions.get(spelling, include_in_schema=path == "/load-balancer")(version_document)
+
+
+@projects.get("/projects/{project_id}")
+@projects.get("/load-balancer/projects/{project_id}", include_in_schema=False)
+def show_project(project_id: str, caller: Asking) -> Json:
+    """There is no list of projects: one exists where something belongs to it. For clients that look one up."""
+    if not caller.sees_everything and project_id != caller.project_id:
+        raise Forbidden("cannot show it: it is another project")
+    return {"project": {"id": project_id, "name": project_id, "enabled": True}}
 
 
 @router.get("/quotas")
