@@ -1,5 +1,6 @@
 """Lists as Octavia gives them: filters on every attribute, tags, fields, sorting, pages with links."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -20,6 +21,7 @@ AUXILIARY = frozenset(
         *("tags", "tags-any", "not-tags", "not-tags-any"),
     )
 )
+_NUMBER = re.compile(r"-?[0-9]{1,17}")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -80,9 +82,7 @@ def _convert(text: str, hint: Any) -> tuple[object, bool]:
     if kind is bool:
         return _BOOLEANS.get(text.lower()), text.lower() in _BOOLEANS
     if kind is int:
-        return (
-            (int(text), True) if text.lstrip("-").isdecimal() and len(text) < 18 else (None, False)
-        )
+        return (int(text), True) if _NUMBER.fullmatch(text) else (None, False)
     if isinstance(kind, type) and issubclass(kind, Enum):
         found = next((item for item in kind if str(item.value).upper() == text.upper()), None)
         return found, found is not None
@@ -150,7 +150,7 @@ def build_links(
 ) -> list[dict[str, str]]:
     """To the next page where this one is full, and back where it was not the first."""
     links = []
-    is_full = "limit" in params and page.asked is not None and len(rows) == page.asked
+    is_full = len(rows) == page.asked  # also where more was asked for than a page may hold
     backwards = page.query.backwards
     if rows and (is_full or backwards):
         links.append(_link("next", path, params, rows[-1].id, reverse=False))
