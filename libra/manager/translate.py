@@ -64,7 +64,7 @@ def translate(tree: LoadBalancerTree) -> LoadBalancer:
     owner = left.loadbalancer
     return LoadBalancer(
         id=owner.id,
-        name=owner.name or None,
+        name=owner.name.strip() or None,
         enabled=owner.admin_state_up,
         address=owner.vip_address or None,
         listeners=tuple(_listener(item, pools) for item in left.listeners),
@@ -75,7 +75,7 @@ def _listener(listener: Listener, pools: dict[str, Pool]) -> device_side.Listene
     headers = {name for name, value in listener.insert_headers if value.lower() == "true"}
     return device_side.Listener(
         id=listener.id,
-        name=listener.name or None,
+        name=listener.name.strip() or None,
         enabled=listener.admin_state_up,
         protocol=Protocol.HTTP if listener.protocol.is_http else Protocol.TCP,
         port=listener.protocol_port,
@@ -89,7 +89,7 @@ def _listener(listener: Listener, pools: dict[str, Pool]) -> device_side.Listene
             connect=_milliseconds(listener.timeout_member_connect),
             inspect=_milliseconds(listener.timeout_tcp_inspect),
         ),
-        allowed_cidrs=tuple(sorted(listener.allowed_cidrs)),
+        allowed_cidrs=tuple(sorted(set(listener.allowed_cidrs))),
     )
 
 
@@ -101,7 +101,7 @@ def _pool(tree: PoolTree) -> Pool:
     owner = tree.pool
     return Pool(
         id=owner.id,
-        name=owner.name or None,
+        name=owner.name.strip() or None,
         enabled=owner.admin_state_up,
         protocol=PoolProtocol(owner.protocol.value),
         members=tuple(_member(item) for item in tree.members),

@@ -4,27 +4,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from libra.errors import AlreadyExists, Conflict, Invalid, NotFound
+from libra.errors import AlreadyExists, Conflict, NotFound
 from libra.model.access import Caller
-from libra.model.resources.listener import Listener, ListenerProtocol
+from libra.model.resources.listener import Listener
 from libra.model.resources.loadbalancer import LoadBalancer
-from libra.model.resources.pool import PoolProtocol
 from libra.model.status import ProvisioningStatus
 from libra.storage.base import Query
 from libra.usecases.access import ensure_may_see
 from libra.usecases.change import Change
+from libra.usecases.fitting import ensure_listeners, ensure_pair, ensure_sharing
 from libra.usecases.quotas import ensure_room
 from libra.usecases.services import Services, new_id
 
 Fields = Mapping[str, Any]
-_PROXY = {PoolProtocol.PROXY, PoolProtocol.PROXYV2}
-FITTING = {
-    ListenerProtocol.HTTP: {PoolProtocol.HTTP} | _PROXY,
-    ListenerProtocol.TERMINATED_HTTPS: {PoolProtocol.HTTP} | _PROXY,
-    ListenerProtocol.HTTPS: {PoolProtocol.HTTPS, PoolProtocol.TCP} | _PROXY,
-    ListenerProtocol.TCP: set(PoolProtocol),
-}
-"""Which pools a listener may send to."""
 
 
 def create(services: Services, caller: Caller, owner_id: str, fields: Fields) -> Listener:
@@ -33,6 +25,7 @@ def create(services: Services, caller: Caller, owner_id: str, fields: Fields) ->
         change = Change(unit, services, caller)
         owner = change.lock(owner_id)
         ensure_room(unit, services, owner.project_id, listener=1)
+        ensure_listeners(unit.listeners.count({"loadbalancer_id": owner_id}) + 1)
         listener = add_listener(change, owner, fields)
         change.send(owner, f"listener {listener.id} created")
     services.bell.ring()
@@ -66,21 +59,8 @@ def _ensure_pool(change: Change, listener: Listener) -> None:
     pool = change.unit.pools.get(listener.default_pool_id)
     if pool is None or pool.loadbalancer_id != listener.loadbalancer_id:
         raise NotFound(f"Pool {listener.default_pool_id} not found.")
-    ensure_fits(listener, pool.protocol)
-    sharing = change.unit.listeners.find(Query(where={"default_pool_id": pool.id}))
-    if any(other.protocol.is_http != listener.protocol.is_http for other in sharing):
-        raise Invalid(
-            f"Validation failure: the pool {pool.id} serves listeners of HTTP or of TCP, not of both"
-        )
-
-
-def ensure_fits(listener: Listener, protocol: PoolProtocol) -> None:
-    """Raises `Invalid`."""
-    if protocol not in FITTING[listener.protocol]:
-        raise Invalid(
-            f"Validation failure: The pool protocol '{protocol.value}' is invalid while the listener "
-            f"protocol is '{listener.protocol.value}'."
-        )
+    ensure_pair(listener, pool)
+    ensure_sharing(listener, change.unit.listeners.find(Query(where={"default_pool_id": pool.id})))
 
 
 def _ensure_port(change: Change, owner: LoadBalancer, listener: Listener) -> None:

@@ -13,6 +13,7 @@ from libra.model.status import OperatingStatus, ProvisioningStatus
 from libra.storage.base import Query, UnitOfWork
 from libra.usecases.access import ensure_may_see
 from libra.usecases.change import Change
+from libra.usecases.fitting import ensure_members
 from libra.usecases.pools import show as show_pool
 from libra.usecases.quotas import ensure_room
 from libra.usecases.services import Services, new_id
@@ -29,6 +30,7 @@ def create(services: Services, caller: Caller, pool_id: str, fields: Fields) -> 
         owner = change.lock(pool.loadbalancer_id)
         pool = change.pool(pool_id)
         ensure_room(unit, services, owner.project_id, member=1)
+        ensure_members(unit.members.count({"pool_id": pool_id}) + 1)
         member = add_member(change, pool, fields, monitored=_is_monitored(unit, pool))
         _send(change, owner, pool, f"member {member.id} created")
     services.bell.ring()
@@ -148,7 +150,9 @@ def _write_all(
         for item in unit.members.find(Query(where={"pool_id": pool.id}))
     }
     fresh = [fields for fields in wanted if _target(fields) not in present]
-    ensure_room(unit, change.services, pool.project_id, member=len(fresh))
+    leaving = 0 if additive_only else len(present) + len(fresh) - len(wanted)
+    ensure_members(len(present) + len(fresh))  # until its device has let them go, both are there
+    ensure_room(unit, change.services, pool.project_id, member=max(0, len(fresh) - leaving))
     monitored = _is_monitored(unit, pool)
     for fields in fresh:
         add_member(change, pool, fields, monitored=monitored)

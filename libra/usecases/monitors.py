@@ -11,6 +11,7 @@ from libra.model.resources.pool import Pool
 from libra.model.status import ProvisioningStatus
 from libra.usecases.access import ensure_may_see
 from libra.usecases.change import Change
+from libra.usecases.fitting import ensure_monitor
 from libra.usecases.pools import show as show_pool
 from libra.usecases.quotas import ensure_room
 from libra.usecases.services import Services, new_id
@@ -41,6 +42,7 @@ def add_monitor(change: Change, pool: Pool, fields: Fields) -> HealthMonitor:
         created_at=change.now,
         **fields,
     )
+    ensure_monitor(monitor)
     try:
         change.unit.monitors.add(monitor)
     except AlreadyExists:
@@ -69,6 +71,7 @@ def update(services: Services, caller: Caller, key: str, fields: Fields) -> Heal
             raise NotFound(f"HealthMonitor {key} not found.")
         pending = {"provisioning_status": ProvisioningStatus.PENDING_UPDATE}
         monitor = replace(current, **{**fields, **pending})
+        ensure_monitor(monitor)
         unit.monitors.replace(monitor)
         change.send(owner, f"health monitor {key} changed")
     services.bell.ring()

@@ -11,6 +11,7 @@ from libra.errors import Invalid
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.pool import Pool
 from libra.usecases.change import Change
+from libra.usecases.fitting import ensure_pools
 from libra.usecases.listeners import add_listener
 from libra.usecases.members import add_member
 from libra.usecases.monitors import add_monitor
@@ -29,6 +30,7 @@ class PartsWriter:
         self._listeners = listeners
         self._pools = [*pools, *self._default_pools()]
         self._ensure_names()
+        ensure_pools(len(self._pools))
 
     def counts(self) -> dict[str, int]:
         """How many of each kind."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from libra.errors import PoolExhausted
+from libra.messages.version2.loadbalancers import MAX_LOADBALANCERS
 from libra.model.device import Device, DeviceState
 from libra.storage.base import Query, UnitOfWork
 
@@ -27,6 +28,11 @@ def pick_device(
         able = [device for device in able if device.address == address]
     if not able:
         raise PoolExhausted(_explain(devices, address))
+    able = [device for device in able if counts.get(device.id, 0) < MAX_LOADBALANCERS]
+    if not able:
+        raise PoolExhausted(
+            f"cannot place it: every device that could take it has {MAX_LOADBALANCERS} load balancers"
+        )
     return min(able, key=lambda device: (counts.get(device.id, 0), device.name))
 
 

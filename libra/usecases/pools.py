@@ -12,7 +12,7 @@ from libra.model.status import ProvisioningStatus
 from libra.storage.base import Query
 from libra.usecases.access import ensure_may_see
 from libra.usecases.change import Change
-from libra.usecases.listeners import ensure_fits
+from libra.usecases.fitting import ensure_pair, ensure_pool, ensure_pools
 from libra.usecases.quotas import ensure_room
 from libra.usecases.services import Services, new_id
 
@@ -43,6 +43,7 @@ def create(
         change = Change(unit, services, caller)
         owner = change.lock(owner_id)
         ensure_room(unit, services, owner.project_id, pool=1)
+        ensure_pools(unit.pools.count({"loadbalancer_id": owner_id}) + 1)
         pool = add_pool(change, owner, fields)
         if listener_id is not None:
             _make_default(change, listener_id, pool)
@@ -60,6 +61,7 @@ def add_pool(change: Change, owner: LoadBalancer, fields: Fields) -> Pool:
         created_at=change.now,
         **fields,
     )
+    ensure_pool(pool)
     change.unit.pools.add(pool)
     return pool
 
@@ -70,7 +72,7 @@ def _make_default(change: Change, listener_id: str, pool: Pool) -> None:
         raise NotFound(f"Listener {listener_id} not found.")
     if listener.default_pool_id is not None:
         raise Conflict(f"Listener {listener_id} already has a default pool.")
-    ensure_fits(listener, pool.protocol)
+    ensure_pair(listener, pool)
     pending = ProvisioningStatus.PENDING_UPDATE
     change.unit.listeners.replace(
         replace(listener, default_pool_id=pool.id, provisioning_status=pending)
@@ -95,6 +97,9 @@ def update(services: Services, caller: Caller, key: str, fields: Fields) -> Pool
         owner = change.lock(before.loadbalancer_id)
         pending = {"provisioning_status": ProvisioningStatus.PENDING_UPDATE}
         pool = replace(change.pool(key), **{**fields, **pending})
+        ensure_pool(pool)
+        for listener in unit.listeners.find(Query(where={"default_pool_id": key})):
+            ensure_pair(listener, pool)
         unit.pools.replace(pool)
         change.send(owner, f"pool {key} changed")
     services.bell.ring()

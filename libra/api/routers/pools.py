@@ -16,9 +16,8 @@ from libra.api.schemas.octavia import (
     PoolCreate,
 )
 from libra.api.schemas.shown import show_member, show_pool
-from libra.errors import Invalid
 from libra.model.resources.member import Member
-from libra.model.resources.pool import PersistenceKind, Pool
+from libra.model.resources.pool import Pool
 from libra.storage.base import Query as StorageQuery
 from libra.storage.base import UnitOfWork
 from libra.usecases import members, pools
@@ -49,18 +48,9 @@ def create_pool(body: PoolCreate, services: Given, caller: Asking) -> Json:
     """Of a load balancer, or as a listener's default."""
     given = body.pool
     fields = fields_of(given, Pool, "loadbalancer_id", "listener_id")
-    _ensure_persistence(fields, given.protocol.value)
     pool = pools.create(services, caller, given.loadbalancer_id, given.listener_id, fields)
     with services.storage.reading() as unit:
         return {"pool": _show(unit, pool)}
-
-
-def _ensure_persistence(fields: Json, protocol: str) -> None:
-    tied = fields.get("session_persistence")
-    if tied is None or tied.type is PersistenceKind.SOURCE_IP:
-        return
-    if protocol in ("TCP", "HTTPS"):
-        raise Invalid(f"Validation failure: {tied.type.value} does not go with {protocol}")
 
 
 @router.get("/{pool_id}")
@@ -74,10 +64,7 @@ def show_one(request: Request, pool_id: str, services: Given, caller: Asking) ->
 @router.put("/{pool_id}", dependencies=[Depends(WRITERS)])
 def change_pool(pool_id: str, body: PoolChange, services: Given, caller: Asking) -> Json:
     """All but its protocol."""
-    before = pools.show(services, caller, pool_id)
-    fields = fields_of(body.pool, Pool)
-    _ensure_persistence(fields, before.protocol.value)
-    pool = pools.update(services, caller, pool_id, fields)
+    pool = pools.update(services, caller, pool_id, fields_of(body.pool, Pool))
     with services.storage.reading() as unit:
         return {"pool": _show(unit, pool)}
 

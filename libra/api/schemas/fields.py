@@ -35,8 +35,16 @@ def fields_of(body: Body, kind: type[Any], *left_out: str) -> dict[str, Any]:
     for name, value in body.given().items():
         if name in OWNERS or name in left_out or name not in _names(kind):
             continue
-        given[name] = defaults_of(kind).get(name) if value is None else _stored(value)
+        given[name] = _default(kind, name) if value is None else _stored(value)
     return given
+
+
+def _default(kind: type[Any], name: str) -> Any:
+    """What null means."""
+    defaults = defaults_of(kind)
+    if name not in defaults:
+        raise Invalid(f"Invalid input for field/attribute {name}. Value: 'None'. It is required")
+    return defaults[name]
 
 
 def _names(kind: type[Any]) -> frozenset[str]:
@@ -101,8 +109,6 @@ def nested_pool(body: NestedPoolBody) -> dict[str, Any]:
 
 def monitor_fields(body: MonitorUpdate, kind: HealthMonitorType) -> dict[str, Any]:
     """The fields of a request are refused where none is made."""
-    if kind is HealthMonitorType.PING:
-        raise NotImplementedHere("cannot check by PING: HAProxy does not")
     given = fields_of(body, HealthMonitor)
     http = {"http_method", "url_path", "expected_codes", "http_version", "domain_name"}
     odd = sorted(name for name in http & set(given) if getattr(body, name) is not None)
@@ -110,6 +116,4 @@ def monitor_fields(body: MonitorUpdate, kind: HealthMonitorType) -> dict[str, An
         raise Invalid(f"Validation failure: {odd[0]} does not go with the type {kind.value}")
     if given.get("http_version") is not None:
         given["http_version"] = str(given["http_version"])
-    if given.get("domain_name") is not None and given.get("http_version") != "1.1":
-        raise Invalid("Validation failure: domain_name requires http_version 1.1")
     return given

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from libra.api.schemas.types import (
-    MILLISECONDS,
+    Absent,
     Address,
     Body,
     Codes,
@@ -18,7 +18,9 @@ from libra.api.schemas.types import (
     Tags,
     Text,
     Whole,
+    later,
 )
+from libra.messages.version2.listeners import MAX_MILLISECONDS
 from libra.model.resources.listener import ListenerProtocol
 from libra.model.resources.monitor import HealthMonitorType
 from libra.model.resources.pool import (
@@ -27,6 +29,7 @@ from libra.model.resources.pool import (
     PoolPersistence,
     PoolProtocol,
 )
+from libra.model.tls import ClientAuthentication
 
 
 def _as_text(value: object) -> object:
@@ -37,11 +40,15 @@ def _as_text(value: object) -> object:
 Port = Annotated[Whole, Field(ge=1, le=65535)]
 Count = Annotated[Whole, Field(ge=-1, le=2**31 - 1)]
 Weight = Annotated[Whole, Field(ge=0, le=256)]
-Timeout = Annotated[Whole, Field(ge=0, le=MILLISECONDS)]
+Timeout = Annotated[Whole, Field(ge=0, le=MAX_MILLISECONDS)]
 Seconds = Annotated[Whole, Field(ge=1, le=3600)]
 Tries = Annotated[Whole, Field(ge=1, le=10)]
 Method = Literal["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"]
 HttpVersion = Annotated[Literal["1.0", "1.1"], BeforeValidator(_as_text)]
+ListenerKind = Annotated[ListenerProtocol, later("UDP", "SCTP", "PROMETHEUS")]
+PoolKind = Annotated[PoolProtocol, later("UDP", "SCTP")]
+Spreading = Annotated[PoolAlgorithm, later("SOURCE_IP_PORT")]
+MonitorKind = Annotated[HealthMonitorType, later("PING", "UDP-CONNECT", "SCTP")]
 HEADERS = (
     "X-Forwarded-For",
     "X-Forwarded-Port",
@@ -107,8 +114,8 @@ class MemberBody(MemberUpdate):
     address: HostAddress
     protocol_port: Port
     subnet_id: Id | None = None
-    vnic_type: Literal["normal"] | None = None
-    request_sriov: Literal[False] | None = None
+    vnic_type: Annotated[Literal["normal"], later("direct")] | None = None
+    request_sriov: Absent = None
     project_id: Text | None = None
     tenant_id: Text | None = None
 
@@ -130,7 +137,7 @@ class MonitorUpdate(Named):
 class NestedMonitorBody(MonitorUpdate):
     """With its pool."""
 
-    type: HealthMonitorType
+    type: MonitorKind
     delay: Seconds
     timeout: Seconds
     max_retries: Tries
@@ -147,14 +154,21 @@ class MonitorBody(NestedMonitorBody):
 class PoolUpdate(Described):
     """Its protocol stays."""
 
-    lb_algorithm: PoolAlgorithm | None = None
+    lb_algorithm: Spreading | None = None
     session_persistence: PersistenceBody | None = None
+    tls_enabled: Absent = None
+    tls_container_ref: Absent = None
+    ca_tls_container_ref: Absent = None
+    crl_container_ref: Absent = None
+    tls_ciphers: Absent = None
+    tls_versions: Absent = None
+    alpn_protocols: Absent = None
 
 
 class NestedPoolBody(PoolUpdate):
     """With its load balancer; one with nothing but a name means another in the request."""
 
-    protocol: PoolProtocol | None = None
+    protocol: PoolKind | None = None
     members: Annotated[list[MemberBody], Field(max_length=5000)] | None = None
     healthmonitor: NestedMonitorBody | None = None
     project_id: Text | None = None
@@ -164,13 +178,12 @@ class NestedPoolBody(PoolUpdate):
 class PoolBody(PoolUpdate):
     """Of a load balancer or a listener."""
 
-    protocol: PoolProtocol
-    lb_algorithm: PoolAlgorithm
+    protocol: PoolKind
+    lb_algorithm: Spreading
     loadbalancer_id: Id | None = None
     listener_id: Id | None = None
     project_id: Text | None = None
     tenant_id: Text | None = None
-    tls_enabled: Literal[False] | None = None
 
 
 class ListenerUpdate(Described):
@@ -184,12 +197,25 @@ class ListenerUpdate(Described):
     timeout_member_data: Timeout | None = None
     timeout_tcp_inspect: Timeout | None = None
     allowed_cidrs: Annotated[list[Network], Field(max_length=1000)] | None = None
+    default_tls_container_ref: Absent = None
+    sni_container_refs: Absent = None
+    client_authentication: (
+        Annotated[ClientAuthentication, later("OPTIONAL", "MANDATORY")] | None
+    ) = None
+    client_ca_tls_container_ref: Absent = None
+    client_crl_container_ref: Absent = None
+    tls_ciphers: Absent = None
+    tls_versions: Absent = None
+    alpn_protocols: Absent = None
+    hsts_max_age: Absent = None
+    hsts_include_subdomains: Absent = None
+    hsts_preload: Absent = None
 
 
 class NestedListenerBody(ListenerUpdate):
     """With its load balancer."""
 
-    protocol: ListenerProtocol
+    protocol: ListenerKind
     protocol_port: Port
     default_pool: NestedPoolBody | None = None
     project_id: Text | None = None
@@ -205,7 +231,8 @@ class ListenerBody(NestedListenerBody):
 class LoadBalancerUpdate(Described):
     """Its address stays."""
 
-    vip_qos_policy_id: None = None
+    vip_qos_policy_id: Absent = None
+    vip_sg_ids: Absent = None
 
 
 class LoadBalancerBody(LoadBalancerUpdate):
@@ -220,8 +247,10 @@ class LoadBalancerBody(LoadBalancerUpdate):
     tenant_id: Text | None = None
     listeners: Annotated[list[NestedListenerBody], Field(max_length=500)] | None = None
     pools: Annotated[list[NestedPoolBody], Field(max_length=500)] | None = None
-    flavor_id: None = None
-    availability_zone: None = None
+    vip_vnic_type: Annotated[Literal["normal"], later("direct")] | None = None
+    additional_vips: Absent = None
+    flavor_id: Absent = None
+    availability_zone: Absent = None
 
 
 class QuotaBody(Body):

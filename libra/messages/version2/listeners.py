@@ -7,13 +7,14 @@ from enum import Enum
 
 from libra.errors import Invalid
 from libra.messages.fields import Fields, quoted
-from libra.messages.loadbalancers import MAX_CONNECTIONS, MAX_MILLISECONDS, MAX_RETRIES
+from libra.messages.loadbalancers import MAX_CONNECTIONS, MAX_RETRIES
 from libra.messages.version2.tls import parse_tls
 from libra.model.listener import Listener, Protocol, Timeouts, ToldHeader
 from libra.model.pool import Pool, PoolProtocol
 from libra.model.tls import StrictTransport
 
 MAX_CIDRS = 10_000
+MAX_MILLISECONDS = 24 * 24 * 3600 * 1000  # 24 days, as in Octavia; HAProxy's own end is at 2^31
 MAX_AGE = 10 * 365 * 24 * 3600
 FORWARDED_FOR = "X-Forwarded-For"
 

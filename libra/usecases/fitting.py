@@ -1,0 +1,88 @@
+"""What does not go together, and how many of one kind one message takes. Pure.
+
+Devices refuse the same; here it is told before anything is stored.
+"""
+
+from collections.abc import Iterable
+
+from libra.errors import Invalid, QuotaExceeded
+from libra.messages.members import MAX_NODES
+from libra.messages.version2.loadbalancers import MAX_LISTENERS
+from libra.messages.version2.pools import MAX_POOLS
+from libra.model.resources.listener import Listener, ListenerProtocol
+from libra.model.resources.monitor import HealthMonitor
+from libra.model.resources.pool import PersistenceKind, Pool, PoolProtocol
+
+_PROXY = {PoolProtocol.PROXY, PoolProtocol.PROXYV2}
+FITTING = {
+    ListenerProtocol.HTTP: {PoolProtocol.HTTP} | _PROXY,
+    ListenerProtocol.TERMINATED_HTTPS: {PoolProtocol.HTTP} | _PROXY,
+    ListenerProtocol.HTTPS: {PoolProtocol.HTTPS, PoolProtocol.TCP} | _PROXY,
+    ListenerProtocol.TCP: set(PoolProtocol),
+}
+"""Which pools a listener may send to."""
+_WITHOUT_COOKIES = {PoolProtocol.TCP, PoolProtocol.HTTPS}
+
+
+def ensure_pool(pool: Pool) -> None:
+    """Raises `Invalid` for cookies where there are no requests."""
+    if _is_tied_by_cookie(pool) and pool.protocol in _WITHOUT_COOKIES:
+        raise Invalid(
+            f"Validation failure: session persistence by cookie does not go with {pool.protocol.value}"
+        )
+
+
+def ensure_pair(listener: Listener, pool: Pool) -> None:
+    """Raises `Invalid` where the listener cannot send to the pool."""
+    if pool.protocol not in FITTING[listener.protocol]:
+        raise Invalid(
+            f"Validation failure: The pool protocol '{pool.protocol.value}' is invalid while the listener "
+            f"protocol is '{listener.protocol.value}'."
+        )
+    if _is_tied_by_cookie(pool) and not listener.protocol.is_http:
+        raise Invalid(
+            f"Validation failure: session persistence by cookie does not go with a listener of "
+            f"{listener.protocol.value}"
+        )
+
+
+def ensure_sharing(listener: Listener, others: Iterable[Listener]) -> None:
+    """Raises `Invalid` where others send something else to the same pool."""
+    if any(other.protocol.is_http != listener.protocol.is_http for other in others):
+        raise Invalid(
+            f"Validation failure: the pool {listener.default_pool_id} serves listeners of HTTP or of TCP, "
+            "not of both"
+        )
+
+
+def ensure_monitor(monitor: HealthMonitor) -> None:
+    """Raises `Invalid`: HTTP/1.0 has no Host."""
+    if monitor.domain_name is not None and monitor.http_version != "1.1":
+        raise Invalid("Validation failure: domain_name requires http_version 1.1")
+
+
+def ensure_listeners(count: int) -> None:
+    """Raises `QuotaExceeded` for more than a load balancer can have."""
+    _ensure("Listener", count, MAX_LISTENERS, "a load balancer")
+
+
+def ensure_pools(count: int) -> None:
+    """Raises `QuotaExceeded` for more than a load balancer can have."""
+    _ensure("Pool", count, MAX_POOLS, "a load balancer")
+
+
+def ensure_members(count: int) -> None:
+    """Raises `QuotaExceeded` for more than a pool can have."""
+    _ensure("Member", count, MAX_NODES, "a pool")
+
+
+def _ensure(what: str, count: int, most: int, owner: str) -> None:
+    if count > most:
+        raise QuotaExceeded(
+            f"Quota has been met for resources: {what}; {owner} may have {most} at most"
+        )
+
+
+def _is_tied_by_cookie(pool: Pool) -> bool:
+    tied = pool.session_persistence
+    return tied is not None and tied.type is not PersistenceKind.SOURCE_IP
