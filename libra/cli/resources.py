@@ -7,16 +7,19 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from libra.cli.exits import FAILED, errors_as_exits, fail
-from libra.cli.rest import LBAAS, Json, Rest, open_rest
-from libra.cli.rows import Format, show_one, show_rows
+from libra.cli.rows import Format, Json, show_one, show_rows
 from libra.cli.wiring import Wiring
 from libra.errors import Invalid, NotFound
 
+if TYPE_CHECKING:  # a command that asks nobody does not pay for it
+    from libra.cli.rest import Rest
+
+LBAAS = "/load-balancer/v2.0/lbaas"
 POLL_SECONDS = 0.2
 
 
@@ -165,12 +168,14 @@ def add_verbs(group: typer.Typer, resource: Resource) -> None:
         _add_reading(group, "stats", "What it has served so far.", "stats")
 
 
-def _open(context: typer.Context, url: str | None, token: Path | None) -> Rest:
+def _open(context: typer.Context, url: str | None, token: Path | None) -> "Rest":
+    from libra.cli.rest import open_rest
+
     wiring: Wiring = context.obj
     return open_rest(url, token, wiring.environ)
 
 
-def _base(rest: Rest, resource: Resource, owner: str | None) -> str:
+def _base(rest: "Rest", resource: Resource, owner: str | None) -> str:
     if resource.owner is None:
         return resource.path
     if not owner:
@@ -217,7 +222,7 @@ def _show(group: typer.Typer, resource: Resource) -> None:
         show_one(answer[resource.singular], output)
 
 
-def _key(rest: Rest, resource: Resource, base: str, name: str) -> str:
+def _key(rest: "Rest", resource: Resource, base: str, name: str) -> str:
     if resource in (DEVICE, JOB):
         return name
     return str(rest.find(base, resource.plural, name)["id"])
@@ -310,7 +315,7 @@ def _add_reading(group: typer.Typer, verb: str, text: str, field: str) -> None:
         show_one(answer[field], output)
 
 
-def _await(rest: Rest, resource: Resource, base: str, made: Json, timeout: float) -> Json:
+def _await(rest: "Rest", resource: Resource, base: str, made: Json, timeout: float) -> Json:
     """Until it is ACTIVE, with a sign of life for people; a device until it is READY."""
     field, good = ("state", "READY") if resource is DEVICE else ("provisioning_status", "ACTIVE")
     deadline = time.monotonic() + timeout
@@ -330,7 +335,7 @@ def _await(rest: Rest, resource: Resource, base: str, made: Json, timeout: float
     return made
 
 
-def _await_end(rest: Rest, path: str, timeout: float) -> None:
+def _await_end(rest: "Rest", path: str, timeout: float) -> None:
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         try:

@@ -1,20 +1,18 @@
 """Talks to the REST API for the commands."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from libra.cli.rows import Json
 from libra.cli.up import default_state_dir
 from libra.errors import Invalid, JobServerUnavailable, LibraError, NotFound
 
 DEFAULT_URL = "http://127.0.0.1:8111"
 URL, TOKEN, TOKEN_FILE = "LIBRA_API_URL", "LIBRA_API_TOKEN", "LIBRA_API_TOKEN_FILE"
-LBAAS = "/load-balancer/v2.0/lbaas"
 TIMEOUT_SECONDS = 60.0
-Json = dict[str, Any]
 
 
 class Refused(LibraError):
@@ -95,8 +93,3 @@ def _words(response: httpx.Response) -> str:
         said = nested.get("message")
     identity = response.headers.get("x-request-id", "")
     return f"{said or response.reason_phrase} (HTTP {response.status_code}, {identity})"
-
-
-def environment() -> Mapping[str, str]:
-    """The process's own."""
-    return os.environ

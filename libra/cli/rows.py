@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from libra.cli.rest import Json
+Json = dict[str, Any]
 
 
 class Format(Enum):
