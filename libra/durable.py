@@ -5,8 +5,8 @@ that nothing piles up. Two writers of one path have to wait for each other.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 
@@ -19,10 +19,28 @@ def replace_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     sync_directory(path.parent)
 
 
-def write_new(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+def replace_files(files: Mapping[Path, bytes], *, mode: int = 0o600) -> None:
+    """As `replace_file`, for several of one directory, in a fraction of the time: the disk has all of them to sync
+    when it is first asked. Where it fails, some may be in place.
+    """
+    beside = {_beside(path): data for path, data in files.items()}
+    with ExitStack() as stack:
+        for path, data in beside.items():
+            stack.enter_context(_removed_on_failure(path))
+            write_new(path, data, mode=mode, synced=False)
+        for path in beside:
+            _sync(path, os.O_RDONLY)
+        for path in files:
+            _beside(path).replace(path)
+    for directory in {path.parent for path in files}:
+        sync_directory(directory)
+
+
+def write_new(path: Path, data: bytes, *, mode: int = 0o600, synced: bool = True) -> None:
     """A new file in place of any other, its data on disk; its name is made durable by the rename that installs it.
 
-    Raises OSError, and then there is none: it would take the last room of a full disk.
+    `synced` False leaves the data to whoever syncs it later. Raises OSError, and then there is none: it would take the
+    last room of a full disk.
     """
     path.unlink(missing_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -30,7 +48,8 @@ def write_new(path: Path, data: bytes, *, mode: int = 0o600) -> None:
         os.fchmod(file.fileno(), mode)
         file.write(data)
         file.flush()
-        os.fsync(file.fileno())
+        if synced:
+            os.fsync(file.fileno())
 
 
 @contextmanager
@@ -56,7 +75,11 @@ def _beside(path: Path) -> Path:
 
 def sync_directory(directory: Path) -> None:
     """A rename is on disk only when its directory is."""
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    _sync(directory, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    handle = os.open(path, flags | os.O_CLOEXEC)
     try:
         os.fsync(handle)
     finally:

@@ -1,4 +1,4 @@
-"""Decodes messages that are nearly the one before: nodes whose bytes came before are not read again.
+"""Decodes messages that are nearly the one before: load balancers and nodes whose bytes came before are not read again.
 
 A large UPDATE that changes one of thousands of nodes is read in a fraction of the time. What comes out is always what
 `decode` would give; whatever is not as expected is left to it, faults and their sentences included.
@@ -22,6 +22,7 @@ from libra.messages.fields import fold
 
 SMALLEST = 4096  # bytes; below it there is nothing to win
 RUN = 64  # nodes that are recognised at once
+BEGINNING = 80  # characters by which a load balancer is looked for: its id is among the first ones most often
 _ABOVE_NODES = 6  # containers around a node at most: message, two lists with their objects, nodes
 _SPACE = re.compile(r"[ \t\n\r]*")
 _NAMES = {name: name for name in ("id", "address", "port", "weight", "condition", "backup")}
@@ -31,7 +32,7 @@ Reader = Callable[[int], tuple[Any, int]]  # from the position of a value to the
 
 
 class Message(JsonObject):
-    """A message that came from a `Decoder`: its nodes may be those of the one before, and must not be changed."""
+    """A message that came from a `Decoder`: parts of it may be those of the one before, and must not be changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,21 @@ class _Run:
         return low
 
 
+class _Whole(NamedTuple):
+    """A load balancer, the text that it was read from, and the runs of its nodes."""
+
+    text: str
+    value: JsonObject
+    runs: dict[str, _Run]
+
+
+class _Memory(NamedTuple):
+    """Of the last message: runs by their first node, load balancers by how they begin."""
+
+    runs: dict[str, _Run]
+    wholes: dict[str, _Whole]
+
+
 class _Piece(NamedTuple):
     """Where a run stands in a text."""
 
@@ -75,12 +91,12 @@ class _Piece(NamedTuple):
 
 
 class Decoder:
-    """Remembers the nodes of the last large message. Threads may share it."""
+    """Remembers the last large message. Threads may share it."""
 
     def __init__(self, smallest: int = SMALLEST, run: int = RUN) -> None:
         self._smallest = smallest
         self._run = run
-        self._known: dict[str, _Run] = {}  # by their first node
+        self._known = _Memory({}, {})
 
     def decode(self, data: bytes) -> JsonObject:
         """As `libra.messages.codec.decode`."""
@@ -91,17 +107,20 @@ class Decoder:
             message = scan.read_message()
         except _IRREGULAR:
             return decode(data)
-        self._known = scan.runs
+        self._known = _Memory(scan.runs, scan.wholes)
         return message
 
 
 class _Scan:
     """One pass over one text. Raises one of _IRREGULAR for what is no message, and for some that are."""
 
-    def __init__(self, text: str, known: dict[str, _Run], run: int) -> None:
+    def __init__(self, text: str, known: _Memory, run: int) -> None:
         self.runs: dict[str, _Run] = {}
+        self.wholes: dict[str, _Whole] = {}
         self._text = text
-        self._known = known
+        self._known = known.runs
+        self._known_wholes = known.wholes
+        self._later: list[tuple[list[JsonObject], int, JsonObject]] = []
         self._length = run
         self._fresh: list[object] = []
         self._rest: _Run | None = None  # of a run of which one node was another
@@ -112,12 +131,14 @@ class _Scan:
         fields, at = self._object(self._skip(0), {"loadbalancers": self._loadbalancers})
         if self._skip(at) != len(self._text):
             raise ValueError("more than one value")
-        # The lists of nodes are empty still: what came before was not too deep then.
+        # Lists of nodes, and what came as a whole, are empty still: what came before was not too deep then.
         if is_deeper(fields, MAX_DEPTH) or is_deeper(self._fresh, MAX_DEPTH - _ABOVE_NODES + 1):
             raise ValueError("too deep")
         for nodes, runs in self._lists:
             for run in runs:
                 nodes.extend(run.nodes)
+        for items, index, value in self._later:
+            items[index] = value
         return Message(fields)
 
     def _skip(self, at: int) -> int:
@@ -150,7 +171,29 @@ class _Scan:
         return name, self._skip(at + 1)
 
     def _loadbalancers(self, at: int) -> tuple[list[JsonObject], int]:
-        return self._objects(at, {"nodes": self._nodes, "pools": self._pools})
+        items: list[JsonObject] = []
+        at, more = self._enter(at, "[]")
+        while more:
+            key = self._text[at : at + BEGINNING]
+            whole = self._known_wholes.get(key)
+            if whole is not None and self._text.startswith(whole.text, at):
+                self._later.append((items, len(items), whole.value))
+                items.append({})
+                self.runs.update(whole.runs)
+            else:
+                whole = self._read_whole(at)
+                items.append(whole.value)
+            self.wholes[key] = whole
+            at, more = self._next(at + len(whole.text), "]")
+        return items, at
+
+    def _read_whole(self, at: int) -> _Whole:
+        before, self.runs = self.runs, {}
+        value, end = self._object(at, {"nodes": self._nodes, "pools": self._pools})
+        whole = _Whole(self._text[at:end], value, self.runs)
+        before.update(self.runs)
+        self.runs = before
+        return whole
 
     def _pools(self, at: int) -> tuple[list[JsonObject], int]:
         return self._objects(at, {"nodes": self._nodes})

@@ -12,6 +12,7 @@ from libra.errors import Invalid
 from libra.messages.fields import Fields, fold
 from libra.messages.loadbalancers import default_id, parse_loadbalancers
 from libra.messages.members import ParseMembers, parse_members
+from libra.messages.version2.loadbalancers import KnownLoadBalancers
 from libra.messages.version2.loadbalancers import parse_loadbalancers as parse_second
 from libra.model.listener import Protocol
 from libra.model.loadbalancer import LoadBalancer
@@ -123,16 +124,20 @@ def is_dry_run(message: object) -> bool:
     return _parse_dry_run(Fields(message))
 
 
-def parse_request(message: object, members: ParseMembers = parse_members) -> Request:
+def parse_request(
+    message: object,
+    members: ParseMembers = parse_members,
+    known: KnownLoadBalancers | None = None,
+) -> Request:
     """A decoded JSON message to a typed request; raises `Invalid` with the path of the first fault.
 
-    `members` may be given by a caller who remembers what it parsed before.
+    `members` and `known` may be given by a caller who remembers what it parsed before.
     """
     fields = Fields(message)
     action = fields.choice("hpcs_action", Action)
     match action:
         case Action.UPDATE:
-            return _parse_update(fields, members)
+            return _parse_update(fields, members, known)
         case Action.SUSPEND:
             return Suspend(_parse_dry_run(fields))
         case Action.ENABLE:
@@ -148,16 +153,18 @@ def parse_request(message: object, members: ParseMembers = parse_members) -> Req
     assert_never(action)
 
 
-def _parse_update(fields: Fields, members: ParseMembers) -> Update:
+def _parse_update(
+    fields: Fields, members: ParseMembers, known: KnownLoadBalancers | None
+) -> Update:
     """Without a version it is a message of 1.0, which knows no generation either."""
     if not fields.has("hpcs_version"):
         return Update(parse_loadbalancers(fields, members), _parse_dry_run(fields))
     version = fields.text("hpcs_version")
     if version not in VERSIONS:
         raise fields.fault("hpcs_version", " or ".join(VERSIONS))
-    parse = parse_loadbalancers if version == PROTOCOL_VERSION else parse_second
+    is_first = version == PROTOCOL_VERSION
     return Update(
-        parse(fields, members),
+        parse_loadbalancers(fields, members) if is_first else parse_second(fields, members, known),
         _parse_dry_run(fields),
         fields.optional_integer("hpcs_generation", least=1, most=MAX_GENERATION),
         version,

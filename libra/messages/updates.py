@@ -10,22 +10,23 @@ from libra.messages.written import build_node, build_options, without_none
 from libra.model.listener import Listener
 from libra.model.loadbalancer import LoadBalancer
 from libra.model.pool import HealthMonitor, Member, MonitorType, SessionPersistence
-from libra.model.remembered import RememberedByKey
+from libra.model.remembered import ByIdentity, RememberedByKey
 
 _SECOND = timedelta(seconds=1)
 _NO_NODES = '"nodes":[]'
+_END = "]}"
 
 
 def build_update(loadbalancers: tuple[LoadBalancer, ...]) -> JsonObject:
     """Every value is written out, so that the message keeps its meaning where a default changes."""
     return {
         "hpcs_action": "UPDATE",
-        "loadbalancers": [_loadbalancer(item) for item in loadbalancers],
+        "loadbalancers": [build_loadbalancer(item) for item in loadbalancers],
     }
 
 
 class UpdateWriter:
-    """An UPDATE as JSON, of that version; nodes that did not change since the last one are not written again.
+    """An UPDATE as JSON, of that version; what did not change since the last one is not written again.
 
     One thread at a time.
     """
@@ -34,16 +35,28 @@ class UpdateWriter:
         self._nodes: RememberedByKey[str, Member, str] = RememberedByKey(
             lambda _pool_id: lambda member: _dump(build_node(member))
         )
+        self._known: ByIdentity[LoadBalancer, str] = ByIdentity()
+        self._version = ""
 
     def write(self, loadbalancers: tuple[LoadBalancer, ...], version: str = "1.0") -> str:
         """Compact, and ASCII only."""
-        build = build_update if version == "1.0" else version2.build_update
-        text = _dump(build(tuple(map(_without_members, loadbalancers))))
-        parts = text.split(_NO_NODES)  # no text holds it: there, quotes stand behind a backslash
-        pools = [pool for loadbalancer in loadbalancers for pool in loadbalancer.pools]
-        for index, pool in enumerate(pools):
-            parts[index] += f'"nodes":[{",".join(self._nodes(pool.id, pool.members))}]'
+        if version != self._version:
+            self._known, self._version = ByIdentity(), version
+        texts = [self._known.get(item) or self._write_one(item) for item in loadbalancers]
+        self._known.replace(loadbalancers, texts)
+        for pool in (pool for item in loadbalancers for pool in item.pools):
+            self._nodes.keep(pool.id)
         self._nodes.sweep()
+        build = build_update if version == "1.0" else version2.build_update
+        return f"{_dump(build(())).removesuffix(_END)}{','.join(texts)}{_END}"
+
+    def _write_one(self, loadbalancer: LoadBalancer) -> str:
+        first = self._version == "1.0"
+        build = build_loadbalancer if first else version2.build_loadbalancer
+        # No text holds what is looked for: there, quotes stand behind a backslash.
+        parts = _dump(build(_without_members(loadbalancer))).split(_NO_NODES)
+        for index, pool in enumerate(loadbalancer.pools):
+            parts[index] += f'"nodes":[{",".join(self._nodes(pool.id, pool.members))}]'
         return "".join(parts)
 
 
@@ -60,7 +73,8 @@ def _bare(listener: Listener) -> Listener:
     return replace(listener, pool=replace(pool, members=()) if pool is not None else None)
 
 
-def _loadbalancer(loadbalancer: LoadBalancer) -> JsonObject:
+def build_loadbalancer(loadbalancer: LoadBalancer) -> JsonObject:
+    """One of `loadbalancers`."""
     (listener,) = loadbalancer.listeners  # protocol 1.0 knows no others
     return without_none({"id": loadbalancer.id, "name": loadbalancer.name, **_listener(listener)})
 

@@ -46,10 +46,34 @@ class RememberedByKey(Generic[K, A, B]):
             self._kept[key] = Remembered(self._make(key))
         return self._kept[key](items)
 
+    def keep(self, key: K) -> None:
+        """In use still, though nothing is asked."""
+        self._used.add(key)
+
     def sweep(self) -> None:
         """Forget the keys that are not in use any more."""
         self._kept = {key: self._kept[key] for key in self._used if key in self._kept}
         self._used = set()
+
+
+class ByIdentity(Generic[A, B]):
+    """What was made of objects the last time, found by these very objects. They must not be changed meanwhile.
+
+    Threads may share it.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[A, B]] = {}
+
+    def get(self, item: A) -> B | None:
+        """None for another object, however equal."""
+        found = self._kept.get(id(item))
+        return found[1] if found is not None else None
+
+    def replace(self, items: Sequence[A], results: Sequence[B]) -> None:
+        """These were made now; all others are forgotten. A number stays an object's as long as it is kept here."""
+        kept = zip(items, results, strict=True)
+        self._kept = {id(item): (item, result) for item, result in kept}
 
 
 def unequal_middle(one: Sequence[A], other: Sequence[A]) -> tuple[int, int]:

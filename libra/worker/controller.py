@@ -28,6 +28,7 @@ from libra.messages.requests import (
     Update,
     parse_request,
 )
+from libra.messages.version2.loadbalancers import KnownLoadBalancers
 from libra.model.loadbalancer import Desired
 from libra.worker.archive import Archiver
 from libra.worker.plan import render_plan
@@ -62,6 +63,7 @@ class LBaaSController:
         self._archiver = archiver or Archiver(stores={})
         self._changing = threading.Lock()
         self._members = RememberedMembers()
+        self._known = KnownLoadBalancers()
         self._digester = Digester()
         self._digesting = threading.Lock()
 
@@ -105,7 +107,7 @@ class LBaaSController:
         if isinstance(message, dict) and len(original) != len(message):
             raise Invalid("cannot read the message: every name in it must be a text")
         if isinstance(message, Message):  # a caller's own might be changed and come again
-            return parse_request(original, self._members)
+            return parse_request(original, self._members, self._known)
         return parse_request(original if isinstance(message, dict) else message)
 
     def _carry_out(self, request: Request) -> JsonObject:

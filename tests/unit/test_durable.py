@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from libra.durable import remove_file, replace_file, sync_directory
+from libra.durable import remove_file, replace_file, replace_files, sync_directory
 from tests.support.disks import directory_of_others, full_disk, read_only
 
 
@@ -76,6 +76,22 @@ def test_a_target_that_cannot_be_replaced_leaves_no_litter(path: Path) -> None:
     with pytest.raises(OSError, match="directory"):
         replace_file(path, b"new")
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_several_files_at_once(tmp_path: Path) -> None:
+    (tmp_path / "one").write_text("old")
+    files = {tmp_path / name: name.encode() for name in ("one", "two", "three")}
+    replace_files(files, mode=0o640)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == files
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o640}
+    replace_files({})
+
+
+def test_several_files_of_which_one_cannot_be_written_leave_no_litter(tmp_path: Path) -> None:
+    (tmp_path / "two" / "x").mkdir(parents=True)
+    with pytest.raises(OSError):  # noqa: PT011 - the kernel's words differ
+        replace_files({tmp_path / name: b"data" for name in ("one", "two", "three")})
+    assert {path.name for path in tmp_path.iterdir()} <= {"one", "two"}
 
 
 def test_a_missing_directory_is_told(tmp_path: Path) -> None:

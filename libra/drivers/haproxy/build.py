@@ -60,6 +60,13 @@ class PoolShape(NamedTuple):
 BuildServers = Callable[[PoolShape, Sequence[Member]], Sequence[Server]]
 
 
+class Part(NamedTuple):
+    """The sections of one load balancer."""
+
+    frontends: tuple[Frontend, ...]
+    backends: tuple[Backend, ...]
+
+
 class Use(NamedTuple):
     """A pool and the listeners that send to it."""
 
@@ -79,18 +86,29 @@ def build(
 
     `servers` may be given by a caller who remembers what it built before.
     """
+    parts = [
+        build_part(loadbalancer, servers, suspended=desired.suspended)
+        for loadbalancer in desired.loadbalancers
+    ]
+    return join_parts(parts, options)
+
+
+def build_part(loadbalancer: LoadBalancer, servers: BuildServers, *, suspended: bool) -> Part:
+    """What one load balancer is in HAProxy's file."""
+    frontends = (
+        _build_frontend(loadbalancer, listener, suspended=suspended)
+        for listener in loadbalancer.listeners
+    )
+    backends = (_build_backend(use, servers) for use in _uses(loadbalancer))
+    return Part(tuple(frontends), tuple(backends))
+
+
+def join_parts(parts: Sequence[Part], options: Options) -> Configuration:
+    """All of them, in their order."""
     return Configuration(
         options=options,
-        frontends=tuple(
-            _build_frontend(loadbalancer, listener, suspended=desired.suspended)
-            for loadbalancer in desired.loadbalancers
-            for listener in loadbalancer.listeners
-        ),
-        backends=tuple(
-            _build_backend(use, servers)
-            for loadbalancer in desired.loadbalancers
-            for use in _uses(loadbalancer)
-        ),
+        frontends=tuple(item for part in parts for item in part.frontends),
+        backends=tuple(item for part in parts for item in part.backends),
     )
 
 

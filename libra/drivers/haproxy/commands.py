@@ -19,7 +19,8 @@ from libra.drivers.haproxy.actions import (
 )
 from libra.drivers.haproxy.config import Check
 from libra.drivers.haproxy.effects import effective_weight, in_maintenance
-from libra.drivers.haproxy.render import check_place, host, milliseconds
+from libra.drivers.haproxy.render import milliseconds
+from libra.drivers.haproxy.serverlines import check_place, host
 
 
 def render_commands(action: LineAction) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ def _reload_reasons(running: Running, desired: Configuration, features: Features
 
 def _frontend_reasons(running: Running, desired: Configuration) -> Iterator[str]:
     for one, other in zip(running.configuration.frontends, desired.frontends, strict=True):
-        if structure(one) != structure(other):
+        if one is not other and structure(one) != structure(other):
             yield f"the listener {one.name} changed"
         elif one.name in running.shut and not other.disabled:
             yield f"the listener {one.name} was started suspended"
@@ -88,6 +88,8 @@ def structure(frontend: Frontend) -> Frontend:
 
 
 def _backend_reasons(now: Backend, wanted: Backend, features: Features) -> Iterator[str]:
+    if now is wanted:
+        return
     if replace(now, servers=()) != replace(wanted, servers=()):
         yield f"the pool {now.name} changed"
         return
@@ -171,6 +173,8 @@ def _server_steps(now: Backend, wanted: Backend) -> Iterator[Action]:
     """Whatever takes a server away from new clients comes last, so that there is never less to serve with than before
     or after, wherever this ends.
     """
+    if now is wanted:
+        return
     losses: list[Action] = []
     changes: list[Action] = []
     for one, other in _changes(now.servers, wanted.servers):

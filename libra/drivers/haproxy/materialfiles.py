@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from libra.drivers.haproxy.config import Material
-from libra.durable import replace_file
+from libra.durable import replace_files
 from libra.errors import DriverError
 
 
@@ -22,13 +22,14 @@ class MaterialFiles:
 
     def ensure(self, materials: Iterable[Material]) -> None:
         """Write those that are not there; a name tells the content. Raises `DriverError`."""
-        missing = [item for item in materials if not self._has(item)]
+        sound = self._known & self._present()
+        missing = [item for item in materials if item.name not in sound]
         if not missing:
             return
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for item in missing:
-                replace_file(self.path(item), item.content.encode(), mode=0o600)
+            files = {self.path(item): item.content.encode() for item in missing}
+            replace_files(files, mode=0o600)
         except OSError as error:
             raise DriverError(
                 f"cannot write {error.filename or self._directory}: {error.strerror}"
@@ -37,11 +38,15 @@ class MaterialFiles:
 
     def sweep(self, kept: Container[str]) -> None:
         """Take away all but these names; a text holds the names that stand in it. Never raises."""
-        with suppress(OSError):
-            for path in list(self._directory.iterdir()):
-                if path.name not in kept:
-                    path.unlink()
-                    self._known.discard(path.name)
+        for name in self._present():
+            if name not in kept:
+                with suppress(OSError):
+                    (self._directory / name).unlink()
+                self._known.discard(name)
 
-    def _has(self, material: Material) -> bool:
-        return material.name in self._known and self.path(material).exists()
+    def _present(self) -> set[str]:
+        """One look at the directory is quicker than one at each of hundreds of files."""
+        try:
+            return {path.name for path in self._directory.iterdir()}
+        except OSError:
+            return set()

@@ -19,8 +19,8 @@ from libra.drivers.haproxy.actions import (
 )
 from libra.drivers.haproxy.effects import effective_weight, in_maintenance
 from libra.drivers.haproxy.install import Installed
-from libra.drivers.haproxy.render import host
 from libra.drivers.haproxy.running import Plan
+from libra.drivers.haproxy.serverlines import host
 from libra.drivers.textdiff import render_diff
 
 FOREIGN = "the file that is installed is not as libra wrote it; it is not shown, and would be kept as .adopted"

@@ -7,7 +7,7 @@ is what cannot be changed without a reload (everything but servers and suspensio
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
@@ -21,11 +21,10 @@ from libra.drivers.haproxy.config import (
     Material,
     Mode,
     Options,
-    Server,
-    ServerState,
     TlsBind,
 )
 from libra.drivers.haproxy.diff import structure
+from libra.drivers.haproxy.serverlines import host, render_server, shape_of
 from libra.errors import Invalid
 from libra.messages.fields import has_control_characters
 
@@ -59,20 +58,61 @@ def render_described(
 
     `servers` may be given by a caller who remembers what it rendered before.
     """
-    head = f"{MARK}\n\nglobal\n"
-    rest = "\n".join([*_lines(configuration, servers), ""])
-    description = _description(_digest(head + rest), structure_of(configuration))
-    return f"{head}    description {description}\n{rest}", description
+    sections = _all_sections(configuration, servers)
+    return compose([sections], configuration.options, has_tables=configuration.has_tables)
 
 
 def structure_of(configuration: Configuration) -> str:
     """The digest of what needs a reload to be changed."""
-    bare = replace(
-        configuration,
-        frontends=tuple(map(structure, configuration.frontends)),
-        backends=tuple(replace(item, servers=()) for item in configuration.backends),
+    sections = _all_sections(configuration, render_servers)
+    around = _Around(configuration.options, has_tables=configuration.has_tables)
+    return _structure([sections], around)
+
+
+def _all_sections(configuration: Configuration, servers: RenderServers) -> "Sections":
+    options = configuration.options
+    return render_sections(configuration.frontends, configuration.backends, options, servers)
+
+
+class Sections(NamedTuple):
+    """Of some load balancers: as they stand in the file, and what of that needs a reload to be changed."""
+
+    frontends: str
+    backends: str
+    bare_frontends: str
+    bare_backends: str
+
+
+def render_sections(
+    frontends: Sequence[Frontend],
+    backends: Sequence[Backend],
+    options: Options,
+    servers: RenderServers = render_servers,
+) -> Sections:
+    """`backends` are all that these frontends send to."""
+    sticky = {backend.name for backend in backends if backend.stick}
+    bare = [replace(backend, servers=()) for backend in backends]
+    return Sections(
+        _frontends(frontends, sticky, options),
+        _backends(backends, options, servers),
+        _frontends(map(structure, frontends), sticky, options),
+        _backends(bare, options, render_servers),
     )
-    return _digest("\n".join(_lines(bare, render_servers)))
+
+
+def compose(parts: Sequence[Sections], options: Options, *, has_tables: bool) -> tuple[str, str]:
+    """The file's text and its description, of the sections of all load balancers."""
+    around = _Around(options, has_tables=has_tables)
+    head = f"{MARK}\n\nglobal\n"
+    rest = around.join([item.frontends for item in parts], [item.backends for item in parts])
+    rest += "\n"
+    description = _description(_digest(head + rest), _structure(parts, around))
+    return f"{head}    description {description}\n{rest}", description
+
+
+def _structure(parts: Sequence[Sections], around: "_Around") -> str:
+    frontends = [item.bare_frontends for item in parts]
+    return _digest(around.join(frontends, [item.bare_backends for item in parts]))
 
 
 def description_of(text: str) -> str | None:
@@ -110,19 +150,33 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _lines(configuration: Configuration, servers: RenderServers) -> list[str]:
-    """A list, not an iterator: servers come by the thousand."""
-    lines = [*_global(configuration.options), *_defaults(configuration.options)]
-    sticky = {backend.name for backend in configuration.backends if backend.stick}
-    for frontend in configuration.frontends:
-        lines += _frontend(frontend, configuration.options)
+class _Around:
+    """What stands before and between the sections of load balancers."""
+
+    def __init__(self, options: Options, *, has_tables: bool) -> None:
+        self._before = "\n".join([*_global(options), *_defaults(options)])
+        self._between = "\n".join(_peers(options)) if has_tables else ""
+
+    def join(self, frontends: Iterable[str], backends: Iterable[str]) -> str:
+        """The whole, but for the first lines."""
+        blocks = (self._before, *frontends, self._between, *backends)
+        return "\n".join(block for block in blocks if block)
+
+
+def _frontends(frontends: Iterable[Frontend], sticky: Collection[str], options: Options) -> str:
+    lines: list[str] = []
+    for frontend in frontends:
+        lines += _frontend(frontend, options)
         lines += _binding(frontend, sticky)
-    if configuration.has_tables:
-        lines += _peers(configuration.options)
-    for backend in configuration.backends:
-        lines += _backend(backend, configuration.options)
+    return "\n".join(lines)
+
+
+def _backends(backends: Iterable[Backend], options: Options, servers: RenderServers) -> str:
+    lines: list[str] = []
+    for backend in backends:
+        lines += _backend(backend, options)
         lines += servers(backend)
-    return lines
+    return "\n".join(lines)
 
 
 def _global(options: Options) -> Iterator[str]:
@@ -306,49 +360,6 @@ def _request(check: Check) -> str:
     text = f"meth {check.method} uri {word(check.uri or '/')}"
     text += f" ver HTTP/{version}" if version is not None else ""
     return f"{text} hdr Host {word(check.host)}" if check.host is not None else text
-
-
-class ServerShape(NamedTuple):
-    """What of its backend stands in a server's line."""
-
-    backend: str
-    with_cookie: bool
-    with_check: bool
-    send_proxy: str | None
-
-
-def shape_of(backend: Backend) -> ServerShape:
-    """The same for all servers of a backend."""
-    has_cookie, has_check = backend.cookie is not None, backend.check is not None
-    return ServerShape(backend.name, has_cookie, has_check, backend.send_proxy)
-
-
-def render_server(shape: ServerShape, server: Server) -> str:
-    """One line `server`."""
-    weight = 0 if server.state is ServerState.DRAIN else server.weight
-    text = f"    server {server.name} {host(server.address)}:{server.port} weight {weight}"
-    if server.id is not None:
-        text += f" id {server.id}"
-    if shape.with_cookie:
-        text += f" cookie {server.name}"
-    if server.backup:
-        text += " backup"
-    if server.state is ServerState.MAINT:
-        text += " disabled"
-    if shape.send_proxy:
-        text += f" {shape.send_proxy}"
-    return f"{text} check{check_place(server)}" if shape.with_check else text
-
-
-def check_place(server: Server) -> str:
-    """Where its checks go, where that is elsewhere."""
-    text = f" addr {server.check_address}" if server.check_address else ""
-    return f"{text} port {server.check_port}" if server.check_port else text
-
-
-def host(address: str) -> str:
-    """An address as it stands before a port."""
-    return f"[{address}]" if ":" in address else address
 
 
 def _time(value: timedelta) -> str:

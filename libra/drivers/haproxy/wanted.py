@@ -2,18 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from libra.drivers.haproxy.build import PoolShape, build, build_server
+from libra.drivers.haproxy.build import Part, PoolShape, build_part, build_server, join_parts
 from libra.drivers.haproxy.config import Backend, Configuration, Options, Server
-from libra.drivers.haproxy.render import (
-    ServerShape,
-    render_described,
-    render_server,
-    shape_of,
-)
-from libra.model.loadbalancer import Desired
+from libra.drivers.haproxy.render import Sections, compose, render_sections
+from libra.drivers.haproxy.serverlines import ServerShape, render_server, shape_of
+from libra.model.loadbalancer import Desired, LoadBalancer
 from libra.model.pool import Member
-from libra.model.remembered import RememberedByKey
+from libra.model.remembered import ByIdentity, RememberedByKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +22,21 @@ class Wanted:
     description: str
 
 
+class _Made(NamedTuple):
+    """One load balancer, and by which keys the memories know its servers."""
+
+    part: Part
+    sections: Sections
+    pools: tuple[PoolShape, ...]
+
+
 class WantedBuilder:
-    """Remembers servers and their lines from one build to the next. One thread at a time."""
+    """Remembers load balancers, servers and their lines from one build to the next. One thread at a time."""
 
     def __init__(self) -> None:
+        self._made: ByIdentity[LoadBalancer, _Made] = ByIdentity()
+        self._around: tuple[Options, bool] | None = None
+        self._shapes: list[PoolShape] = []
         self._servers: RememberedByKey[PoolShape, Member, Server] = RememberedByKey(
             lambda shape: lambda member: build_server(shape, member)
         )
@@ -38,13 +46,32 @@ class WantedBuilder:
 
     def build(self, desired: Desired, options: Options) -> Wanted:
         """Raises `Invalid` where the text would hold a control character."""
-        configuration = build(desired, options, self._build_servers)
-        text, description = render_described(configuration, self._render_servers)
+        if self._around != (options, desired.suspended):
+            self._made, self._around = ByIdentity(), (options, desired.suspended)
+        made = [self._make(item, options, desired.suspended) for item in desired.loadbalancers]
+        self._made.replace(desired.loadbalancers, made)
         self._servers.sweep()
         self._lines.sweep()
+        configuration = join_parts([item.part for item in made], options)
+        sections = [item.sections for item in made]
+        text, description = compose(sections, options, has_tables=configuration.has_tables)
         return Wanted(configuration, text, description)
 
+    def _make(self, loadbalancer: LoadBalancer, options: Options, suspended: bool) -> _Made:
+        made = self._made.get(loadbalancer)
+        if made is None:
+            self._shapes = []
+            part = build_part(loadbalancer, self._build_servers, suspended=suspended)
+            sections = render_sections(*part, options, self._render_servers)
+            return _Made(part, sections, tuple(self._shapes))
+        for shape in made.pools:
+            self._servers.keep(shape)
+        for backend in made.part.backends:
+            self._lines.keep(shape_of(backend))
+        return made
+
     def _build_servers(self, shape: PoolShape, members: Sequence[Member]) -> Sequence[Server]:
+        self._shapes.append(shape)
         return self._servers(shape, members)
 
     def _render_servers(self, backend: Backend) -> Sequence[str]:

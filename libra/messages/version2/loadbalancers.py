@@ -7,25 +7,39 @@ from libra.messages.version2.listeners import parse_listener
 from libra.messages.version2.pools import parse_pools
 from libra.model.listener import Listener, Protocol
 from libra.model.loadbalancer import LoadBalancer
+from libra.model.remembered import ByIdentity
 
 MAX_LOADBALANCERS = 500
 MAX_LISTENERS = 500
 EVERY_IPV4 = "0.0.0.0"  # noqa: S104
 
 
+KnownLoadBalancers = ByIdentity[object, LoadBalancer]
+"""What the objects of the last message were read as."""
+
+
 def parse_loadbalancers(
-    message: Fields, members: ParseMembers = parse_members
+    message: Fields, members: ParseMembers = parse_members, known: KnownLoadBalancers | None = None
 ) -> tuple[LoadBalancer, ...]:
-    """Any number, also none; ids of load balancers, listeners and pools are unique on the device."""
-    count = message.count("loadbalancers")
+    """Any number, also none; ids of load balancers, listeners and pools are unique on the device.
+
+    `known` is for messages of a `Decoder` only, whose objects are never changed.
+    """
+    items = message.items("loadbalancers")
+    count = len(items)
     if count > MAX_LOADBALANCERS:
         raise Invalid(
             f"cannot read loadbalancers: it must be at most {MAX_LOADBALANCERS} load balancers, got {count}"
         )
-    items = tuple(message.objects("loadbalancers"))
-    parsed = tuple(_parse_loadbalancer(item, members) for item in items)
+    parsed = tuple(
+        (known.get(item) if known else None)
+        or _parse_loadbalancer(Fields(item, f"loadbalancers[{index}]"), members)
+        for index, item in enumerate(items)
+    )
     _refuse_same_ids(parsed)
     _refuse_same_places(parsed)
+    if known is not None:
+        known.replace(items, parsed)
     return parsed
 
 

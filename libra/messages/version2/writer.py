@@ -19,11 +19,12 @@ def build_update(loadbalancers: tuple[LoadBalancer, ...]) -> JsonObject:
     return {
         "hpcs_action": "UPDATE",
         "hpcs_version": "2.0",
-        "loadbalancers": [_loadbalancer(item) for item in loadbalancers],
+        "loadbalancers": [build_loadbalancer(item) for item in loadbalancers],
     }
 
 
-def _loadbalancer(loadbalancer: LoadBalancer) -> JsonObject:
+def build_loadbalancer(loadbalancer: LoadBalancer) -> JsonObject:
+    """One of `loadbalancers`."""
     return without_none(
         {
             "id": loadbalancer.id,

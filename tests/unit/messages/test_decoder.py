@@ -106,6 +106,33 @@ def test_nodes_that_came_before_are_the_same_objects(
     assert len(kept) == 1000
 
 
+def test_load_balancers_that_came_before_are_the_same_objects() -> None:
+    """Wherever they stand now; of the one that changed, the nodes are."""
+    decoder = Decoder(smallest=0)
+
+    def read(*items: Node) -> list[Any]:
+        message = decoder.decode(json.dumps({"loadbalancers": items}).encode())
+        assert message == {"loadbalancers": list(items)}
+        return cast("list[Any]", message["loadbalancers"])
+
+    def balancer(number: int, *nodes: Node) -> Node:
+        return {"id": f"lb{number}", "listeners": [], "pools": [{"id": "p", "nodes": list(nodes)}]}
+
+    one, two = balancer(1, node(1), node(2)), balancer(2, node(3))
+    before = read(one, two)
+    assert [id(item) for item in read(two, balancer(3), one)][::2] == [
+        id(before[1]),
+        id(before[0]),
+    ]
+    changed = balancer(1, node(1), node(2, weight=5))
+    after = read(changed, two)
+    assert after[1] is before[1]
+    assert after[0] is not before[0]
+    assert after[0]["pools"][0]["nodes"][0] is before[0]["pools"][0]["nodes"][0]
+    longer = {**two, "name": "more"}
+    assert read(longer)[0] is not before[1]
+
+
 def test_many_changes_do_not_make_the_runs_small() -> None:
     decoder = Decoder()
     nodes = [node(number) for number in range(300)]

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libra.model.remembered import Remembered, RememberedByKey, unequal_middle
+from libra.model.remembered import ByIdentity, Remembered, RememberedByKey, unequal_middle
 
 sequences = st.lists(st.integers(0, 3), max_size=300)
 
@@ -49,6 +49,39 @@ def test_a_key_that_is_not_used_is_forgotten() -> None:
     remembered.sweep()
     remembered("a", [1])
     assert made == [1, 1]
+
+
+def test_a_key_that_is_kept_is_not_forgotten() -> None:
+    made: list[int] = []
+    remembered = RememberedByKey(lambda _key: lambda item: made.append(item) or item)
+    remembered("a", [1])
+    for _ in range(3):
+        remembered.keep("a")
+        remembered.keep("never asked for")
+        remembered.sweep()
+    remembered("a", [1])
+    assert made == [1]
+
+
+def test_what_was_made_of_an_object_is_found_by_itself_alone() -> None:
+    one, twin = [1], [1]
+    known: ByIdentity[list[int], str] = ByIdentity()
+    known.replace([one], ["made"])
+    assert known.get(one) == "made"
+    assert known.get(twin) is None
+    known.replace([twin], ["again"])
+    assert known.get(one) is None
+    assert known.get(twin) == "again"
+
+
+def test_an_object_stays_alive_as_long_as_it_is_known() -> None:
+    """Else another one might get its number."""
+    known: ByIdentity[list[int], str] = ByIdentity()
+    items = [[n] for n in range(100)]
+    known.replace(items, ["old"] * 100)
+    items.clear()
+    others = [[n] for n in range(100)]
+    assert all(known.get(item) is None for item in others)
 
 
 def test_the_callers_list_is_its_own() -> None:
