@@ -54,8 +54,8 @@ def serving(haproxy: DrivenHAProxy) -> Iterator[DrivenHAProxy]:
 
 
 def with_binary(haproxy: DrivenHAProxy, binary: Path, sockets: Path) -> DrivenHAProxy:
-    """The same host with another program, and little patience."""
-    return DrivenHAProxy(binary, haproxy.directory, sockets, reload_timeout_seconds=0.3)
+    """The same host with another program, and less patience: enough for what does not hang, on a busy machine."""
+    return DrivenHAProxy(binary, haproxy.directory, sockets, reload_timeout_seconds=2.0)
 
 
 def test_a_missing_binary(serving: DrivenHAProxy, socket_directory: Path, tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_a_check_that_hangs(serving: DrivenHAProxy, socket_directory: Path, tmp_
     script = f'case "$1" in -v) exec {haproxy.settings.haproxy.binary} -v;; esac'
     script += f"\nsleep 60 & echo $! >{child}; wait"
     hung = with_binary(haproxy, write_program(tmp_path / "hung", script), socket_directory)
-    with pytest.raises(DriverError, match=r"^cannot run '.*/hung -c -f .*': no end within 0.3 s$"):
+    with pytest.raises(DriverError, match=r"^cannot run '.*/hung -c -f .*': no end within 2 s$"):
         hung.driver.apply(build_desired(1, listen=free_port()))
     pid = int(child.read_text())
     wait_until(lambda: not is_running(pid))

@@ -73,7 +73,7 @@ def impatient(haproxy: DrivenHAProxy, socket_directory: Path) -> DrivenHAProxy:
         haproxy.directory,
         socket_directory,
         supervisor=Supervisor.SYSTEMD,
-        reload_timeout_seconds=0.2,
+        reload_timeout_seconds=1.0,
     )
 
 
