@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from libra import __version__
-from libra.cli import config, db, job, jobserver, resources, up
+from libra.cli import config, db, job, jobserver, orders, resources, up, verbs
 
 app = typer.Typer(
     name="libra",
@@ -32,8 +32,13 @@ app.add_typer(config.app, name="config")
 app.command(epilog=jobserver.EPILOG)(jobserver.jobserver)
 app.command(epilog=up.EPILOG)(up.up)
 app.add_typer(db.app, name="db")
-resources.add_verbs(job.app, resources.JOB)
-for group in resources.build_groups():
+verbs.add_verbs(job.app, resources.JOB)
+orders.add_job_orders(job.app)
+for group in verbs.build_groups():
+    if group.info.name == resources.DEVICE.command:
+        orders.add_questions(group)
+    if group.info.name == resources.LOADBALANCER.command:
+        orders.add_archive(group)
     app.add_typer(group)
 
 

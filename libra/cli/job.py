@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from libra.cli.exchange import Answer
     from libra.messages.requests import Action
 
-app = typer.Typer(help="Send jobs to workers.", no_args_is_help=True)
+app = typer.Typer(
+    help="Send jobs to workers by hand; see and steer those of the controller.",
+    no_args_is_help=True,
+)
 
 EPILOG = """\
 [bold]Examples[/bold]

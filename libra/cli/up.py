@@ -44,6 +44,14 @@ def up(
     job_port: Annotated[
         int, typer.Option("--job-port", min=0, max=65535, help="Of the job server; 0 picks one.")
     ] = 4730,
+    object_store: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--object-store",
+            metavar="PATTERN",
+            help="Storage URLs that logs may be archived to, with * and ?. Default: https://*. Can be repeated.",
+        ),
+    ] = None,
 ) -> None:
     """Run job server, controller, one worker and its HAProxy on this machine, until Ctrl-C or SIGTERM.
 
@@ -55,7 +63,7 @@ def up(
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     try:
         with errors_as_exits():
-            fleet = wiring.create_fleet(directory, api_port, job_port)
+            fleet = wiring.create_fleet(directory, api_port, job_port, object_store or ())
             try:
                 fleet.start()
                 typer.echo(f"job server   127.0.0.1:{fleet.job_port}")

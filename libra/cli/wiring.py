@@ -51,7 +51,7 @@ class Wiring:
 
     open_job_client: "Callable[[Sequence[JobServerSettings]], JobClient]"
     create_job_server: Callable[[str, int], JobServer]
-    create_fleet: Callable[[Path, int, int], Fleet] = _missing
+    create_fleet: Callable[[Path, int, int, Sequence[str]], Fleet] = _missing
     upgrade_database: Callable[[str], str] = _missing
     check_database: Callable[[str], None] = _missing
     environ: Mapping[str, str] = field(default_factory=dict)

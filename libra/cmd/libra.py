@@ -55,14 +55,16 @@ def create_job_server(host: str, port: int) -> JobServer:
     return EmbeddedJobServer(host, port)
 
 
-def create_fleet(state_dir: Path, api_port: int, job_port: int) -> Fleet:
+def create_fleet(
+    state_dir: Path, api_port: int, job_port: int, object_stores: Sequence[str]
+) -> Fleet:
     """Everything of `libra up`; its log goes to standard error."""
     from libra.logs import configure_logging
 
     configure_logging(level="warning")
     from libra.cmd.up import LocalFleet
 
-    return LocalFleet(state_dir, api_port=api_port, job_port=job_port)
+    return LocalFleet(state_dir, api_port=api_port, job_port=job_port, object_stores=object_stores)
 
 
 def upgrade_database(url: str) -> str:

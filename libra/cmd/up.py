@@ -5,11 +5,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import structlog
 import yaml
+from pydantic import ValidationError
 
 from libra.cmd.controlling import Controller
 from libra.config.controller import (
@@ -21,8 +23,10 @@ from libra.config.controller import (
 from libra.config.settings import (
     HAProxySettings,
     JobServerSettings,
+    ObjectStoreSettings,
     Settings,
     Supervisor,
+    SwiftSettings,
     WorkerSettings,
 )
 from libra.config.types import MAX_SOCKET_PATH
@@ -47,13 +51,16 @@ _WORKER = "import sys; from libra.cmd.worker import main; sys.exit(main())"
 class LocalFleet:
     """Started in `state_dir`, where everything it keeps is; started there again it comes back with it."""
 
-    def __init__(self, state_dir: Path, *, api_port: int, job_port: int) -> None:
+    def __init__(
+        self, state_dir: Path, *, api_port: int, job_port: int, object_stores: Sequence[str] = ()
+    ) -> None:
         self.state_dir = state_dir.absolute()
         self._stack = ExitStack()
         self._lock()
         self._jobs = EmbeddedJobServer(LOOPBACK, job_port)
         self._api_port = api_port
         self._job_port = job_port
+        self._object_stores = tuple(object_stores)
 
     @property
     def token_file(self) -> Path:
@@ -106,12 +113,26 @@ class LocalFleet:
             database=DatabaseSettings(url=f"sqlite:///{self.state_dir / 'libra.db'}"),
             api=ApiSettings(host=LOOPBACK),
             address_pools=(AddressPoolSettings(),),
+            object_stores=self._stores(),
         )
+
+    def _stores(self) -> ObjectStoreSettings:
+        """Where logs may go: by default wherever a worker's default lets them. Raises `Invalid`."""
+        if not self._object_stores:
+            return ObjectStoreSettings()
+        try:
+            swift = SwiftSettings.model_validate({"allowed_endpoints": self._object_stores})
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise Invalid(f"cannot use {self._object_stores} for object stores: {reason}") from None
+        return ObjectStoreSettings(swift=swift)
 
     def _write_worker_config(self, settings: Settings) -> Path:
         path = self.state_dir / "worker.yaml"
         chosen = settings.model_dump(
-            mode="json", include={"job_servers", "worker", "haproxy"}, exclude_unset=True
+            mode="json",
+            include={"job_servers", "worker", "haproxy", "object_stores"},
+            exclude_unset=True,
         )
         head = "# Written by `libra up` at each start.\n"
         replace_file(path, (head + yaml.safe_dump(chosen)).encode(), mode=0o600)
