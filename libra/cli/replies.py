@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from libra.cli.console import open_console
 from libra.cli.exchange import Answer
 from libra.messages.replies import ERROR, PLAN, masked, masked_text, passed
 from libra.messages.requests import Action
@@ -57,9 +58,7 @@ def plan_of(answer: Answer) -> dict[str, object] | None:
 
 
 def _print(renderable: "RenderableType", *, soft_wrap: bool = False) -> None:
-    from rich.console import Console
-
-    Console(highlight=False, markup=False, emoji=False).print(renderable, soft_wrap=soft_wrap)
+    open_console().print(renderable, soft_wrap=soft_wrap)
 
 
 def _duration(seconds: float) -> str:

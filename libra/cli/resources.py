@@ -93,7 +93,7 @@ JOB = Resource(
     singular="job",
     plural="jobs",
     path="/v1/jobs",
-    columns=("id", "action", "device_name", "state", "priority", "created_at", "error"),
+    columns=("id", "action", "device_name", "state", "created_at", "error"),
     help="Jobs.",
     verbs=("list", "show"),
 )

@@ -1,5 +1,6 @@
 """Replies for people. A reply is another program's: any field may be missing, wrong, hostile or huge."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
@@ -14,6 +15,7 @@ MOST_ROWS = 1000
 MOST_CHARACTERS = 120
 _GOOD = ("UP", "ONLINE")
 _BAD = ("DOWN", "ERROR")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 _DISCOVER = ("version", "release", "driver", "proxy", "proxy_version")
 
@@ -54,7 +56,7 @@ def _build_loadbalancer(fields: Fields) -> RenderableType:
 def _build_columns(nodes: list[Fields]) -> list[Column]:
     """Without the ids, where they say nothing that the addresses do not."""
     columns: list[Column] = [
-        ("node", "left", lambda node: cell(node.get("id"))),
+        ("node", "left", lambda node: cell(_short(node.get("id")))),
         ("address", "left", lambda node: Text(_address(node))),
         ("status", "left", lambda node: cell(node.get("status"))),
         ("check", "left", lambda node: cell(node.get("last_check"))),
@@ -84,6 +86,12 @@ def _counters(fields: Fields) -> Iterator[str]:
     yield f"sessions {total}, now {now}"
     yield f"in {_amount(fields.get('bytes_in'))}, out {_amount(fields.get('bytes_out'))}"
     yield f"errors {plain(fields.get('errors'))}"
+
+
+def _short(identity: object) -> object:
+    """A controller's ids are UUIDs, whose beginning is enough to tell nodes apart; -o json has all of it."""
+    is_uuid = isinstance(identity, str) and _UUID.fullmatch(identity)
+    return f"{identity[:8]}..." if is_uuid else identity  # type: ignore[index]
 
 
 def _address(node: Fields) -> str:

@@ -210,7 +210,7 @@ def _add_reading(group: typer.Typer, verb: str, text: str, field: str) -> None:
     def run(
         context: typer.Context,
         name: Annotated[str, typer.Argument(help="Its id or name.")],
-        output: FormatOption = Format.JSON,
+        output: FormatOption = Format.TABLE,
         api_url: UrlOption = None,
         token_file: TokenOption = None,
     ) -> None:
@@ -218,7 +218,12 @@ def _add_reading(group: typer.Typer, verb: str, text: str, field: str) -> None:
             rest = open_api(context, api_url, token_file)
             key = find_key(rest, LOADBALANCER, LOADBALANCER.path, name)
             answer = rest.call("GET", f"{LOADBALANCER.path}/{key}/{verb}")
-        show_one(answer[field], output)
+        if field == "statuses" and output is Format.TABLE:
+            from libra.cli.status import show_statuses
+
+            show_statuses(answer[field])
+        else:
+            show_one(answer[field], output)
 
 
 def _await(rest: "Rest", resource: Resource, base: str, made: Json, timeout: float) -> Json:

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -162,16 +161,3 @@ def test_fifty_updates_under_load_fail_no_request(worker: WorkerProcess) -> None
                 worker.ask("UPDATE", loadbalancers=both)
         assert load.failures == []
         assert load.total > 500
-
-
-def test_the_demo_goes_through_all_of_it() -> None:
-    done = subprocess.run(
-        [sys.executable, "tools/demo.py", "--demo"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "nothing left running" in done.stdout

@@ -170,6 +170,29 @@ def test_a_controller_that_is_killed_leaves_traffic_and_comes_back(fleet: Fleet)
         assert fleet.stop() == 0
 
 
+def test_jobs_are_steered_by_hand(fleet: Fleet) -> None:
+    """Those of a device whose worker is not there."""
+    fleet.start()
+    fleet.run("device", "create", "name=ghost", "address=192.0.2.1")
+    job = fleet.json("device", "discover", "ghost")["id"]
+
+    def state() -> str:
+        return str(fleet.json("job", "show", job)["state"])
+
+    wait_until(lambda: state() == "idle", timeout=WAIT, what="no worker")
+    assert fleet.json("job", "hold", job)["state"] == "held"
+    assert fleet.json("job", "list", "state=held", "device=ghost")[0]["id"] == job
+    assert "while it is held" in fleet.run("job", "hold", job, status=1)
+    fleet.run("job", "release", job)
+    wait_until(lambda: state() == "idle", timeout=WAIT, what="no worker again")
+    assert "is cancelled" in fleet.run("job", "cancel", job, "--wait", status=1)
+    assert fleet.json("job", "retry", job)["state"] == "new"
+    answer = fleet.json("device", "discover", "local", "--wait")
+    assert (answer["state"], "haproxy" in answer["reply"]) == ("complete", True)
+    assert "sessions" not in fleet.run("job", "list", "action=DISCOVER")
+    assert fleet.stop() == 0
+
+
 def test_what_cannot_be(fleet: Fleet, tmp_path: Path) -> None:
     deep = tmp_path / ("x" * 100)
     done = subprocess.run(
