@@ -122,15 +122,18 @@ class StartedHAProxy:
             stderr=subprocess.DEVNULL,
         ) as process:
             try:
-                wait_until(self.answers, what="HAProxy's admin socket")
+                wait_until(self.answers, what="HAProxy's sockets")
                 yield
             finally:
                 process.terminate()
 
     def answers(self) -> bool:
-        """Whether the admin socket answers."""
+        """Whether both sockets answer.
+
+        The master starts itself anew once its worker serves, and loses a reload that it is sent before.
+        """
         try:
-            return bool(self.admin.ask("show info"))
+            return bool(self.admin.ask("show info") and self.master.show_processes_now().workers)
         except ProxyNotRunning:
             return False
 
