@@ -84,6 +84,8 @@ def parse_codes(fields: Fields) -> tuple[tuple[int, int], ...]:
 
 def _split(part: object) -> list[str]:
     """An empty text, which is no code, for what is neither a text nor a whole number."""
+    if isinstance(part, float) and part.is_integer():
+        part = int(part)
     if isinstance(part, int) and not isinstance(part, bool):
         return [quoted(part)]
     return part.split(",", MAX_CODES) if isinstance(part, str) else [""]
