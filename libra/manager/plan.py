@@ -7,10 +7,10 @@ confirmed it last, or not at all, until the next write or repair tries it again.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from libra.manager.translate import translate
 from libra.model.loadbalancer import Desired
 from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import ProvisioningStatus
+from libra.model.translate import translate
 
 SECOND_VERSION = "2.0"
 

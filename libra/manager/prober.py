@@ -8,19 +8,23 @@ import structlog
 
 from libra.errors import Invalid, JobError, StorageUnavailable
 from libra.jobs.base import JobClient, Priority
+from libra.manager.plan import DevicePlan
 from libra.manager.sender import expected_digest, plan_now
 from libra.manager.settle import MANAGER, see_device, write_all
 from libra.manager.statuses import measure
 from libra.messages.codec import JsonObject, decode, encode
+from libra.messages.older import runs_older, widen_statistics
 from libra.messages.replies import ERROR, passed
 from libra.model.device import Device, DeviceState
 from libra.model.job import OPEN, JobAction, JobPriority
+from libra.model.translate import translate
 from libra.storage.base import UnitOfWork, device_lock
 from libra.usecases.outbox import add_event, add_update
 from libra.usecases.services import Services
 
 log = structlog.get_logger(__name__)
 
+DISCOVER_EVERY = 30  # probes; a worker may be replaced between two of them
 MISSES = 3  # probes without an answer, until a device counts as lost
 
 
@@ -32,6 +36,7 @@ class Prober:
         self._client = client
         self._deadline = deadline_seconds
         self._missed: dict[str, int] = {}
+        self._asked: dict[str, int] = {}
 
     def probe(self, device: Device) -> None:
         """Never raises."""
@@ -44,7 +49,7 @@ class Prober:
 
     def _probe(self, device: Device) -> None:
         try:
-            known = device if device.protocol else self._discover(device)
+            known = self._discover(device) if self._is_stranger(device) else device
             reply = self._ask(device, "STATS")
         except (JobError, Invalid) as error:
             self._miss(device, str(error))
@@ -57,6 +62,14 @@ class Prober:
             else:
                 self._report(unit, known, str(reply.get(ERROR) or "STATS failed"))
             self._converge(unit, known, reply)
+
+    def _is_stranger(self, device: Device) -> bool:
+        """Also one that was away: it may have come back with another release."""
+        if device.protocol and device.state is DeviceState.READY and device.id not in self._missed:
+            self._asked[device.id] = asked = self._asked.get(device.id, 0) + 1
+            if asked % DISCOVER_EVERY:
+                return False
+        return True
 
     def _discover(self, device: Device) -> Device:
         reply = self._ask(device, "DISCOVER")
@@ -94,8 +107,13 @@ class Prober:
 
     def _take_in(self, unit: UnitOfWork, device: Device, reply: JsonObject) -> None:
         self._see(unit, device, DeviceState.READY, "")
-        entries = _entries(reply)
-        for tree in unit.loadbalancers.trees_of(device.id):
+        trees = unit.loadbalancers.trees_of(device.id)
+        entries = (
+            widen_statistics(reply, list(map(translate, trees)))
+            if device.is_older
+            else _entries(reply)
+        )
+        for tree in trees:
             entry = entries.get(tree.loadbalancer.id)
             if entry is not None:
                 measured = measure(tree, entry)
@@ -119,16 +137,14 @@ class Prober:
         """A device that runs something else than it shall is told again, unless it is about to be told anyway."""
         current = unit.devices.get(device.id)
         waiting = {"device_id": device.id, "action": JobAction.UPDATE, "state": list(OPEN)}
-        if current is None or unit.jobs.count(waiting):
+        if current is None or unit.jobs.count(waiting) or _has_moved(device, current):
             return
         ahead = reply.get("generation")
         if isinstance(ahead, int) and ahead > current.generation:
             current = replace(current, generation=ahead + 1)
             unit.devices.replace(current)
         plan = plan_now(unit, device.id)
-        if plan.pending or _runs(
-            reply, expected_digest(plan), empty=not plan.desired.loadbalancers
-        ):
+        if plan.pending or _runs_it(device, reply, plan):
             return
         add_update(
             unit,
@@ -146,6 +162,18 @@ class Prober:
             device.id,
             reason="it runs something else",
         )
+
+
+def _has_moved(before: Device, now: Device) -> bool:
+    """Something was asked of it or settled since; whatever it said was perhaps before that."""
+    return (before.generation, before.acknowledged) != (now.generation, now.acknowledged)
+
+
+def _runs_it(device: Device, reply: JsonObject, plan: DevicePlan) -> bool:
+    loadbalancers = plan.desired.loadbalancers
+    if device.is_older:
+        return runs_older(reply, loadbalancers)
+    return _runs(reply, expected_digest(plan), empty=not loadbalancers)
 
 
 def _runs(reply: JsonObject, expected: str, *, empty: bool) -> bool:

@@ -14,8 +14,10 @@ from libra.manager.plan import DevicePlan, plan_device
 from libra.manager.settle import finish_job, settle_fail, settle_pass
 from libra.messages.codec import JsonObject, decode, encode
 from libra.messages.digest import digest_of
-from libra.messages.replies import ERROR, masked, passed
+from libra.messages.older import build_older
+from libra.messages.replies import ERROR, build_fail, masked, passed
 from libra.messages.version2.writer import build_update
+from libra.model.device import Device
 from libra.model.job import OPEN, Job, JobAction, JobPriority, JobState
 from libra.storage.base import UnitOfWork, device_lock
 from libra.usecases.services import Services
@@ -39,6 +41,7 @@ class Parcel:
 
     message: JsonObject
     plan: DevicePlan | None = None
+    refusal: str = ""  # why it cannot even be sent
 
 
 class Sender:
@@ -63,7 +66,8 @@ class Sender:
         if parcel is None:
             return
         try:
-            reply = self._exchange(job, parcel.message)
+            reply = build_fail(parcel.message, parcel.refusal) if parcel.refusal else None
+            reply = reply or self._exchange(job, parcel.message)
         except (JobError, Invalid) as error:
             self._come_again(job, str(error))
             return
@@ -86,9 +90,7 @@ class Sender:
         match job.action:
             case JobAction.UPDATE:
                 plan = plan_now(unit, job.device_id, job.loadbalancer_id if job.alone else None)
-                update = build_update(plan.desired.loadbalancers)
-                generation = {"hpcs_generation": plan.desired.generation}
-                return Parcel({**update, **generation}, plan)
+                return _build_update(plan, unit.devices.get(job.device_id))
             case JobAction.ARCHIVE:
                 return Parcel(decode(self._services.sealer.unseal(job.sealed).encode()))
             case _:
@@ -161,6 +163,17 @@ class Sender:
                 )
         except LibraError as error:
             log.warning("cannot settle a job now", action="settle", job=job.id, error=str(error))
+
+
+def _build_update(plan: DevicePlan, device: Device | None) -> Parcel:
+    """In the words that its worker knows."""
+    if device is not None and device.is_older:
+        try:
+            return Parcel(build_older(plan.desired.loadbalancers), plan)
+        except Invalid as error:
+            return Parcel({}, plan, refusal=str(error))
+    update = build_update(plan.desired.loadbalancers)
+    return Parcel({**update, "hpcs_generation": plan.desired.generation}, plan)
 
 
 def plan_now(unit: UnitOfWork, device_id: str, only: str | None = None) -> DevicePlan:

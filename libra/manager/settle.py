@@ -6,7 +6,6 @@ from typing import Any
 
 from libra.manager.plan import DevicePlan
 from libra.manager.statuses import records
-from libra.manager.translate import without_deleted
 from libra.model.access import Caller, Role
 from libra.model.device import Device, DeviceState
 from libra.model.job import OPEN, Job, JobPriority, JobState
@@ -14,6 +13,7 @@ from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.resource import Resource
 from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import OperatingStatus, ProvisioningStatus
+from libra.model.translate import without_deleted
 from libra.storage.base import Rows, UnitOfWork
 from libra.usecases.outbox import add_event, add_update
 from libra.usecases.services import Services

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+FIRST_VERSION = "1.0"
+
 
 class DeviceState(Enum):
     """Whether load balancers may be put there."""
@@ -35,3 +37,8 @@ class Device:
     created_at: datetime
     last_seen: datetime | None = None
     reason: str = ""
+
+    @property
+    def is_older(self) -> bool:
+        """True where its worker understands messages of 1.0 only."""
+        return self.protocol == FIRST_VERSION

@@ -1,12 +1,17 @@
 """One change of one load balancer: locked, written, sent."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from libra.errors import Conflict, NotFound
+from libra.errors import Conflict, Invalid, NotFound, NotImplementedHere
+from libra.messages.older import build_older
 from libra.model.access import Caller
+from libra.model.device import Device
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.pool import Pool
+from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import MUTABLE, ProvisioningStatus
+from libra.model.translate import translate
 from libra.storage.base import UnitOfWork, device_lock
 from libra.usecases.access import ensure_may_write
 from libra.usecases.outbox import add_event, add_update
@@ -54,6 +59,8 @@ class Change:
         generation = self.unit.devices.next_generation(owner.device_id)
         device = self.unit.devices.get(owner.device_id)
         assert device is not None
+        if device.is_older:
+            self._ensure_understood(device)
         sent = replace(owner, generation=generation)
         self.unit.loadbalancers.replace(sent)
         add_update(
@@ -68,6 +75,27 @@ class Change:
         self.tell(f"loadbalancer.{owner.provisioning_status.value.lower()}", owner, what)
         return sent
 
+    def _ensure_understood(self, device: Device) -> None:
+        """Raises `NotImplementedHere` for what the device's worker, of an older release, has no words for.
+
+        A device that could not be told of what it had before, either, may still get less.
+        """
+        trees = self.unit.loadbalancers.trees_of(device.id)
+        left = [tree for tree in trees if not tree.loadbalancer.going]
+        refusal = _refusal(left)
+        before = self.unit.loadbalancers.applied([tree.loadbalancer.id for tree in trees])
+        if refusal and not _refusal(before.values()):
+            raise NotImplementedHere(refusal)
+
     def tell(self, kind: str, owner: LoadBalancer, reason: str) -> None:
         """An event about it."""
         add_event(self.unit, self.services, self.caller, kind, owner.id, owner.project_id, reason)
+
+
+def _refusal(trees: Iterable[LoadBalancerTree]) -> str:
+    """Why messages of 1.0 cannot say it; empty where they can."""
+    try:
+        build_older([translate(tree) for tree in trees])
+    except Invalid as error:
+        return str(error)
+    return ""

@@ -7,11 +7,13 @@ from libra.messages.version2.loadbalancers import MAX_LOADBALANCERS
 from libra.model.device import Device, DeviceState
 from libra.storage.base import Query, UnitOfWork
 
-SECOND_VERSION = "2.0"
+MAX_OLDER = 2
 
 
 def choose_device(unit: UnitOfWork, address: str | None = None) -> Device:
     """The ready device with the fewest load balancers; with that address, where one is given.
+
+    One whose worker is of an older release only where there is no other.
 
     Raises `PoolExhausted`.
     """
@@ -23,22 +25,23 @@ def pick_device(
     devices: Sequence[Device], counts: Mapping[str, int], address: str | None = None
 ) -> Device:
     """Pure: see `choose_device`."""
-    able = [device for device in devices if device.protocol == SECOND_VERSION]
-    if address is not None:
-        able = [device for device in able if device.address == address]
+    able = [device for device in devices if address in (None, device.address)]
     if not able:
-        raise PoolExhausted(_explain(devices, address))
-    able = [device for device in able if counts.get(device.id, 0) < MAX_LOADBALANCERS]
-    if not able:
+        raise PoolExhausted(_explain(address))
+    free = [device for device in able if counts.get(device.id, 0) < room(device)]
+    if not free:
         raise PoolExhausted(
-            f"cannot place it: every device that could take it has {MAX_LOADBALANCERS} load balancers"
+            f"cannot place it: every device that could take it has {max(map(room, able))} load balancers"
         )
-    return min(able, key=lambda device: (counts.get(device.id, 0), device.name))
+    return min(free, key=lambda device: (device.is_older, counts.get(device.id, 0), device.name))
 
 
-def _explain(devices: Sequence[Device], address: str | None) -> str:
+def room(device: Device) -> int:
+    """How many load balancers it takes; an older one has a listener of HTTP and one of TCP, no more."""
+    return MAX_OLDER if device.is_older else MAX_LOADBALANCERS
+
+
+def _explain(address: str | None) -> str:
     if address is not None:
         return f"cannot place it: no device that is ready has the address {address}"
-    if devices:
-        return "cannot place it: the devices that are ready have workers of an older release"
     return "cannot place it: no device is ready; 'libra device list' shows them"

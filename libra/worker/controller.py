@@ -211,7 +211,7 @@ class LBaaSController:
     def _discover(self) -> JsonObject:
         proxy = self._driver.version()
         return {
-            "version": PROTOCOL_VERSION,
+            "version": VERSIONS[-1],
             "versions": list(VERSIONS),
             "release": __version__,
             "driver": self._driver.name,

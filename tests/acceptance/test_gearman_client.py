@@ -90,7 +90,7 @@ def loadbalancer(port: int, *nodes: WebServer) -> dict[str, object]:
 def test_all_seven_actions(worker: WorkerProcess, swift: SwiftLab) -> None:
     port = free_port()
     with WebServer("one") as one, WebServer("two") as two:
-        assert act(worker, "DISCOVER")["version"] == "1.0"
+        assert act(worker, "DISCOVER")["version"] == "2.0"
         act(worker, "UPDATE", loadbalancers=[loadbalancer(port, one, two)])
         assert {get(port) for _ in range(10)} == {(200, "one"), (200, "two")}
 

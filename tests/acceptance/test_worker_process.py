@@ -68,7 +68,7 @@ def test_a_client_that_knows_nothing_of_libra(tmp_path: Path, gearmand: Gearmand
         )
         reply = json.loads(done.stdout)
         assert reply["HPCS_Action"] == "discover"
-        assert (reply["version"], reply["hpcs_response"]) == ("1.0", "PASS")
+        assert (reply["version"], reply["hpcs_response"]) == ("2.0", "PASS")
         assert worker.end() == 0
 
 

@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from libra.api.schemas.fields import loadbalancer_fields, nested_listener, nested_pool
 from libra.api.schemas.octavia import LoadBalancerBody
 from libra.errors import LibraError
-from libra.manager.translate import translate
 from libra.messages.requests import Update, parse_request
 from libra.messages.version2.writer import build_update
 from libra.model.access import Caller, Role
@@ -21,6 +20,7 @@ from libra.model.resources.listener import ListenerProtocol
 from libra.model.resources.monitor import HealthMonitorType
 from libra.model.resources.pool import PersistenceKind, PoolAlgorithm, PoolProtocol
 from libra.model.resources.tree import LoadBalancerTree
+from libra.model.translate import translate
 from libra.usecases import loadbalancers
 from libra.usecases.loadbalancers import Vip
 from libra.usecases.services import AddressPool, Services

@@ -35,7 +35,10 @@ WAIT = 20.0
 
 
 class ThreadWorker:
-    """A worker in a thread. `refuse` may name a text in a message that it answers with FAIL; `mute` answers nothing."""
+    """A worker in a thread. `refuse` may name a text in a message that it answers with FAIL; `mute` answers nothing.
+
+    `older` makes it one that has never heard of messages of 2.0.
+    """
 
     def __init__(self, name: str, port: int) -> None:
         self.name = name
@@ -43,6 +46,7 @@ class ThreadWorker:
         self.controller = LBaaSController(self.driver)
         self.refuse: str | None = None
         self.mute = False
+        self.older = False
         self.messages: list[Json] = []
         self._source = GearmanJobSource([JobServerSettings(port=port)], name)
         self._thread = threading.Thread(target=self._run, name=f"worker-{name}")
@@ -70,7 +74,16 @@ class ThreadWorker:
             if self.refuse is not None and self.refuse in json.dumps(message):
                 job.complete(encode(build_fail(message, f"cannot do that: {self.refuse}")))
             else:
-                job.complete(encode(self.controller.handle(message)))
+                job.complete(encode(self._answer(message)))
+
+    def _answer(self, message: Json) -> Json:
+        if not self.older:
+            return self.controller.handle(message)
+        unknown = {"hpcs_version", "hpcs_generation", "hpcs_dry_run"}
+        reply = self.controller.handle({k: v for k, v in message.items() if k not in unknown})
+        if message["hpcs_action"] == "DISCOVER":
+            reply["version"] = "1.0"
+        return {k: v for k, v in reply.items() if k not in ("versions", "digest", "generation")}
 
 
 class ControlLab:
@@ -118,9 +131,12 @@ class ControlLab:
         _, secret = create_token(self.controller.services, MANAGER, role.value, role, project)
         return self.client_with(secret)
 
-    def worker(self, name: str = "web1", address: str = "127.0.0.1") -> ThreadWorker:
+    def worker(
+        self, name: str = "web1", address: str = "127.0.0.1", *, older: bool = False
+    ) -> ThreadWorker:
         """One that is registered as a device, and ready."""
         worker = ThreadWorker(name, self.server.port)
+        worker.older = older
         self._stack.callback(worker.close)
         self.post("/v1/devices", {"name": name, "address": address})
         self.wait(

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libra.manager.plan import plan_device
-from libra.manager.translate import parse_codes, translate, without_deleted
 from libra.messages.requests import Update, parse_request
 from libra.messages.version2.writer import build_update
 from libra.model.listener import Protocol
@@ -17,6 +16,7 @@ from libra.model.resources.monitor import HealthMonitorType
 from libra.model.resources.pool import PersistenceKind, PoolPersistence
 from libra.model.resources.tree import LoadBalancerTree, PoolTree
 from libra.model.status import ProvisioningStatus
+from libra.model.translate import parse_codes, translate, without_deleted
 from tests.support.storages import (
     build_listener,
     build_loadbalancer,

@@ -210,7 +210,7 @@ def test_a_field_of_the_message_that_is_called_plan_gives_way(bench: Bench) -> N
 def test_discover(bench: Bench) -> None:
     assert bench.pass_(DISCOVER) == {
         **DISCOVER,
-        "version": "1.0",
+        "version": "2.0",
         "versions": ["1.0", "2.0"],
         "release": __version__,
         "driver": "noop",

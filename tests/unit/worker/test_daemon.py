@@ -33,7 +33,7 @@ def status(text: str) -> Callable[[str], bool]:
 def test_jobs_are_answered() -> None:
     with DaemonLab() as lab:
         assert lab.ask("UPDATE", **UPDATE)["hpcs_response"] == "PASS"
-        assert lab.ask("discover")["version"] == "1.0"
+        assert lab.ask("discover")["version"] == "2.0"
         assert lab.ask("STATS")["loadbalancers"][0]["id"] == "http"
 
 
