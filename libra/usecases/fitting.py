@@ -3,6 +3,7 @@
 Devices refuse the same; here it is told before anything is stored.
 """
 
+import ipaddress
 from collections.abc import Iterable
 
 from libra.errors import Invalid, QuotaExceeded
@@ -53,6 +54,19 @@ def ensure_sharing(listener: Listener, others: Iterable[Listener]) -> None:
             f"Validation failure: the pool {listener.default_pool_id} serves listeners of HTTP or of TCP, "
             "not of both"
         )
+
+
+def ensure_cidrs(listener: Listener, address: str) -> None:
+    """Raises `Invalid` for client networks of the other family: nobody from there reaches `address`."""
+    if not address:
+        return
+    version = ipaddress.ip_address(address).version
+    for cidr in listener.allowed_cidrs:
+        if ipaddress.ip_network(cidr).version != version:
+            raise Invalid(
+                f"Validation failure: allowed_cidrs and the address must be of one IP version: "
+                f"{cidr} does not go with {address}"
+            )
 
 
 def ensure_monitor(monitor: HealthMonitor) -> None:

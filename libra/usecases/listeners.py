@@ -12,7 +12,7 @@ from libra.model.status import ProvisioningStatus
 from libra.storage.base import Query
 from libra.usecases.access import ensure_may_see
 from libra.usecases.change import Change
-from libra.usecases.fitting import ensure_listeners, ensure_pair, ensure_sharing
+from libra.usecases.fitting import ensure_cidrs, ensure_listeners, ensure_pair, ensure_sharing
 from libra.usecases.quotas import ensure_room
 from libra.usecases.services import Services, new_id
 
@@ -42,6 +42,7 @@ def add_listener(change: Change, owner: LoadBalancer, fields: Fields) -> Listene
         created_at=change.now,
         **given,
     )
+    ensure_cidrs(listener, owner.vip_address)
     _ensure_pool(change, listener)
     _ensure_port(change, owner, listener)
     try:
@@ -97,6 +98,8 @@ def update(services: Services, caller: Caller, key: str, fields: Fields) -> List
             raise NotFound(f"Listener {key} not found.")
         pending = {"provisioning_status": ProvisioningStatus.PENDING_UPDATE}
         listener = replace(current, **{**fields, **pending})
+        if "allowed_cidrs" in fields:
+            ensure_cidrs(listener, owner.vip_address)
         if "default_pool_id" in fields:
             _ensure_pool(change, listener)
         unit.listeners.replace(listener)
