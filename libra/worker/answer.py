@@ -26,6 +26,9 @@ class Controller(Protocol):
     def handle(self, message: object) -> JsonObject:
         """The reply to a message."""
 
+    def pass_over(self, message: object) -> JsonObject:
+        """The reply to an UPDATE that one after it, which was carried out, has replaced."""
+
     def restore(self) -> None:
         """Bring the proxy to the saved state; raises `LibraError`."""
 
@@ -61,13 +64,18 @@ def read_job(job: TakenJob, read: Callable[[bytes], JsonObject] = decode) -> Rea
 
 def carry_out(read: ReadJob, controller: Controller) -> None:
     """Let the controller do what the message says, and answer."""
-    started = time.monotonic()
-    _answer(read, _handle(controller, read), started)
+    started = start()
+    answer(read, handle(controller, read), started)
+
+
+def start() -> float:
+    """For `answer`."""
+    return time.monotonic()
 
 
 def refuse(read: ReadJob, reason: str) -> None:
     """Answer FAIL without carrying it out."""
-    _answer(read, build_fail(read.message, reason), time.monotonic())
+    answer(read, build_fail(read.message, reason), start())
 
 
 def _if_readable(parse: Callable[[JsonObject], T], message: JsonObject) -> T | None:
@@ -78,17 +86,19 @@ def _if_readable(parse: Callable[[JsonObject], T], message: JsonObject) -> T | N
         return None
 
 
-def _handle(controller: Controller, read: ReadJob) -> JsonObject:
+def handle(controller: Controller, read: ReadJob, *, replaced: bool = False) -> JsonObject:
+    """The reply. `replaced`: one after it was carried out in its place."""
     if read.message is None:
         return build_fail(None, read.fault)
     try:
-        return controller.handle(read.message)
+        return (controller.pass_over if replaced else controller.handle)(read.message)
     except Exception:
         log.exception("internal error", action="handle")
         return build_fail(read.message, INTERNAL)
 
 
-def _answer(read: ReadJob, reply: JsonObject, started: float) -> None:
+def answer(read: ReadJob, reply: JsonObject, started: float) -> None:
+    """Send the reply, and log what came of the job."""
     data, reply = _encode(read, reply)
     _log(read, reply, started)
     read.job.complete(data)

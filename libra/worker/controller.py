@@ -90,9 +90,21 @@ class LBaaSController:
         except Exception:  # noqa: BLE001 - an object that is no JSON may do anything when it is looked at
             return build_fail(None, INTERNAL)
 
-    def _reply(self, original: JsonObject, message: object) -> JsonObject:
+    def pass_over(self, message: object) -> JsonObject:
+        """The reply to an UPDATE that one after it, which was carried out, has replaced. Never raises."""
         try:
-            return build_pass(original, self._carry_out(self._parse(original, message)))
+            return self._reply(_plain(message), message, replaced=True)
+        except Exception:  # noqa: BLE001 - as in `handle`
+            return build_fail(None, INTERNAL)
+
+    def _reply(
+        self, original: JsonObject, message: object, *, replaced: bool = False
+    ) -> JsonObject:
+        try:
+            request = self._parse(original, message)
+            # It is what runs by now that a digest tells.
+            added = self._identify(self._state.current()) if replaced else self._carry_out(request)
+            return build_pass(original, added)
         except LibraError as error:
             text = masked_text(_bounded(error), original)
             log.debug("message refused", action="handle", error=text)

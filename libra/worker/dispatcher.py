@@ -1,6 +1,7 @@
 """Which lane a job takes."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from libra.jobs.base import TakenJob
@@ -8,9 +9,18 @@ from libra.messages.decoder import Decoder
 from libra.messages.requests import Action
 from libra.worker.answer import Controller, ReadJob, carry_out, read_job, refuse
 from libra.worker.lanes import Lane, LaneSize, Task
+from libra.worker.together import carry_out_together, is_joinable
 
 FULL_LANE_SECONDS = 1.0
 ARCHIVES_WAITING = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A job that waits, and how to let go of it."""
+
+    read: ReadJob
+    release: Callable[[], None]
 
 
 class Dispatcher:
@@ -36,6 +46,9 @@ class Dispatcher:
             self._put_archive(task, read, release)
         else:
             lane = self.changes if read.action and read.action.changes_proxy else self._quick
+            if is_joinable(read):
+                held = Held(read, release)
+                task = replace(task, run=lambda: self._run_updates(held), joins=held)
             while not lane.finishing and not lane.put(task, FULL_LANE_SECONDS):
                 pass
 
@@ -67,6 +80,16 @@ class Dispatcher:
             read, f"cannot archive: {self._archives.waiting} other ARCHIVE jobs are waiting already"
         )
         release()
+
+    def _run_updates(self, first: "Held") -> None:
+        """Those that came while another change was under way are one change."""
+        following = self.changes.take_joining()
+        held = [first, *(item for item in following if isinstance(item, Held))]
+        try:
+            carry_out_together([item.read for item in held], self._controller)
+        finally:
+            for item in held:
+                item.release()
 
     def _run(self, read: ReadJob, release: Callable[[], None]) -> None:
         try:

@@ -14,10 +14,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Something to run; `weight` is how many bytes it holds while it waits."""
+    """Something to run; `weight` is how many bytes it holds while it waits.
+
+    `joins` is what one before it needs to do it along, see `Lane.take_joining`.
+    """
 
     run: Callable[[], None]
     weight: int = 0
+    joins: object = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,7 @@ class Lane:
         self._waiting: deque[Task] = deque()
         self._bytes = 0
         self._since: dict[int, float] = {}  # when each busy thread began its task
+        self._joined = 0
         self._finishing = False
         for number in range(size.threads):
             # Daemon threads: a task that hangs must not keep the process from ending.
@@ -56,6 +61,18 @@ class Lane:
             self._bytes += task.weight
             self._changed.notify_all()
             return True
+
+    def take_joining(self) -> list[object]:
+        """For the task that runs, on a lane of one thread: what of the next ones it may do along, in their order."""
+        taken: list[object] = []
+        with self._changed:
+            while self._waiting and self._waiting[0].joins is not None:
+                task = self._waiting.popleft()
+                self._bytes -= task.weight
+                taken.append(task.joins)
+            self._joined += len(taken)
+            self._changed.notify_all()
+        return taken
 
     def finish(self) -> None:
         """Take nothing more; what waits is still run."""
@@ -80,9 +97,9 @@ class Lane:
 
     @property
     def running(self) -> int:
-        """How many tasks run."""
+        """How many tasks run, those included that are done along."""
         with self._changed:
-            return len(self._since)
+            return len(self._since) + self._joined
 
     @property
     def finishing(self) -> bool:
@@ -134,4 +151,5 @@ class Lane:
     def _done(self) -> None:
         with self._changed:
             del self._since[threading.get_ident()]
+            self._joined = 0
             self._changed.notify_all()

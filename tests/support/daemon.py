@@ -108,6 +108,11 @@ class GatedController:
             self.messages.append(message)
             return self._controller.handle(message)
 
+    def pass_over(self, message: object) -> JsonObject:
+        assert isinstance(message, dict)
+        self.messages.append(message)
+        return self._controller.pass_over(message)
+
     def restore(self) -> None:
         with self._call("restore"):
             self._controller.restore()

@@ -27,6 +27,9 @@ class Steps:
     def handle(self, message: object) -> Any:
         raise NotImplementedError
 
+    def pass_over(self, message: object) -> Any:
+        raise NotImplementedError
+
     def _step(self, name: str) -> None:
         self.calls.append(name)
         if self.fault is not None:
