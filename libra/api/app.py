@@ -16,7 +16,7 @@ from libra.api.docs import render_docs
 from libra.api.metrics import Metrics
 from libra.api.middleware import Surroundings
 from libra.api.openapi import build_openapi
-from libra.api.routers import around, listeners, loadbalancers, monitors, pools, v1
+from libra.api.routers import around, certificates, listeners, loadbalancers, monitors, pools, v1
 from libra.api.routers.around import BASES
 from libra.errors import LibraError, StorageUnavailable
 from libra.usecases.services import Services
@@ -36,6 +36,7 @@ ROUTERS: tuple[tuple[str, APIRouter, bool], ...] = (
     ("", around.versions, False),
     ("", around.projects, True),
     ("", v1.router, True),
+    ("", certificates.router, True),
 )
 STALE = timedelta(seconds=30)
 

@@ -21,6 +21,8 @@ AUXILIARY = frozenset(
         *("tags", "tags-any", "not-tags", "not-tags-any"),
     )
 )
+HIDDEN = frozenset(("tags", "going", "sealed", "pem"))
+"""No filters: some have filters of their own, the others are nobody's."""
 _NUMBER = re.compile(r"-?[0-9]{1,17}")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -50,7 +52,7 @@ def parse_page(
         if name in AUXILIARY:
             continue
         field = (aliases or {}).get(name, name)
-        if field not in hints or field in ("tags", "going"):
+        if field not in hints or field in HIDDEN:
             raise Invalid(f"Unknown attribute for argument: {quoted(name)}")
         values = params.getlist(name)
         if len(values) > 1:
@@ -133,7 +135,7 @@ def _parse_sort(params: QueryParams, known: Sequence[str]) -> tuple[tuple[str, b
         keys, ways = params.getlist("sort_key"), params.getlist("sort_dir")
         pairs = [(key, ways[n] if n < len(ways) else "asc") for n, key in enumerate(keys)]
     for key, way in pairs:
-        if key not in known or key in ("tags", "session_persistence"):
+        if key not in known or key in HIDDEN | {"session_persistence"}:
             raise Invalid(f"cannot sort by {quoted(key)}: there is no such attribute")
         if way.lower() not in ("", "asc", "desc"):
             raise Invalid(f"cannot sort {quoted(way)}: it must be asc or desc")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from libra.model.loadbalancer import Desired
+from libra.model.materials import NO_MATERIALS, Materials
 from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import ProvisioningStatus
 from libra.model.translate import translate
@@ -36,6 +37,7 @@ def plan_device(
     applied: Mapping[str, LoadBalancerTree],
     generation: int,
     only: str | None = None,
+    materials: Materials = NO_MATERIALS,
 ) -> DevicePlan:
     """`only` is the id of the one that is tried, where the others stay as they are at the device."""
     sent: list[LoadBalancerTree] = []
@@ -54,6 +56,8 @@ def plan_device(
         elif key in applied and (not tree.loadbalancer.going or only is not None):
             sent.append(applied[key])
     desired = Desired(
-        loadbalancers=tuple(map(translate, sent)), generation=generation, version=SECOND_VERSION
+        loadbalancers=tuple(translate(tree, materials) for tree in sent),
+        generation=generation,
+        version=SECOND_VERSION,
     )
     return DevicePlan(desired=desired, current=frozenset(current), deleted=frozenset(deleted))

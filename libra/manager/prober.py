@@ -143,7 +143,7 @@ class Prober:
         if isinstance(ahead, int) and ahead > current.generation:
             current = replace(current, generation=ahead + 1)
             unit.devices.replace(current)
-        plan = plan_now(unit, device.id)
+        plan = plan_now(unit, self._services.sealer, device.id)
         if plan.pending or _runs_it(device, reply, plan):
             return
         add_update(

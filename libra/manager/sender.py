@@ -11,6 +11,7 @@ import structlog
 from libra.errors import Invalid, JobError, LibraError, StorageUnavailable
 from libra.jobs.base import JobClient, Priority
 from libra.manager.plan import DevicePlan, plan_device
+from libra.manager.secrets import load_materials
 from libra.manager.settle import finish_job, settle_fail, settle_pass
 from libra.messages.codec import JsonObject, decode, encode
 from libra.messages.digest import digest_of
@@ -20,7 +21,7 @@ from libra.messages.version2.writer import build_update
 from libra.model.device import Device
 from libra.model.job import OPEN, Job, JobAction, JobPriority, JobState
 from libra.storage.base import UnitOfWork, device_lock
-from libra.usecases.services import Services
+from libra.usecases.services import Sealer, Services
 
 log = structlog.get_logger(__name__)
 
@@ -89,7 +90,8 @@ class Sender:
     def _build(self, unit: UnitOfWork, job: Job) -> Parcel:
         match job.action:
             case JobAction.UPDATE:
-                plan = plan_now(unit, job.device_id, job.loadbalancer_id if job.alone else None)
+                only = job.loadbalancer_id if job.alone else None
+                plan = plan_now(unit, self._services.sealer, job.device_id, only)
                 return _build_update(plan, unit.devices.get(job.device_id))
             case JobAction.ARCHIVE:
                 return Parcel(decode(self._services.sealer.unseal(job.sealed).encode()))
@@ -176,12 +178,15 @@ def _build_update(plan: DevicePlan, device: Device | None) -> Parcel:
     return Parcel({**update, "hpcs_generation": plan.desired.generation}, plan)
 
 
-def plan_now(unit: UnitOfWork, device_id: str, only: str | None = None) -> DevicePlan:
+def plan_now(
+    unit: UnitOfWork, sealer: Sealer, device_id: str, only: str | None = None
+) -> DevicePlan:
     """What the device is to be told, of what is stored at this moment."""
     device = unit.devices.get(device_id)
     trees = unit.loadbalancers.trees_of(device_id)
     applied = unit.loadbalancers.applied([tree.loadbalancer.id for tree in trees])
-    return plan_device(trees, applied, device.generation if device else 1, only)
+    materials = load_materials(unit, sealer, [*trees, *applied.values()])
+    return plan_device(trees, applied, device.generation if device else 1, only, materials)
 
 
 def expected_digest(plan: DevicePlan) -> str:

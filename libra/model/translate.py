@@ -8,6 +8,13 @@ from datetime import timedelta
 from libra.model import listener as device_side
 from libra.model.listener import Protocol, Timeouts, ToldHeader
 from libra.model.loadbalancer import LoadBalancer
+from libra.model.materials import (
+    NO_MATERIALS,
+    Materials,
+    is_complete,
+    translate_hsts,
+    translate_tls,
+)
 from libra.model.pool import (
     Algorithm,
     Condition,
@@ -57,8 +64,8 @@ def without_deleted(tree: LoadBalancerTree) -> LoadBalancerTree:
     return replace(tree, listeners=listeners, pools=pools)
 
 
-def translate(tree: LoadBalancerTree) -> LoadBalancer:
-    """What the device shall run of it."""
+def translate(tree: LoadBalancerTree, materials: Materials = NO_MATERIALS) -> LoadBalancer:
+    """What the device shall run of it. `materials` are what its listeners refer to, by id."""
     left = without_deleted(tree)
     pools = {item.pool.id: _pool(item) for item in left.pools}
     owner = left.loadbalancer
@@ -67,11 +74,17 @@ def translate(tree: LoadBalancerTree) -> LoadBalancer:
         name=owner.name.strip() or None,
         enabled=owner.admin_state_up,
         address=owner.vip_address or None,
-        listeners=tuple(_listener(item, pools) for item in left.listeners),
+        listeners=tuple(
+            _listener(item, pools, materials)
+            for item in left.listeners
+            if is_complete(item, materials)
+        ),
     )
 
 
-def _listener(listener: Listener, pools: dict[str, Pool]) -> device_side.Listener:
+def _listener(
+    listener: Listener, pools: dict[str, Pool], materials: Materials
+) -> device_side.Listener:
     headers = {name for name, value in listener.insert_headers if value.lower() == "true"}
     return device_side.Listener(
         id=listener.id,
@@ -90,6 +103,8 @@ def _listener(listener: Listener, pools: dict[str, Pool]) -> device_side.Listene
             inspect=_milliseconds(listener.timeout_tcp_inspect),
         ),
         allowed_cidrs=tuple(sorted(set(listener.allowed_cidrs))),
+        hsts=translate_hsts(listener),
+        tls=translate_tls(listener, materials),
     )
 
 

@@ -16,6 +16,7 @@ from libra.model.device import Device
 from libra.model.event import Event
 from libra.model.job import Job, JobState
 from libra.model.quota import Quota
+from libra.model.resources.certificate import StoredCertificate
 from libra.model.resources.listener import Listener
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.member import Member
@@ -216,6 +217,7 @@ class UnitOfWork(Protocol):
     events: EventRows
     tokens: Rows[Token]
     quotas: Rows[Quota]
+    certificates: Rows[StoredCertificate]
     addresses: AddressRows
     counters: CounterRows
 

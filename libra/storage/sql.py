@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from libra.errors import StorageUnavailable
 from libra.model.access import Token
 from libra.model.quota import Quota
+from libra.model.resources.certificate import StoredCertificate
 from libra.model.resources.listener import Listener
 from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor
@@ -45,6 +46,7 @@ class SqlUnitOfWork:
         self.events = SqlEvents(connection)
         self.tokens = SqlRows(connection, tables.tokens, Token)
         self.quotas = SqlRows(connection, tables.quotas, Quota)
+        self.certificates = SqlRows(connection, tables.certificates, StoredCertificate)
         self.addresses = SqlAddresses(connection)
         self.counters = SqlCounters(connection)
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
 from libra.model.access import Role
 from libra.model.device import DeviceState
 from libra.model.job import JobAction, JobPriority, JobState
+from libra.model.resources.certificate import CertificateType
 from libra.model.resources.listener import ListenerProtocol
 from libra.model.resources.monitor import HealthMonitorType
 from libra.model.resources.pool import PoolAlgorithm, PoolProtocol
@@ -302,4 +303,24 @@ applied = Table(
         primary_key=True,
     ),
     _long("tree"),
+)
+
+certificates = Table(
+    "certificates",
+    metadata,
+    _key(),
+    _text("project_id"),
+    _text("name"),
+    _word("type", CertificateType),
+    _long("pem"),
+    _long("sealed"),
+    _long("subject"),
+    _texts("names"),
+    _text("fingerprint", ID),
+    _time("not_after", nullable=True),
+    _time("created_at"),
+    _time("updated_at", nullable=True),
+    Index(None, "created_at", "id"),
+    Index(None, "project_id", "created_at", "id"),
+    Index(None, "name"),
 )

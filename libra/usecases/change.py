@@ -9,6 +9,7 @@ from libra.model.access import Caller
 from libra.model.device import Device
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.pool import Pool
+from libra.model.resources.references import references_of
 from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import MUTABLE, ProvisioningStatus
 from libra.model.translate import translate
@@ -94,6 +95,9 @@ class Change:
 
 def _refusal(trees: Iterable[LoadBalancerTree]) -> str:
     """Why messages of 1.0 cannot say it; empty where they can."""
+    trees = list(trees)
+    if any(references_of(item) for tree in trees for item in tree.listeners):
+        return "cannot run it on this device: its worker is of an older release, which ends no TLS"
     try:
         build_older([translate(tree) for tree in trees])
     except Invalid as error:

@@ -13,7 +13,16 @@ from libra.messages.version2.pools import MAX_POOLS
 from libra.model.resources.listener import Listener, ListenerProtocol
 from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.pool import PersistenceKind, Pool, PoolProtocol
+from libra.model.tls import ClientAuthentication, TlsVersion
 
+TLS_FIELDS = frozenset(
+    (
+        *("default_tls_container_ref", "sni_container_refs", "client_authentication"),
+        *("client_ca_tls_container_ref", "client_crl_container_ref"),
+        *("tls_ciphers", "tls_versions", "alpn_protocols"),
+        *("hsts_max_age", "hsts_include_subdomains", "hsts_preload"),
+    )
+)
 _PROXY = {PoolProtocol.PROXY, PoolProtocol.PROXYV2}
 FITTING = {
     ListenerProtocol.HTTP: {PoolProtocol.HTTP} | _PROXY,
@@ -67,6 +76,48 @@ def ensure_cidrs(listener: Listener, address: str) -> None:
                 f"Validation failure: allowed_cidrs and the address must be of one IP version: "
                 f"{cidr} does not go with {address}"
             )
+
+
+def ensure_tls(listener: Listener) -> None:
+    """Raises `Invalid` for TLS where none is ended, and for what does not go together."""
+    if listener.protocol is not ListenerProtocol.TERMINATED_HTTPS:
+        _refuse_tls(listener)
+        return
+    if listener.default_tls_container_ref is None and not listener.sni_container_refs:
+        raise Invalid(
+            "Validation failure: An SNI or default certificate container reference must be provided "
+            "with TERMINATED_HTTPS"
+        )
+    if listener.client_ca_tls_container_ref is None:
+        if listener.client_authentication is not ClientAuthentication.NONE:
+            raise Invalid(
+                "Validation failure: client_authentication requires client_ca_tls_container_ref"
+            )
+        if listener.client_crl_container_ref is not None:
+            raise Invalid(
+                "Validation failure: client_crl_container_ref requires client_ca_tls_container_ref"
+            )
+    if listener.hsts_max_age is None and (
+        listener.hsts_include_subdomains or listener.hsts_preload
+    ):
+        raise Invalid(
+            "Validation failure: hsts_include_subdomains and hsts_preload require hsts_max_age"
+        )
+    order = [item.value for item in TlsVersion]
+    places = sorted({order.index(item) for item in listener.tls_versions})
+    if places and places[-1] - places[0] + 1 != len(places):
+        raise Invalid("Validation failure: tls_versions must be without a gap")
+
+
+def _refuse_tls(listener: Listener) -> None:
+    none = ClientAuthentication.NONE
+    odd = sorted(
+        name for name in TLS_FIELDS if getattr(listener, name) not in (None, (), False, none)
+    )
+    if odd:
+        raise Invalid(
+            f"Validation failure: {odd[0]} is only allowed on TERMINATED_HTTPS protocol listeners"
+        )
 
 
 def ensure_monitor(monitor: HealthMonitor) -> None:

@@ -8,11 +8,20 @@ from libra.errors import AlreadyExists, Conflict, NotFound
 from libra.model.access import Caller
 from libra.model.resources.listener import Listener
 from libra.model.resources.loadbalancer import LoadBalancer
+from libra.model.resources.references import references_of
 from libra.model.status import ProvisioningStatus
 from libra.storage.base import Query
 from libra.usecases.access import ensure_may_see
+from libra.usecases.certificates import ensure_references
 from libra.usecases.change import Change
-from libra.usecases.fitting import ensure_cidrs, ensure_listeners, ensure_pair, ensure_sharing
+from libra.usecases.fitting import (
+    TLS_FIELDS,
+    ensure_cidrs,
+    ensure_listeners,
+    ensure_pair,
+    ensure_sharing,
+    ensure_tls,
+)
 from libra.usecases.quotas import ensure_room
 from libra.usecases.services import Services, new_id
 
@@ -43,6 +52,7 @@ def add_listener(change: Change, owner: LoadBalancer, fields: Fields) -> Listene
         **given,
     )
     ensure_cidrs(listener, owner.vip_address)
+    _ensure_tls(change, listener)
     _ensure_pool(change, listener)
     _ensure_port(change, owner, listener)
     try:
@@ -52,6 +62,12 @@ def add_listener(change: Change, owner: LoadBalancer, fields: Fields) -> Listene
             f"Another Listener on this Load Balancer is already using protocol_port {listener.protocol_port}"
         ) from None
     return listener
+
+
+def _ensure_tls(change: Change, listener: Listener) -> None:
+    ensure_tls(listener)
+    if references_of(listener):
+        ensure_references(change.unit, listener)
 
 
 def _ensure_pool(change: Change, listener: Listener) -> None:
@@ -102,6 +118,8 @@ def update(services: Services, caller: Caller, key: str, fields: Fields) -> List
             ensure_cidrs(listener, owner.vip_address)
         if "default_pool_id" in fields:
             _ensure_pool(change, listener)
+        if TLS_FIELDS & set(fields):
+            _ensure_tls(change, listener)
         unit.listeners.replace(listener)
         change.send(owner, f"listener {key} changed")
     services.bell.ring()

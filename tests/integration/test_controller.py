@@ -32,7 +32,7 @@ def runs_as_stored(lab: ControlLab, worker: ThreadWorker) -> bool:
     with lab.controller.services.storage.reading() as unit:
         device = unit.devices.by_name(worker.name)
         assert device is not None
-        expected = expected_digest(plan_now(unit, device.id))
+        expected = expected_digest(plan_now(unit, lab.controller.services.sealer, device.id))
     reply = worker.controller.handle({"hpcs_action": "STATS"})
     return bool(reply.get("digest") == expected)
 

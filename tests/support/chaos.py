@@ -21,6 +21,7 @@ from libra.jobs.gearman import GearmanJobClient
 from libra.manager.sender import expected_digest, plan_now
 from libra.messages.codec import decode, encode
 from libra.storage.sql import open_storage
+from libra.vault import open_vault
 from tests.support.control import LBAAS
 from tests.support.haproxy import find_haproxy, stop_master
 from tests.support.ports import accepts, free_port, wait_until
@@ -91,7 +92,7 @@ class ChaosLab:
             with storage.reading() as unit:
                 device = unit.devices.by_name(DEVICE)
                 assert device is not None
-                plan = plan_now(unit, device.id)
+                plan = plan_now(unit, open_vault(self.directory / "secrets.key"), device.id)
                 settled = all(
                     not owner.provisioning_status.is_pending for owner in unit.loadbalancers.find()
                 )

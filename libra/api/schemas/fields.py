@@ -21,6 +21,10 @@ from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor, HealthMonitorType
 from libra.model.resources.pool import Pool
 
+TLS_DEFAULTS = {
+    "tls_versions": ("TLSv1.2", "TLSv1.3"),
+    "alpn_protocols": ("h2", "http/1.1", "http/1.0"),
+}
 OWNERS = frozenset(("project_id", "tenant_id"))
 
 
@@ -65,18 +69,30 @@ def loadbalancer_fields(body: Body) -> dict[str, Any]:
 
 def listener_fields(body: ListenerUpdate, protocol: ListenerProtocol | None) -> dict[str, Any]:
     """`protocol` None where nobody knows it yet, as in a change: then headers are checked by the caller."""
-    if protocol is ListenerProtocol.TERMINATED_HTTPS:
-        raise NotImplementedHere("cannot end TLS yet: this release keeps no certificates")
     given = fields_of(body, Listener)
+    if protocol is ListenerProtocol.TERMINATED_HTTPS:
+        given |= _tls_defaults(body)
     if body.insert_headers is not None:
         given["insert_headers"] = _headers(body.insert_headers, protocol)
     return given
+
+
+def _tls_defaults(body: ListenerUpdate) -> dict[str, Any]:
+    """What a new listener has that says nothing, and an old one that says null."""
+    is_new = isinstance(body, NestedListenerBody)
+    return {
+        name: value
+        for name, value in TLS_DEFAULTS.items()
+        if getattr(body, name) is None and (is_new or name in body.model_fields_set)
+    }
 
 
 def _headers(
     wanted: Mapping[str, Any], protocol: ListenerProtocol | None
 ) -> tuple[tuple[str, str], ...]:
     for name, value in wanted.items():
+        if name.upper().startswith("X-SSL-") and protocol is ListenerProtocol.TERMINATED_HTTPS:
+            raise NotImplementedHere(f"cannot insert {quoted(name)}: this release does not have it")
         if name not in HEADERS:
             raise Invalid(f"Invalid input for field/attribute insert_headers: {quoted(name)}")
         if str(value).lower() not in ("true", "false"):

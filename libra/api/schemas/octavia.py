@@ -8,6 +8,7 @@ from libra.api.schemas.types import (
     Absent,
     Address,
     Body,
+    Ciphers,
     Codes,
     CookieName,
     HostAddress,
@@ -15,12 +16,13 @@ from libra.api.schemas.types import (
     Id,
     Network,
     Path,
+    Reference,
     Tags,
     Text,
     Whole,
     later,
 )
-from libra.messages.version2.listeners import MAX_MILLISECONDS
+from libra.messages.version2.listeners import MAX_AGE, MAX_MILLISECONDS
 from libra.model.resources.listener import ListenerProtocol
 from libra.model.resources.monitor import HealthMonitorType
 from libra.model.resources.pool import (
@@ -49,6 +51,8 @@ ListenerKind = Annotated[ListenerProtocol, later("UDP", "SCTP", "PROMETHEUS")]
 PoolKind = Annotated[PoolProtocol, later("UDP", "SCTP")]
 Spreading = Annotated[PoolAlgorithm, later("SOURCE_IP_PORT")]
 MonitorKind = Annotated[HealthMonitorType, later("PING", "UDP-CONNECT", "SCTP")]
+TlsVersions = Literal["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
+Alpn = Literal["h2", "http/1.1", "http/1.0"]
 HEADERS = (
     "X-Forwarded-For",
     "X-Forwarded-Port",
@@ -197,19 +201,17 @@ class ListenerUpdate(Described):
     timeout_member_data: Timeout | None = None
     timeout_tcp_inspect: Timeout | None = None
     allowed_cidrs: Annotated[list[Network], Field(max_length=1000)] | None = None
-    default_tls_container_ref: Absent = None
-    sni_container_refs: Absent = None
-    client_authentication: (
-        Annotated[ClientAuthentication, later("OPTIONAL", "MANDATORY")] | None
-    ) = None
-    client_ca_tls_container_ref: Absent = None
-    client_crl_container_ref: Absent = None
-    tls_ciphers: Absent = None
-    tls_versions: Absent = None
-    alpn_protocols: Absent = None
-    hsts_max_age: Absent = None
-    hsts_include_subdomains: Absent = None
-    hsts_preload: Absent = None
+    default_tls_container_ref: Reference | None = None
+    sni_container_refs: Annotated[list[Reference], Field(max_length=99)] | None = None
+    client_authentication: ClientAuthentication | None = None
+    client_ca_tls_container_ref: Reference | None = None
+    client_crl_container_ref: Reference | None = None
+    tls_ciphers: Ciphers | None = None
+    tls_versions: Annotated[list[TlsVersions], Field(max_length=4)] | None = None
+    alpn_protocols: Annotated[list[Alpn], Field(max_length=3)] | None = None
+    hsts_max_age: Annotated[Whole, Field(ge=0, le=MAX_AGE)] | None = None
+    hsts_include_subdomains: bool | None = None
+    hsts_preload: bool | None = None
 
 
 class NestedListenerBody(ListenerUpdate):

@@ -21,6 +21,8 @@ _PATH = re.compile(r"/[A-Za-z0-9._~!$&()*+,;=:@%/?-]*")
 _COOKIE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252})")
 _CODES = re.compile(r"([1-5][0-9]{2})(?:-([1-5][0-9]{2})|(?: *, *[1-5][0-9]{2}){0,99})")
+_REFERENCE = re.compile(r"[A-Za-z0-9._~:/%@+-]*[A-Za-z0-9-]/?")
+_CIPHERS = re.compile(r"[A-Za-z0-9_:!+@=-]{1,1024}")
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -123,6 +125,12 @@ Path = Annotated[
     StringConstraints(max_length=1000),
     _matching(_PATH, "a path that starts with / and holds only what may stand in a URL"),
 ]
+Reference = Annotated[
+    str,
+    StringConstraints(max_length=255),
+    _matching(_REFERENCE, "a certificate's id, or a URL that ends in it"),
+]
+Ciphers = Annotated[str, _matching(_CIPHERS, "names of OpenSSL's ciphers, with colons in between")]
 CookieName = Annotated[str, _matching(_COOKIE, "1 to 64 letters, digits and . _ -")]
 HostName = Annotated[str, _matching(_HOST, "a host name")]
 Codes = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_codes)]
