@@ -57,7 +57,7 @@ def _measure(
     count, times = (BALANCERS // 10, 20) if quick else (BALANCERS, 200)
     with migrated(url) as storage, closing(bare()) as connection:
         started = time.perf_counter()
-        balancers = _fill(storage, count)
+        balancers = fill(storage, count)
         seconds = time.perf_counter() - started
         table = Table("what", "median ms", "95 % ms", title=f"{title}, {count:,} load balancers")
         table.add_row("writing them (listener, pool, two members)", f"{seconds:.0f} s", "")
@@ -69,7 +69,7 @@ def _measure(
         console.print(table)
 
 
-def _fill(storage: SqlStorage, count: int) -> list[LoadBalancer]:
+def fill(storage: SqlStorage, count: int) -> list[LoadBalancer]:
     """A hundred on each device, one transaction a device; every second one is of another project."""
     made: list[LoadBalancer] = []
     for number in range(count // PER_DEVICE):
