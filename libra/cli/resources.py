@@ -70,6 +70,15 @@ DEVICE = Resource(
     help="Hosts with workers.",
     verbs=("list", "show", "create", "delete"),
 )
+CERTIFICATE = Resource(
+    command="certificate",
+    singular="certificate",
+    plural="certificates",
+    path="/v1/certificates",
+    columns=("id", "name", "type", "subject", "not_after"),
+    help="Certificates, authorities and revocation lists for TLS.",
+    verbs=("list", "show", "delete"),
+)
 TOKEN = Resource(
     command="token",
     singular="token",
@@ -97,4 +106,4 @@ JOB = Resource(
     help="Jobs.",
     verbs=("list", "show"),
 )
-RESOURCES = (LOADBALANCER, LISTENER, POOL, MEMBER, MONITOR, DEVICE, TOKEN, EVENT)
+RESOURCES = (LOADBALANCER, LISTENER, POOL, MEMBER, MONITOR, CERTIFICATE, DEVICE, TOKEN, EVENT)

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.certificates import Authority, Certificate
 from tests.support.haproxy import find_haproxy, is_running, socket_directory, stop_master
 from tests.support.ports import free_port, wait_until
 from tests.support.web import WebServer, get
@@ -191,6 +193,40 @@ def test_jobs_are_steered_by_hand(fleet: Fleet) -> None:
     assert (answer["state"], "haproxy" in answer["reply"]) == ("complete", True)
     assert "sessions" not in fleet.run("job", "list", "action=DISCOVER")
     assert fleet.stop() == 0
+
+
+def test_a_certificate_by_hand(fleet: Fleet, tmp_path: Path) -> None:
+    """Kept, used by a listener that ends TLS, renewed; its key is never shown."""
+    authority = Authority(tmp_path)
+    one, two = (authority.issue(name, names="DNS:shop.example.com") for name in ("one", "two"))
+    port = free_port()
+    with WebServer("one") as server:
+        fleet.start()
+        assert "give --certificate" in fleet.run("certificate", "create", "shop", status=2)
+        made = fleet.json(*("certificate", "create", "shop"), *files(one))
+        assert made["names"] == ["shop.example.com"]
+        pool = {"protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
+        pool["members"] = [{"address": "127.0.0.1", "protocol_port": server.port}]  # type: ignore[assignment]
+        listener = {"protocol": "TERMINATED_HTTPS", "protocol_port": port, "default_pool": pool}
+        listener["default_tls_container_ref"] = made["id"]
+        fields = ["name=shop", "vip_subnet_id=default", f"listeners={json.dumps([listener])}"]
+        address = fleet.json("lb", "create", *fields, "--wait")["vip_address"]
+        assert shown(address, port) == one.cert.read_text()
+        fleet.run(*("certificate", "replace", "shop"), *files(two))
+        wait_until(
+            lambda: shown(address, port) == two.cert.read_text(), timeout=WAIT, what="the new one"
+        )
+        assert "PRIVATE KEY" not in fleet.run("certificate", "show", "shop")
+        assert "uses it" in fleet.run("certificate", "delete", "shop", status=1)
+        assert fleet.stop() == 0
+
+
+def files(issued: Certificate) -> list[str]:
+    return ["--certificate", str(issued.cert), "--key", str(issued.key)]
+
+
+def shown(address: str, port: int) -> str:
+    return ssl.get_server_certificate((address, port))
 
 
 def test_what_cannot_be(fleet: Fleet, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from libra.api.server import open_listener
 from libra.model.access import Role
 from tests.support.control import LBAAS, ControlLab, control_lab, whole
 from tests.support.storages import new_id
@@ -25,6 +26,17 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlLab]:
 
 def status(client: httpx.Client, path: str, **headers: str) -> int:
     return client.get(path, headers=headers).status_code
+
+
+def test_answers_do_not_wait_for_acknowledgements(lab: ControlLab) -> None:
+    """asyncio turns Nagle's algorithm off where a connection says that it is TCP's, which it has of its listener."""
+    for host, family in (("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)):
+        with (
+            open_listener(host, 0, family) as listener,
+            socket.create_connection(listener.getsockname()[:2]),
+            listener.accept()[0] as accepted,
+        ):
+            assert accepted.proto == socket.IPPROTO_TCP
 
 
 def test_credentials(lab: ControlLab) -> None:

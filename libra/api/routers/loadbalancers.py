@@ -1,5 +1,7 @@
 """Octavia's load balancers."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -10,7 +12,9 @@ from libra.api.schemas.fields import loadbalancer_fields, nested_listener, neste
 from libra.api.schemas.octavia import LoadBalancerChange, LoadBalancerCreate
 from libra.api.schemas.shown import show_loadbalancer, show_stats, show_statuses, show_whole
 from libra.errors import Invalid, NotImplementedHere
+from libra.model.resources.listener import Listener
 from libra.model.resources.loadbalancer import LoadBalancer
+from libra.model.resources.pool import Pool
 from libra.storage.base import Query as StorageQuery
 from libra.usecases import loadbalancers
 from libra.usecases.loadbalancers import Vip
@@ -26,17 +30,18 @@ def list_loadbalancers(request: Request, services: Given, caller: Asking) -> Jso
     with services.storage.reading() as unit:
         rows = find(unit.loadbalancers, page)
         where = {"loadbalancer_id": [row.id for row in rows]}
-        listeners = unit.listeners.find(StorageQuery(where=where)) if rows else []
-        pools = unit.pools.find(StorageQuery(where=where)) if rows else []
-    shown = [
-        show_loadbalancer(
-            row,
-            [item.id for item in listeners if item.loadbalancer_id == row.id],
-            [item.id for item in pools if item.loadbalancer_id == row.id],
-        )
-        for row in rows
-    ]
+        listeners = _ids(unit.listeners.find(StorageQuery(where=where)) if rows else [])
+        pools = _ids(unit.pools.find(StorageQuery(where=where)) if rows else [])
+    shown = [show_loadbalancer(row, listeners[row.id], pools[row.id]) for row in rows]
     return answer(request, "loadbalancers", rows, shown, page)
+
+
+def _ids(parts: Iterable[Listener | Pool]) -> defaultdict[str, list[str]]:
+    """By load balancer, in their order."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for part in parts:
+        found[part.loadbalancer_id].append(part.id)
+    return found
 
 
 @router.post("", status_code=201, dependencies=[Depends(WRITERS)])
