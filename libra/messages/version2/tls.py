@@ -82,7 +82,8 @@ def _parse_versions(fields: Fields) -> tuple[TlsVersion, ...]:
     if not fields.has("versions"):
         return ()
     known = {item.value.upper(): item for item in TlsVersion}
-    given = [known.get(str(item).upper()) for item in fields.items("versions")]
+    items = fields.items("versions")
+    given = [known.get(item.upper()) if isinstance(item, str) else None for item in items]
     versions = tuple(item for item in TlsVersion if item in given)
     order = list(TlsVersion)
     if not versions or None in given:

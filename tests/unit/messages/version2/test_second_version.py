@@ -258,6 +258,7 @@ TLS_FAULTS = [
     ({**TLS, "client_crl": CRL}, "client_ca: it is required beside client_crl"),
     ({**TLS, "alpn": ["h2", "H2"]}, "alpn: it must be a list of"),
     ({**TLS, "versions": ["TLSv1.1", "TLSv1.3"]}, "without a gap"),
+    ({**TLS, "versions": [10**5000]}, "versions: it must be a list of"),
     ({**TLS, "versions": ["SSLv3"]}, "versions: it must be a list of"),
     ({**TLS, "ciphers": "HIGH no-tlsv13"}, "ciphers: it must be names"),
     ({**TLS, "alpn": ["spdy"]}, "alpn: it must be a list of"),
