@@ -57,6 +57,8 @@ def order_job(services: Services, caller: Caller, key: str, order: Order) -> Job
             raise NotFound(f"Job {key} not found.")
         now = services.clock()
         changed = replace(job, state=into, updated_at=now)
+        if into is JobState.CANCELLED:  # its secrets are not needed any more
+            changed = replace(changed, sealed="")
         if into is JobState.NEW:  # a person asks for it now
             changed = replace(changed, not_before=None)
         if order is Order.RETRY:

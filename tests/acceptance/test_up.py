@@ -205,7 +205,7 @@ def test_a_certificate_by_hand(fleet: Fleet, tmp_path: Path) -> None:
         assert "give --certificate" in fleet.run("certificate", "create", "shop", status=2)
         made = fleet.json(*("certificate", "create", "shop"), *files(one))
         assert made["names"] == ["shop.example.com"]
-        pool = {"protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
+        pool = {"name": "web", "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
         pool["members"] = [{"address": "127.0.0.1", "protocol_port": server.port}]  # type: ignore[assignment]
         listener = {"protocol": "TERMINATED_HTTPS", "protocol_port": port, "default_pool": pool}
         listener["default_tls_container_ref"] = made["id"]
