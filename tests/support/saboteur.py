@@ -136,7 +136,7 @@ def main() -> int:
     saboteur.wrap_all()
     saboteur.wrap(GearmanJob, "complete", lambda _job, _reply: "answer")
     _first(dispatcher, "read_job", lambda: saboteur.arm(JOB))
-    _then(answer, "_answer", lambda: saboteur.disarm(JOB))
+    _then(answer, "answer", lambda: saboteur.disarm(JOB))
     _then(keeper.ProxyKeeper, "_report", lambda: saboteur.disarm(START))
     saboteur.arm(START)
     # Being ready means here that the restore has ended, whatever the job server does.

@@ -32,7 +32,10 @@ def show_all(play: Play, *, whole: bool) -> None:
 
 
 def stay(stage: Stage, play: Play) -> None:
-    """Until Ctrl-C."""
+    """Until Ctrl-C, from the moment on when that is offered."""
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
     server = f"--device {DEVICE} --job-server {LOOPBACK}:{stage.job_port}"
     exports = "\n".join(f"export {name}={value}" for name, value in stage.environ().items())
     kept = "its state stays there" if stage.is_kept else "and removes it"
@@ -52,12 +55,8 @@ def stay(stage: Stage, play: Play) -> None:
             padding=(1, 2),
         )
     )
-    stopped = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    try:
-        stopped.wait()
-    except KeyboardInterrupt:
-        console.print("\nstopping ...")
+    stopped.wait()
+    console.print("\nstopping ...")
 
 
 def parse_options() -> argparse.Namespace:
