@@ -96,6 +96,8 @@ def _convert(text: str, hint: Any) -> tuple[object, bool]:
 def _convert_time(text: str) -> tuple[object, bool]:
     from datetime import UTC
 
+    # The + of a zone is a space in a query string that was not encoded.
+    text = re.sub(r"(T.*) (\d\d:\d\d)$", r"\1+\2", text)
     try:
         value = datetime.fromisoformat(text)
     except ValueError:

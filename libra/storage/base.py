@@ -38,14 +38,21 @@ class TagFilter:
     not_some: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Since:
+    """For `Query.where`: not before that time."""
+
+    moment: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """A page of rows.
 
-    `where` maps names of fields to the value they must equal, or to a collection of which they must equal one; values
-    are as in the record (enums, not their texts). `sort` holds (field, ascending) and is always followed by
-    created_at and id. `marker` is the id of the row before the page, or behind it where `backwards`. `limit` None
-    means all.
+    `where` maps names of fields to the value they must equal, to a collection of which they must equal one, or to a
+    `Since`; values are as in the record (enums, not their texts). `sort` holds (field, ascending) and is always
+    followed by created_at and id. `marker` is the id of the row before the page, or behind it where `backwards`.
+    `limit` None means all.
     """
 
     where: Mapping[str, object] = field(default_factory=dict)

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from libra.errors import Invalid
-from libra.storage.base import Query, TagFilter
+from libra.storage.base import Query, Since, TagFilter
 
 Key = tuple[ColumnElement[Any], bool]  # and whether it ascends
 
@@ -36,6 +36,8 @@ def column_of(table: Table, name: str) -> ColumnElement[Any]:
 
 
 def _condition(column: ColumnElement[Any], value: object) -> ColumnElement[bool]:
+    if isinstance(value, Since):
+        return column >= value.moment
     if isinstance(value, list | set | frozenset):
         return column.in_(list(value))
     return column.is_(None) if value is None else column == value

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -17,6 +17,8 @@ from libra.model.access import Token
 from libra.model.device import Device
 from libra.model.event import Event
 from libra.model.job import Job, JobAction
+from libra.storage.base import Query as StorageQuery
+from libra.storage.base import Since
 from libra.usecases import devices, jobs, logs, tokens
 from libra.usecases.jobs import Order
 
@@ -103,12 +105,24 @@ def _show_job(job: Job, *, whole: bool = False) -> Json:
 
 @router.get("/jobs", dependencies=[Depends(EVERYBODY)], tags=["jobs"])
 def list_jobs(request: Request, services: Given, caller: Asking) -> Json:
-    """By state, device_name, loadbalancer_id, action and every other attribute."""
-    aliases = {"device": "device_name", "load_balancer": "loadbalancer_id"}
+    """By state, device, load_balancer, action and every other attribute; `since` a time, those made from then on."""
+    aliases = {
+        "device": "device_name",
+        "load_balancer": "loadbalancer_id",
+        "since": "created_at",
+    }
     page = page_of(request, Job, caller, aliases)
-    found = [] if page.nothing else jobs.list_jobs(services, page.query)
+    query = _with_since(page.query) if "since" in request.query_params else page.query
+    found = [] if page.nothing else jobs.list_jobs(services, query)
     links = build_links(str(request.url.replace(query="")), request.query_params, found, page)
     return {"jobs": [show_fields(item, _JOB) for item in found], "jobs_links": links}
+
+
+def _with_since(query: StorageQuery) -> StorageQuery:
+    moment = query.where["created_at"]
+    if not isinstance(moment, datetime):
+        raise Invalid("cannot use since: it must be a time like 2026-11-27T01:00:00Z")
+    return replace(query, where={**query.where, "created_at": Since(moment)})
 
 
 @router.get("/jobs/{job_id}", dependencies=[Depends(EVERYBODY)], tags=["jobs"])
