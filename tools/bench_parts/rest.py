@@ -83,7 +83,7 @@ def _prepare(url: str, directory: Path, count: int) -> str:
 @contextmanager
 def _served(url: str, directory: Path) -> Iterator[str]:
     """Where it is."""
-    command = [sys.executable, "-m", "tools.bench_parts.requests", url, str(directory)]
+    command = [sys.executable, "-m", "tools.bench_parts.rest", url, str(directory)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as process:
         assert process.stdout is not None
         try:
