@@ -1,7 +1,7 @@
 """Which lane a job takes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from libra.jobs.base import TakenJob
@@ -41,14 +41,16 @@ class Dispatcher:
     def accept(self, job: TakenJob, release: Callable[[], None]) -> None:
         """Put a job into its lane; waits while that is full. After `finish` the job stays unanswered."""
         read = read_job(job, self._decoder.decode)
-        task = Task(lambda: self._run(read, release), weight=len(job.payload))
+        held = Held(read, release)
+        weight = len(job.payload)
+        if is_joinable(read):
+            task = Task(lambda: self._run_updates(held), weight, joins=held)
+        else:
+            task = Task(lambda: self._run(held), weight)
         if read.action is Action.ARCHIVE:
             self._put_archive(task, read, release)
         else:
             lane = self.changes if read.action and read.action.changes_proxy else self._quick
-            if is_joinable(read):
-                held = Held(read, release)
-                task = replace(task, run=lambda: self._run_updates(held), joins=held)
             while not lane.finishing and not lane.put(task, FULL_LANE_SECONDS):
                 pass
 
@@ -81,18 +83,17 @@ class Dispatcher:
         )
         release()
 
-    def _run_updates(self, first: "Held") -> None:
+    def _run_updates(self, first: Held) -> None:
         """Those that came while another change was under way are one change."""
-        following = self.changes.take_joining()
-        held = [first, *(item for item in following if isinstance(item, Held))]
+        held = [first, *self.changes.take_joining()]
         try:
             carry_out_together([item.read for item in held], self._controller)
         finally:
             for item in held:
                 item.release()
 
-    def _run(self, read: ReadJob, release: Callable[[], None]) -> None:
+    def _run(self, held: Held) -> None:
         try:
-            carry_out(read, self._controller)
+            carry_out(held.read, self._controller)
         finally:
-            release()
+            held.release()

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
@@ -21,7 +22,7 @@ class Task:
 
     run: Callable[[], None]
     weight: int = 0
-    joins: object = None
+    joins: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +63,9 @@ class Lane:
             self._changed.notify_all()
             return True
 
-    def take_joining(self) -> list[object]:
+    def take_joining(self) -> list[Any]:
         """For the task that runs, on a lane of one thread: what of the next ones it may do along, in their order."""
-        taken: list[object] = []
+        taken: list[Any] = []
         with self._changed:
             while self._waiting and self._waiting[0].joins is not None:
                 task = self._waiting.popleft()
