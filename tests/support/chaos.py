@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,13 @@ from libra.manager.sender import expected_digest, plan_now
 from libra.messages.codec import decode, encode
 from libra.storage.sql import open_storage
 from libra.vault import open_vault
-from tests.support.control import LBAAS
 from tests.support.haproxy import find_haproxy, stop_master
 from tests.support.ports import accepts, free_port, wait_until
 from tests.support.programs import find_program
 
 BIN = Path(sys.executable).parent
 WAIT = 60.0
+MOST_LINES = 60
 DEVICE = "web1"
 Json = dict[str, Any]
 
@@ -40,6 +39,8 @@ class ChaosLab:
 
     def __init__(self, directory: Path, url: str, *, gearmand: bool) -> None:
         self.directory = directory
+        self.admin_socket = directory / "a"
+        self.network, self.member_network = _choose_networks()
         self.url = url
         self._gearmand = gearmand
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -55,7 +56,7 @@ class ChaosLab:
         body = {"name": DEVICE, "address": "127.0.0.1"}
         if self.client.get(f"/v1/devices/{DEVICE}").status_code == 404:
             assert self.client.post("/v1/devices", json=body).status_code == 201
-        self.wait(self._is_ready, "the device")
+        self.wait(self.is_ready, "the device")
 
     def kill(self, name: str) -> None:
         if name == "haproxy":
@@ -68,12 +69,20 @@ class ChaosLab:
         self._start(name)
 
     def stop(self) -> None:
+        """All of it, HAProxy too, which a worker leaves running."""
         self.client.close()
         for name in ("worker", "controller", "jobs"):
             process = self._processes.pop(name, None)
             if process is not None:
                 process.terminate()
                 process.wait(WAIT)
+        stop_master(self.directory / "m")
+
+    def tell(self) -> None:
+        """What its processes said last, for whoever reads why a test failed."""
+        for name in self.NAMES[:3]:
+            lines = (self.directory / f"{name}.out").read_text(errors="replace").splitlines()
+            print(f"== {name}", *lines[-MOST_LINES:], sep="\n")  # noqa: T201 - pytest shows it then
 
     def close(self) -> None:
         with suppress(AttributeError):  # where it never came to one
@@ -121,7 +130,16 @@ class ChaosLab:
             self.wait(lambda: accepts(self.api_port), "the API")
             return None
 
-    def _is_ready(self) -> bool:
+    def ask(self, path: str) -> Json:
+        """The answer to a GET, however often it has to be asked."""
+        while True:
+            answer = self.call("GET", path)
+            if answer is not None and answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                assert answer.is_success, (path, answer.status_code, answer.text)
+                return dict(answer.json())
+
+    def is_ready(self) -> bool:
+        """Whether the device takes work."""
         answer = self.call("GET", f"/v1/devices/{DEVICE}")
         return answer is not None and answer.json()["device"]["state"] == "READY"
 
@@ -161,7 +179,7 @@ class ChaosLab:
                 "supervisor": "own",
                 "binary": str(find_haproxy("system")),
                 "config_file": str(state / "haproxy.cfg"),
-                "admin_socket": str(self.directory / "a"),
+                "admin_socket": str(self.admin_socket),
                 "master_socket": str(self.directory / "m"),
                 "log_file": str(state / "access.log"),
             },
@@ -172,7 +190,7 @@ class ChaosLab:
             "database": {"url": self.url},
             "api": {"port": self.api_port},
             "manager": {"probe_seconds": 1, "repair_seconds": 0.5, "job_deadline_seconds": 20},
-            "address_pools": [{"name": "default", "ranges": ["127.0.2.0/24"]}],
+            "address_pools": [{"name": "default", "ranges": [self.network]}],
         }
         self.config.write_text(yaml.safe_dump(settings))
 
@@ -186,121 +204,17 @@ class ChaosLab:
         return found
 
 
+def _choose_networks() -> tuple[str, str]:
+    """Loopback addresses that no other test at the same moment is likely to have: two HAProxys would share a port.
+
+    The network of load balancers, and the first three numbers of members.
+    """
+    chance = random.SystemRandom()
+    second, third = chance.randrange(16, 250), chance.randrange(0, 250, 2)
+    return f"127.{second}.{third}.0/24", f"127.{second}.{third + 1}"
+
+
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         return probe.connect_ex(("127.0.0.1", port)) != 0
-
-
-@dataclass
-class Expected:
-    """What was acknowledged: load balancers by id, with their names and the weights of their members."""
-
-    names: dict[str, str] = field(default_factory=dict)
-    pools: dict[str, str] = field(default_factory=dict)
-    weights: dict[str, dict[str, int]] = field(default_factory=dict)
-
-
-class RandomChanges:
-    """A seeded schedule of changes, each acknowledged or found out about."""
-
-    def __init__(self, lab: ChaosLab, seed: int) -> None:
-        self._lab = lab
-        self.random = random.Random(seed)
-        self._port = 9000
-        self.expected = Expected()
-
-    def step(self) -> None:
-        """One change; one that is refused because another is under way is tried again."""
-        known = list(self.expected.names)
-        choices = [self._create] if len(known) < 2 else [self._create, self._rename, self._member]
-        if len(known) > 2:
-            choices += [self._rename, self._member, self._member, self._delete, self._drop_member]
-        self.random.choice(choices)()
-
-    def _create(self) -> None:
-        self._port += 1
-        name = f"lb{self._port}"
-        pool = {"name": "p", "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
-        listeners = [{"protocol": "HTTP", "protocol_port": self._port, "default_pool": pool}]
-        body = {"name": name, "vip_subnet_id": "default", "listeners": listeners}
-        answer = self._lab.call("POST", f"{LBAAS}/loadbalancers", {"loadbalancer": body})
-        if answer is not None and answer.status_code == 503:
-            self._lab.wait(self._lab._is_ready, "the device")
-            return
-        assert answer is None or answer.status_code == 201, answer.text
-        found = self._look(name)
-        assert found is not None or answer is None
-        if found is not None:
-            key = found["id"]
-            self.expected.names[key] = name
-            self.expected.pools[key] = found["pools"][0]["id"]
-            self.expected.weights[key] = {}
-
-    def _look(self, name: str) -> Json | None:
-        while True:
-            answer = self._lab.call("GET", f"{LBAAS}/loadbalancers?name={name}")
-            if answer is not None:
-                found = answer.json()["loadbalancers"]
-                return found[0] if found else None
-
-    def _rename(self) -> None:
-        key = self._choose()
-        name = f"renamed-{self.random.randrange(10**6)}"
-        body = {"loadbalancer": {"name": name}}
-        if self._apply("PUT", f"{LBAAS}/loadbalancers/{key}", body) or self._look(name):
-            self.expected.names[key] = name
-
-    def _member(self) -> None:
-        key = self._choose()
-        address = f"10.0.{self.random.randrange(4)}.{self.random.randrange(1, 250)}"
-        weight = self.random.randrange(1, 100)
-        wanted = {**self.expected.weights[key], address: weight}
-        self._replace_members(key, wanted)
-
-    def _drop_member(self) -> None:
-        key = self._choose()
-        wanted = dict(self.expected.weights[key])
-        if wanted:
-            del wanted[self.random.choice(sorted(wanted))]
-            self._replace_members(key, wanted)
-
-    def _replace_members(self, key: str, wanted: dict[str, int]) -> None:
-        members = [{"address": a, "protocol_port": 80, "weight": w} for a, w in wanted.items()]
-        path = f"{LBAAS}/pools/{self.expected.pools[key]}/members"
-        if not self._apply("PUT", path, {"members": members}):
-            self._apply("PUT", path, {"members": members}, surely=True)
-        self.expected.weights[key] = wanted
-
-    def _delete(self) -> None:
-        key = self._choose()
-        path = f"{LBAAS}/loadbalancers/{key}"
-        while not self._apply("DELETE", f"{path}?cascade=true"):
-            pass
-        for kept in (self.expected.names, self.expected.pools, self.expected.weights):
-            kept.pop(key)
-
-    def _choose(self) -> str:
-        return self.random.choice(sorted(self.expected.names))
-
-    def _apply(
-        self, method: str, path: str, body: Json | None = None, *, surely: bool = False
-    ) -> bool:
-        """True where it was acknowledged, False where nobody knows. Gone is as good as deleted."""
-        outcome: list[bool] = []
-
-        def attempt() -> bool:
-            answer = self._lab.call(method, path, body)
-            if answer is None:
-                outcome.append(False)
-                return not surely
-            if answer.status_code == 409:
-                return False
-            assert answer.is_success or (method == "DELETE" and answer.status_code == 404), (
-                answer.text
-            )
-            outcome.append(True)
-            return True
-
-        self._lab.wait(attempt, f"{method} {path}")
-        return outcome[-1]
