@@ -17,6 +17,7 @@
     │   ├── ConfigurationRejected   with HAProxy's own words
     │   ├── ReloadFailed
     │   ├── RuntimeRefused
+    │   ├── AddressRefused      this host may not take the address
     │   └── ProxyNotRunning
     ├── ObjectStoreError        with the store's status and words
     ├── StateError              what the worker keeps on disk cannot be read or written
@@ -92,6 +93,10 @@ class ReloadFailed(DriverError):
 
 class RuntimeRefused(DriverError):
     """A command on the proxy's admin socket was refused."""
+
+
+class AddressRefused(DriverError):
+    """The settings of this host do not let it take the address."""
 
 
 class ProxyNotRunning(DriverError):

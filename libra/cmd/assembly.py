@@ -15,6 +15,7 @@ from libra.drivers.base import LoadBalancerDriver
 from libra.jobs.gearman import GearmanJobSource
 from libra.logs import configure_logging
 from libra.objectstores.base import ObjectStore
+from libra.vips.base import VipAdapter
 from libra.worker.archive import Archiver
 from libra.worker.controller import LBaaSController
 from libra.worker.daemon import Registration, Renewal, Timing
@@ -69,10 +70,11 @@ def build_stores(live: LiveSettings) -> Stores:
 def build_controller(
     settings: Settings, driver: LoadBalancerDriver, stores: Stores
 ) -> LBaaSController:
-    """The controller over the state on disk."""
-    return LBaaSController(
-        driver, FileState(settings.worker.state_dir / STATE_FILE), Archiver(stores)
-    )
+    """The controller over the state on disk; raises `LibraError`."""
+    create = plugins.load("libra.vips", settings.vip.adapter)
+    vips: VipAdapter = create(settings)
+    state = FileState(settings.worker.state_dir / STATE_FILE)
+    return LBaaSController(driver, state, Archiver(stores), vips)
 
 
 def build_timing(settings: Settings, watchdog: timedelta | None) -> Timing:

@@ -8,6 +8,7 @@ from libra.config.settings import Settings
 # What the running worker has built on: its identity, its lock, and where it finds the running proxy again.
 FIXED = {
     "worker": ("name", "driver", "state_dir", "pid_file"),
+    "vip": ("adapter", "interface", "networks"),
     "haproxy": ("supervisor", "config_file", "admin_socket", "master_socket"),
 }
 

@@ -26,7 +26,9 @@ from libra.config.types import (
     EndpointPattern,
     FunctionName,
     Host,
+    InterfaceName,
     LogTarget,
+    Network,
     PluginName,
     Port,
     Seconds,
@@ -141,6 +143,27 @@ class HAProxySettings(Section):
         return self
 
 
+class VipSettings(Section):
+    """Who puts the addresses of load balancers on this host."""
+
+    adapter: PluginName = "none"
+    """none: they are there anyway. interface: the worker puts them on, announces them, and takes them off when their
+    load balancer goes; that wants CAP_NET_ADMIN and CAP_NET_RAW, and the extra `addresses`."""
+    interface: InterfaceName | None = Field(default=None, examples=["eth0"])
+    """Where to put them. Default: the interface that has an address of the same network."""
+    networks: tuple[Network, ...] = Field(
+        default=(), max_length=256, examples=[["203.0.113.16/28", "2001:db8::/64"]]
+    )
+    """Which addresses a job may make this host take; none of the hosts' own belong here."""
+
+    @model_validator(mode="after")
+    def _some_networks(self) -> "VipSettings":
+        """A job could take over the address of a router otherwise."""
+        if self.adapter == "interface" and not self.networks:
+            raise ValueError("adapter 'interface' needs networks: which addresses it may take")
+        return self
+
+
 class SwiftSettings(Section):
     """OpenStack Swift as ARCHIVE's destination."""
 
@@ -198,6 +221,7 @@ class Settings(Section):
     """The worker registers at every one of them."""
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     haproxy: HAProxySettings = HAProxySettings()
+    vip: VipSettings = VipSettings()
     object_stores: ObjectStoreSettings = ObjectStoreSettings()
     controller: ControllerSettings = ControllerSettings()
     api: ApiSettings = ApiSettings()

@@ -167,6 +167,18 @@ def _address_range(value: str) -> str:
     return value
 
 
+def _network(value: str) -> str:
+    return str(ipaddress.ip_network(value))
+
+
+Network = Annotated[
+    str, AfterValidator(_network), Takes("a network like 10.0.0.0/24 or 2001:db8::/64")
+]
+InterfaceName = Annotated[
+    str,
+    _matches(r"(?!\.{1,2}$)[!-.0-~]{1,15}"),
+    Takes("the name of a network interface, 15 characters at most"),
+]
 AddressRange = Annotated[
     str,
     AfterValidator(_address_range),

@@ -2,6 +2,8 @@
 
 import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import assert_never
 
@@ -30,6 +32,9 @@ from libra.messages.requests import (
 )
 from libra.messages.version2.loadbalancers import KnownLoadBalancers
 from libra.model.loadbalancer import Desired
+from libra.vips.base import VipAdapter
+from libra.vips.none import NoVips
+from libra.worker.addresses import addresses_of
 from libra.worker.archive import Archiver
 from libra.worker.plan import render_plan
 from libra.worker.report import render_statistics
@@ -49,7 +54,7 @@ class LBaaSController:
 
     `handle` may be called by several threads: messages that change the proxy wait for each other, the others
     run beside them. `state` is where the last desired state lives (in memory where none is given); `archiver`
-    uploads logs (without one, ARCHIVE is refused).
+    uploads logs (without one, ARCHIVE is refused); `vips` has the addresses (without one, they are there anyway).
     """
 
     def __init__(
@@ -57,10 +62,12 @@ class LBaaSController:
         driver: LoadBalancerDriver,
         state: StateStore | None = None,
         archiver: Archiver | None = None,
+        vips: VipAdapter | None = None,
     ) -> None:
         self._driver = driver
         self._state = DesiredState(state or MemoryState())
         self._archiver = archiver or Archiver(stores={})
+        self._vips = vips or NoVips()
         self._changing = threading.Lock()
         self._members = RememberedMembers()
         self._known = KnownLoadBalancers()
@@ -74,14 +81,32 @@ class LBaaSController:
         """
         with self._changing:
             desired = self._state.current()
-            self._driver.apply(desired)
+            with self._addressed(desired):
+                self._driver.apply(desired)
             if desired.is_empty:
                 self._driver.forget()
 
     def ensure(self) -> None:
-        """Bring back a proxy that ended by itself; raises `DriverError`."""
+        """Bring back addresses that were taken away, and a proxy that ended by itself; raises `LibraError`."""
         with self._changing:
-            self._driver.ensure_running()
+            try:
+                desired = self._state.current()
+            except StateError:  # what it held, and the proxy runs, goes on
+                self._driver.ensure_running()
+                return
+            with self._addressed(desired):
+                self._driver.ensure_running()
+            self._vips.announce()
+
+    @contextmanager
+    def _addressed(self, desired: Desired) -> Iterator[None]:
+        """With its addresses, and only those; one that cannot be had does not keep the proxy from the others."""
+        wanted = addresses_of(desired)
+        try:
+            self._vips.hold(wanted)
+        finally:
+            yield
+        self._vips.release(wanted)
 
     def handle(self, message: object) -> JsonObject:
         """The reply to one decoded message: the message itself plus `hpcs_response` and more. Never raises."""
@@ -181,7 +206,9 @@ class LBaaSController:
         return {}
 
     def _preview(self, desired: Desired) -> JsonObject:
-        return {PLAN: render_plan(self._driver.preview(desired))}
+        notes = self._vips.preview(addresses_of(desired))
+        preview = self._driver.preview(desired)
+        return {PLAN: render_plan(replace(preview, notes=(*preview.notes, *notes)))}
 
     def _before(self) -> Desired | None:
         """The state that is to be replaced; None where it cannot be read, which must not keep it from that."""
@@ -199,15 +226,24 @@ class LBaaSController:
 
     def _make_so(self, before: Desired | None, after: Desired) -> JsonObject:
         """Apply, then save, so that what is saved was acknowledged. A FAIL leaves everything as it was."""
+        wanted = addresses_of(after)
+        self._vips.hold(wanted)  # before HAProxy binds to them
         try:
             self._driver.apply(after)
             self._state.replace(after)
-        except DriverError:
-            raise  # the driver has gone back itself
+        except DriverError:  # the driver has gone back itself
+            self._release_since(before)
+            raise
         except Exception:
             self._go_back(before)
+            self._release_since(before)
             raise
+        self._vips.release(wanted)  # when HAProxy has left them
         return {}
+
+    def _release_since(self, before: Desired | None) -> None:
+        if before is not None:
+            self._vips.release(addresses_of(before))
 
     def _go_back(self, before: Desired | None) -> None:
         if before is None:

@@ -1,0 +1,1 @@
+"""The addresses of load balancers on this host's interfaces."""

@@ -1,0 +1,161 @@
+"""Addresses of load balancers between real hosts: put on, found by a neighbour, moved, and taken off."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.haproxy import find_haproxy, socket_directory, stop_master
+from tests.support.netlab import NetLab, require_namespaces
+from tests.support.ports import wait_until
+
+__all__ = ["socket_directory"]
+
+BIN = Path(sys.executable).parent
+VIP, VIP6 = "10.77.0.100", "fd77::100"
+WAIT = 20.0
+
+
+class Worker:
+    """A host with a job server, a worker, its HAProxy, and a web server that says the host's name."""
+
+    def __init__(self, lab: NetLab, name: str, directory: Path) -> None:
+        self.lab, self.name = lab, name
+        self.directory = directory / name
+        (self.directory / "www").mkdir(parents=True)
+        (self.directory / "www" / "index.html").write_text(name)
+        lab.add(name)
+        self._write_settings()
+        lab.start(name, str(BIN / "libra"), "jobserver", "--port", "4730")
+        www = str(self.directory / "www")
+        web = ("-m", "http.server", "8081", "--bind", "127.0.0.1", "-d", www)
+        lab.start(name, sys.executable, *web)
+        self.start()
+
+    def start(self) -> None:
+        config = str(self.directory / "libra.yaml")
+        self.process = self.lab.start(self.name, str(BIN / "libra-worker"), "--config", config)
+        wait_until(lambda: self.send("DISCOVER"), timeout=WAIT, what="the worker")
+
+    def send(self, action: str, **fields: Any) -> dict[str, Any]:
+        """The reply; empty where none came."""
+        path = self.directory / "message.json"
+        path.write_text(json.dumps({"hpcs_action": action, **fields}))
+        options = ("--device", self.name, "--message", str(path), "--timeout", "15", "-o", "json")
+        answer = self.lab.run(
+            self.name, str(BIN / "libra"), "job", "send", action, *options, check=False
+        )
+        return dict(json.loads(answer)) if answer else {}
+
+    def update(self, address: str) -> dict[str, Any]:
+        node = {"address": "127.0.0.1", "port": "8081"}
+        balancer = {"protocol": "HTTP", "bind_address": address, "nodes": [node]}
+        return self.send("UPDATE", loadbalancers=[balancer])
+
+    def has(self, address: str) -> bool:
+        shown = json.loads(self.lab.run(self.name, "ip", "-j", "addr", "show", "dev", "eth0"))
+        return any(item.get("local") == address for item in shown[0]["addr_info"])
+
+    def stop_haproxy(self) -> None:
+        stop_master(self.directory / "m")
+
+    def _write_settings(self) -> None:
+        settings = {
+            "worker": {"name": self.name, "state_dir": str(self.directory / "state")},
+            "haproxy": {
+                "supervisor": "own",
+                "binary": str(find_haproxy("system")),
+                "config_file": str(self.directory / "haproxy.cfg"),
+                "admin_socket": str(self.directory / "a"),
+                "master_socket": str(self.directory / "m"),
+                "log_file": str(self.directory / "haproxy.log"),
+            },
+            "vip": {"adapter": "interface", "networks": ["10.77.0.96/27", "fd77::100/120"]},
+        }
+        (self.directory / "libra.yaml").write_text(yaml.safe_dump(settings))
+
+
+class Hosts:
+    def __init__(self, directory: Path) -> None:
+        self.lab = NetLab()
+        self.workers: list[Worker] = []
+        try:
+            self.lab.add("client")
+            self.workers = [Worker(self.lab, name, directory) for name in ("web1", "web2")]
+        except BaseException:
+            self.close()
+            raise
+
+    def ask(self, address: str) -> str:
+        """What a client gets there; empty where nothing answers."""
+        host = f"[{address}]" if ":" in address else address
+        code = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1], timeout=1).read().decode())"
+        return self.lab.run(
+            "client", sys.executable, "-c", code, f"http://{host}/", check=False
+        ).strip()
+
+    def close(self) -> None:
+        for worker in self.workers:
+            worker.stop_haproxy()
+        self.lab.close()
+
+
+@pytest.fixture
+def hosts(socket_directory: Path) -> Iterator[Hosts]:
+    require_namespaces()
+    hosts = Hosts(socket_directory)
+    try:
+        yield hosts
+    finally:
+        hosts.close()
+
+
+def passed(reply: dict[str, Any]) -> bool:
+    return bool(reply.get("hpcs_response") == "PASS")
+
+
+@pytest.mark.parametrize("vip", [VIP, VIP6])
+def test_an_address_goes_where_its_load_balancer_goes(hosts: Hosts, vip: str) -> None:
+    """The client knows the old host's hardware address, and nobody but the new host tells it otherwise."""
+    one, two = hosts.workers
+    assert passed(one.update(vip))
+    assert one.has(vip)
+    wait_until(lambda: hosts.ask(vip) == "web1", timeout=WAIT, what="an answer of the first host")
+    hosts.lab.cut("web1")  # it still has the address, and would answer
+    assert passed(two.update(vip))
+    wait_until(lambda: hosts.ask(vip) == "web2", timeout=WAIT, what="an answer of the second host")
+    assert passed(one.send("DELETE"))
+    assert not one.has(vip)
+    assert two.has(vip)
+
+
+def test_an_address_is_looked_after(hosts: Hosts) -> None:
+    one, _ = hosts.workers
+    assert passed(one.update(VIP))
+    hosts.lab.run("web1", "ip", "addr", "del", f"{VIP}/32", "dev", "eth0")
+    wait_until(lambda: one.has(VIP), timeout=WAIT, what="the address again")
+    os.kill(one.process.pid, signal.SIGKILL)
+    one.process.wait(WAIT)
+    assert hosts.ask(VIP) == "web1"
+    one.start()
+    assert one.has(VIP)
+    assert passed(one.update("10.77.0.101"))
+    assert (one.has("10.77.0.101"), one.has(VIP)) == (True, False)
+    assert hosts.ask("10.77.0.101") == "web1"
+
+
+def test_a_host_takes_no_address_that_its_settings_do_not_allow(hosts: Hosts) -> None:
+    one, _ = hosts.workers
+    assert passed(one.update(VIP))
+    reply = one.update("10.77.0.1")
+    assert "vip.networks does not allow it" in reply["hpcs_error"]
+    assert not one.has("10.77.0.1")
+    assert hosts.ask(VIP) == "web1"
+    assert passed(one.send("SUSPEND"))
+    assert one.has(VIP)
