@@ -24,6 +24,7 @@ PARTS = {
     "storage": "pages and single load balancers of 10,000 in both databases, beside the bare driver",
     "rest": "lists and single load balancers of 10,000 over HTTP, beside a bare route (wants wrk)",
     "api": "creates and added members by API until HAProxy does them, beside the same by hand",
+    "fleet": "200 load balancers at once on 200 simulated workers, in both databases",
     "table": "the figures of UPDATE beside their aims, on both HAProxy versions",
 }
 DEFAULT = [name for name in PARTS if name != "table"]  # its figures are the other parts' own
