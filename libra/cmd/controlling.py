@@ -20,6 +20,7 @@ from libra.manager.daemon import Manager, Pace
 from libra.manager.settle import MANAGER
 from libra.model.access import Role
 from libra.model.quota import Quota
+from libra.storage.lease import open_lease
 from libra.storage.schema import upgrade
 from libra.storage.sql import open_storage
 from libra.usecases.services import AddressPool, Limits, Services
@@ -43,6 +44,7 @@ class Controller:
         self._client = GearmanJobClient(settings.job_servers)
         self._manager = Manager(
             self.services,
+            open_lease(settings.database.url),
             self._client,
             lambda: _count(settings.job_servers),
             build_pace(settings),
@@ -63,6 +65,11 @@ class Controller:
         ensure_admin_token(self.services, self._token_file)
         self.api.start()
         self._manager.start()
+
+    @property
+    def manages(self) -> bool | None:
+        """Whether it is the one, of all controllers on its database, that sends jobs; None until it knows."""
+        return self._manager.manages
 
     @property
     def is_alive(self) -> bool:

@@ -18,7 +18,7 @@ from libra.model.device import Device
 from libra.model.job import OPEN, Job, JobAction, JobState
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.status import PENDING, ProvisioningStatus
-from libra.storage.base import Query, UnitOfWork, device_lock
+from libra.storage.base import Lease, Query, UnitOfWork, device_lock
 from libra.usecases.services import Services
 
 log = structlog.get_logger(__name__)
@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 LOOK_SECONDS = 0.5
 CHORES_SECONDS = 1.0
 PRUNE_EVERY = timedelta(hours=1)
+PRUNE_MOST = 1000  # rows of a kind in one transaction
 MOST_DUE = 1000
 LONGEST_REPAIR_SECONDS = 300.0
 STOP_SECONDS = 30.0
@@ -48,15 +49,21 @@ class Pace:
 
 
 class Manager:
-    """Started and stopped by its owner; `beat` tells when its loop last turned.
+    """Started and stopped by its owner; `beat` tells when its loop last turned, also where another one manages.
 
     `count_workers` tells how many workers each function has, or None where no job server answers.
     """
 
     def __init__(
-        self, services: Services, client: JobClient, count_workers: CountWorkers, pace: Pace
+        self,
+        services: Services,
+        lease: Lease,
+        client: JobClient,
+        count_workers: CountWorkers,
+        pace: Pace,
     ) -> None:
         self._services = services
+        self._lease = lease
         self._count_workers = count_workers
         self._pace = pace
         self._sender = Sender(services, client)
@@ -71,6 +78,7 @@ class Manager:
         self._chores_at = self._prune_at = services.clock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="manager")
+        self.manages: bool | None = None  # not known yet
         self.beat: datetime | None = None
 
     def start(self) -> None:
@@ -83,13 +91,16 @@ class Manager:
         self._services.bell.ring()
         if self._thread.ident is not None:
             self._thread.join(STOP_SECONDS)
+        self._lease.release()
         self._jobs.shutdown(wait=False, cancel_futures=True)
         self._probes.shutdown(wait=False, cancel_futures=True)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                self.turn()
+                if self._may_manage():
+                    self.turn()
+                self.beat = self._services.clock()
             except StorageUnavailable as error:
                 log.warning("the database does not answer", action="manage", error=str(error))
                 self._stopping.wait(CHORES_SECONDS)
@@ -97,6 +108,21 @@ class Manager:
                 log.exception("internal error", action="manage")
                 self._stopping.wait(CHORES_SECONDS)
             self._services.bell.wait(LOOK_SECONDS)
+
+    def _may_manage(self) -> bool:
+        """One manager at a time: two would do no harm, but send everything twice."""
+        may = self._lease.hold()
+        if may is not self.manages:
+            self.manages = may
+            if may:
+                log.info("this controller manages", action="manage")
+            else:
+                log.warning(
+                    "another controller manages; this one serves the API and stands by",
+                    action="manage",
+                    holder=self._lease.holder,
+                )
+        return may
 
     def turn(self) -> None:
         """One look, and what follows from it."""
@@ -106,7 +132,6 @@ class Manager:
             self._do_chores(now)
         self._dispatch(now)
         self._probe_due(now)
-        self.beat = now
 
     # Chores.
 
@@ -118,14 +143,22 @@ class Manager:
             for job in unit.jobs.overdue(now):
                 reason = job.error or "its deadline passed"
                 finish_job(unit, self._services, job, JobState.EXPIRED, error=reason)
-            if now >= self._prune_at:
-                self._prune_at = now + PRUNE_EVERY
-                unit.events.prune(now - self._pace.keep_events)
-                unit.jobs.prune(now - self._pace.keep_jobs)
         for owner in self._find_late(now):
             self._end_late(owner)
         for owner in self._find_repairs(now):
             self._repair(owner, now)
+        if now >= self._prune_at:
+            self._prune(now)
+
+    def _prune(self, now: datetime) -> None:
+        """Some at a time, so that nobody who writes waits long; what is left goes with the next chores."""
+        with self._services.storage.writing() as unit:
+            gone = (
+                unit.events.prune(now - self._pace.keep_events, PRUNE_MOST),
+                unit.jobs.prune(now - self._pace.keep_jobs, PRUNE_MOST),
+            )
+        if max(gone) < PRUNE_MOST:
+            self._prune_at = now + PRUNE_EVERY
 
     def _take_up(self, unit: UnitOfWork, sending: set[str]) -> None:
         """Jobs of a manager that is gone are sent again: a worker does nothing twice."""

@@ -149,8 +149,8 @@ class JobRows(Rows[Job], Protocol):
     def change(self, key: str, into: Job, allowed: Collection[JobState]) -> bool:
         """Compare and set: write `into` where the row's state is one of `allowed`."""
 
-    def prune(self, before: datetime) -> int:
-        """Forget those that ended and were made before; how many."""
+    def prune(self, before: datetime, limit: int) -> int:
+        """Forget those that ended and were made before, the oldest first, at most `limit`; how many."""
 
     def supersede(self, device_id: str, generation: int, by: str) -> list[str]:
         """Mark waiting UPDATE jobs of the device with an older generation as SUPERSEDED but for `alone` and held ones;
@@ -173,8 +173,8 @@ class EventRows(Protocol):
     ) -> list[Event]:
         """Those with a larger id, oldest first."""
 
-    def prune(self, before: datetime) -> int:
-        """Forget older ones; how many."""
+    def prune(self, before: datetime, limit: int) -> int:
+        """Forget older ones, the oldest first, at most `limit`; how many."""
 
 
 class AddressRows(Protocol):
@@ -234,6 +234,22 @@ class UnitOfWork(Protocol):
         What is counted first and written then, such as a quota, is right so. Whoever writes what is on a device holds
         `device_lock` of it before anything else, so that no two wait for each other.
         """
+
+
+class Lease(Protocol):
+    """The right to manage, which one process at a time has on a database."""
+
+    holder: str
+    """Who has it, in words for a log, where `hold` gave False; "" where that cannot be told."""
+
+    def hold(self) -> bool:
+        """Take it where nobody has it; True where this one has it now.
+
+        Whoever has it asks again and again, for it may be lost. Raises `StorageUnavailable`, and then it is not held.
+        """
+
+    def release(self) -> None:
+        """Let another have it; idempotent."""
 
 
 class Storage(Protocol):

@@ -1,5 +1,6 @@
 """Connections to SQLite and PostgreSQL, set up so that both keep the same promises."""
 
+import hashlib
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
@@ -10,6 +11,13 @@ from libra.errors import Invalid
 SQLITE_BUSY_SECONDS = 15
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 30
+# A server that went without a word is noticed in about half a minute, not in the kernel's quarter of an hour.
+DEAD_PEER = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}
 FORMS = "sqlite:////PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME"
 WRITING = "libra_writing"
 """The execution option of a connection that is going to write."""
@@ -44,12 +52,18 @@ def open_engine(url: str, *, connections: int = 20) -> Engine:
     options = f"-c statement_timeout={STATEMENT_SECONDS}s -c timezone=UTC"
     return create_engine(
         parsed.set(drivername="postgresql+psycopg"),
-        connect_args={"connect_timeout": CONNECT_SECONDS, "options": options},
+        connect_args={"connect_timeout": CONNECT_SECONDS, "options": options, **DEAD_PEER},
         pool_size=connections,
         max_overflow=0,
         pool_pre_ping=True,
         isolation_level="READ COMMITTED",
     )
+
+
+def lock_number(name: str) -> int:
+    """What an advisory lock of PostgreSQL is called."""
+    digest = hashlib.sha256(name.encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

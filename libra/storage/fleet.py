@@ -87,12 +87,16 @@ class SqlJobs(SqlRows[Job]):
         )
         return bool(self._connection.execute(statement).rowcount)
 
-    def prune(self, before: datetime) -> int:
+    def prune(self, before: datetime, limit: int) -> int:
         """Open ones stay, however old."""
         table = self._table
-        statement = delete(table).where(
-            table.c.created_at < before, table.c.state.not_in(list(OPEN))
+        oldest = (
+            select(table.c.id)
+            .where(table.c.created_at < before, table.c.state.not_in(list(OPEN)))
+            .order_by(table.c.created_at, table.c.id)
+            .limit(limit)
         )
+        statement = delete(table).where(table.c.id.in_(oldest))
         return int(self._connection.execute(statement).rowcount)
 
     def supersede(self, device_id: str, generation: int, by: str) -> list[str]:

@@ -45,10 +45,12 @@ class SqlEvents:
         statement = select(table).where(*conditions).order_by(table.c.id).limit(limit)
         return [Event(**row) for row in self._connection.execute(statement).mappings()]
 
-    def prune(self, before: datetime) -> int:
+    def prune(self, before: datetime, limit: int) -> int:
         """How many went."""
         table = tables.events
-        return int(self._connection.execute(delete(table).where(table.c.at < before)).rowcount)
+        oldest = select(table.c.id).where(table.c.at < before).order_by(table.c.at).limit(limit)
+        statement = delete(table).where(table.c.id.in_(oldest))
+        return int(self._connection.execute(statement).rowcount)
 
 
 class SqlAddresses:

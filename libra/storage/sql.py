@@ -1,6 +1,5 @@
 """The storage on SQLite or PostgreSQL."""
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.pool import Pool
 from libra.storage import tables
-from libra.storage.engines import WRITING, open_engine
+from libra.storage.engines import WRITING, lock_number, open_engine
 from libra.storage.fleet import SqlDevices, SqlJobs
 from libra.storage.loadbalancers import SqlLoadBalancers
 from libra.storage.rows import SqlRows
@@ -53,9 +52,8 @@ class SqlUnitOfWork:
     def hold(self, name: str) -> None:
         """SQLite has one writer at a time anyway."""
         if self._connection.dialect.name == "postgresql":
-            digest = hashlib.sha256(name.encode()).digest()
-            number = int.from_bytes(digest[:8], "big", signed=True)
-            self._connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": number})
+            number = {"n": lock_number(name)}
+            self._connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), number)
 
 
 class SqlStorage:

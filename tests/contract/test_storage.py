@@ -322,7 +322,22 @@ def test_events(storage: SqlStorage) -> None:
         assert len(unit.events.since(0, limit=10, kind_prefix="loadbalancer.")) == 2
         assert len(unit.events.since(0, limit=1)) == 1
         assert len(unit.events.since(0, limit=9, where={"subject_id": "2"})) == 1
-        assert unit.events.prune(at(2)) == 2
+        assert unit.events.prune(at(2), 10) == 2
+
+
+def test_old_rows_go_some_at_a_time_and_the_oldest_first(storage: SqlStorage) -> None:
+    states = (JobState.COMPLETE, JobState.NEW, JobState.FAILED, JobState.COMPLETE)
+    with storage.writing() as unit:
+        device = build_device()
+        unit.devices.add(device)
+        jobs = [build_job(device, state=state, created_at=at(n)) for n, state in enumerate(states)]
+        unit.jobs.add_all(reversed(jobs))
+        for n in range(3):
+            unit.events.add(Event(at=at(n), kind="device.error", subject_id=str(n)))
+        assert [unit.jobs.prune(at(3), 1) for _ in range(3)] == [1, 1, 0]
+        assert {job.id for job in unit.jobs.find()} == {jobs[1].id, jobs[3].id}  # one is open
+        assert unit.events.prune(at(5), 2) == 2
+        assert [event.subject_id for event in unit.events.since(0, limit=5)] == ["2"]
 
 
 def test_counters(storage: SqlStorage) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from libra.cmd.controlling import Controller
 from libra.manager.sender import expected_digest, plan_now
 from libra.model.job import JobState
 from libra.model.status import ProvisioningStatus
@@ -314,3 +315,24 @@ def test_what_was_sent_and_not_settled_is_sent_again(lab: ControlLab, worker: Th
 
 def test_an_unknown_load_balancer(lab: ControlLab) -> None:
     assert "not found" in lab.get(f"{LBAAS}/loadbalancers/{new_id()}", 404)["faultstring"]
+
+
+def test_of_two_controllers_on_one_database_one_manages(
+    lab: ControlLab, worker: ThreadWorker
+) -> None:
+    other = Controller(lab.settings, api_port=0)
+    other.start()
+    try:
+        lab.wait(lambda: other.manages is False, "the other one to stand by")
+        assert other.is_alive
+        assert lab.controller.manages
+        first = lab.create("first")
+        assert len(worker.updates()) == 1
+        lab.controller.stop()
+        lab.wait(lambda: other.manages, "the other one to manage")
+        lab.controller = other
+        lab.client = lab.client_with(lab.secret)
+        lab.create("second", **whole(8081))
+        assert lab.show(first["id"])["provisioning_status"] == "ACTIVE"
+    finally:
+        other.stop()
