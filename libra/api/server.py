@@ -1,8 +1,11 @@
 """Serves the application in a thread of its own."""
 
+import asyncio
 import socket
+import ssl
 import threading
 import time
+from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI
@@ -21,7 +24,7 @@ class ApiServer:
         self._app = app
         self._settings = settings
         self.port = settings.port if port is None else port
-        self._server: uvicorn.Server | None = None
+        self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -39,7 +42,7 @@ class ApiServer:
             ssl_certfile=str(self._settings.cert) if self._settings.cert else None,
             ssl_keyfile=str(self._settings.key) if self._settings.key else None,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
         self._thread = threading.Thread(
             target=self._server.run, args=([listener],), name="api", daemon=True
         )
@@ -57,6 +60,22 @@ class ApiServer:
             server.should_exit = True
             self._thread.join(STOP_SECONDS + 5)
 
+    def renew_certificate(self, settings: ApiSettings) -> None:
+        """Whoever connects from now on sees what is in these files now; served with TLS already.
+
+        Raises `StateError` where they are not good, and keeps the old ones.
+        """
+        server = self._server
+        context = server.config.ssl if server is not None else None
+        if server is None or context is None or settings.cert is None or settings.key is None:
+            return
+        try:  # in one of its own, for a certificate and a key that do not belong together would stay half loaded
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.cert, settings.key)
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise StateError(f"cannot use {settings.cert} with {settings.key}: {why}") from error
+        server.call(lambda: context.load_cert_chain(str(settings.cert), str(settings.key)))
+
     def _listen(self) -> socket.socket:
         host = self._settings.host
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -65,6 +84,21 @@ class ApiServer:
         except OSError as error:
             reason = str(error.strerror).partition(" (")[0].lower()
             raise StateError(f"cannot serve the API on {host}:{self.port}: {reason}") from error
+
+
+class _Server(uvicorn.Server):
+    """Lets others call something between two of its steps."""
+
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+
+    def call(self, action: Callable[[], None]) -> None:
+        """A connection that is being made must not see it half done."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(action)
 
 
 def open_listener(host: str, port: int, family: int) -> socket.socket:

@@ -17,7 +17,11 @@ from libra import __version__
 from libra.errors import LibraError
 
 if TYPE_CHECKING:
+    from libra.cmd.controlling import Controller
+    from libra.cmd.renewing import Renewer
     from libra.config.settings import Settings
+    from libra.daemon.signals import SignalQueue
+    from libra.daemon.systemd import Notifier
 
 FAILED = 1
 BAD_SETTINGS = 2
@@ -38,7 +42,7 @@ def main() -> int:
         print(f"{config}: the settings are good")  # noqa: T201 - the answer
         return 0
     try:
-        return _detach(settings) if arguments.daemon else _serve(settings)
+        return _detach(config, settings) if arguments.daemon else _serve(config, settings)
     except LibraError as error:
         return _fail(str(error), FAILED)
 
@@ -71,16 +75,18 @@ def _load(config: Path) -> "Settings":
     return load_settings(config, os.environ)
 
 
-def _detach(settings: "Settings") -> int:
+def _detach(config: Path, settings: "Settings") -> int:
     from libra.daemon.detach import detach
 
     launched = detach(
-        "libra-controller", settings.controller.pid_file, lambda ready: _serve(settings, ready)
+        "libra-controller",
+        settings.controller.pid_file,
+        lambda ready: _serve(config, settings, ready),
     )
     return _fail(launched.fault, FAILED) if launched.fault else 0
 
 
-def _serve(settings: "Settings", on_ready: Callable[[], None] = lambda: None) -> int:
+def _serve(config: Path, settings: "Settings", on_ready: Callable[[], None] = lambda: None) -> int:
     """The daemon from its start to its end."""
     import libra.logs  # noqa: F401 - before anything imports structlog, for what it keeps out
     from libra.cmd.assembly import start_logging, take_environment
@@ -93,22 +99,35 @@ def _serve(settings: "Settings", on_ready: Callable[[], None] = lambda: None) ->
     start_logging(settings, None)
     try:
         from libra.cmd.controlling import Controller
+        from libra.cmd.renewing import Renewer
     except ModuleNotFoundError as error:
         return _fail(
             f"cannot start: {error.name} is missing; pip install 'libra[controller]'", FAILED
         )
-    signals = SignalQueue()
-    with signals.installed():
+    with SignalQueue().installed() as signals:
         controller = Controller(settings)
         controller.start()
-        notifier.ready(f"API on {settings.api.host}:{controller.api.port}")
         on_ready()
-        while signals.get(TICK_SECONDS) not in (signal.SIGTERM, signal.SIGINT):
-            if controller.is_alive:
-                notifier.alive()
-        notifier.stopping("finishing requests", STOP)
+        renew = Renewer(lambda: _load(config), settings, controller)
+        _turn(controller, signals, notifier, renew)
         controller.stop()
     return 0
+
+
+def _turn(
+    controller: "Controller", signals: "SignalQueue", notifier: "Notifier", renew: "Renewer"
+) -> None:
+    """Until it is to stop."""
+    status = f"API on port {controller.api.port}"
+    notifier.ready(status)
+    while (came := signals.get(TICK_SECONDS)) not in (signal.SIGTERM, signal.SIGINT):
+        if came is signal.SIGHUP:
+            notifier.reloading()
+            renew()
+            notifier.ready(status)
+        if controller.is_alive:
+            notifier.alive()
+    notifier.stopping("finishing requests", STOP)
 
 
 def _fail(text: str, status: int) -> int:

@@ -66,6 +66,10 @@ class Controller:
         self.api.start()
         self._manager.start()
 
+    def renew_token(self, path: Path) -> None:
+        """Make the token that is in the file now known to the database; raises `StateError`."""
+        ensure_admin_token(self.services, path)
+
     @property
     def manages(self) -> bool | None:
         """Whether it is the one, of all controllers on its database, that sends jobs; None until it knows."""

@@ -22,7 +22,9 @@ it with every key, its help and its default. `libra config check FILE` tells eve
   sections are given there as YAML or JSON text: `LIBRA_JOB_SERVERS='[{host: gear1}, {host: gear2}]'`.
 - What YAML 1.1 would read as something else stays as it is written: `no` and `on` are texts, `22:22` is no number.
   Tags and aliases are not taken.
-- A worker reads the file anew at SIGHUP; with a fault in it, it keeps the settings that it has.
+- A worker reads the file anew at SIGHUP, a controller the section `logging` and the files `api.cert`, `api.key` and
+  `controller.admin_token_file`, and its log says what else has changed and needs a restart. With a fault in it, both
+  keep the settings that they have.
 """
 
 

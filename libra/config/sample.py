@@ -20,7 +20,7 @@ _HEAD = """\
 #
 # What stands behind a # without a space is the key's default, or an example where it has none.
 # Take the # away to set it. Keys that are left out keep their defaults; unknown keys are refused.
-# `libra config check FILE` tells every fault at once; SIGHUP makes a worker read the file anew.
+# `libra config check FILE` tells every fault at once; SIGHUP makes a daemon read the file anew.
 #
 # Any key can be set in the environment as well, which wins over this file:
 # LIBRA_WORKER__NAME=web1, LIBRA_LOGGING__LEVEL=debug, LIBRA_JOB_SERVERS='[{host: gear1}]'

@@ -1,7 +1,9 @@
 """The installed libra-controller as a process: start, readiness, signals, exit statuses, --daemon."""
 
 import os
+import shutil
 import signal
+import ssl
 import subprocess
 import sys
 from contextlib import closing
@@ -12,6 +14,7 @@ import httpx
 import pytest
 import yaml
 
+from tests.support.certificates import Authority
 from tests.support.haproxy import is_running
 from tests.support.ports import free_port, wait_until
 from tests.support.worker import NotifySocket
@@ -133,3 +136,54 @@ def test_the_database_by_hand(process: Process) -> None:
     assert "it has no schema yet" in run("check").stderr
     assert run("upgrade").stdout == "the schema is 0002\n"
     assert run("check").returncode == 0
+
+
+def shown_certificate(port: int) -> str:
+    return ssl.get_server_certificate(("127.0.0.1", port), timeout=WAIT)
+
+
+def test_what_a_reload_takes_and_what_it_says(process: Process) -> None:
+    authority = Authority(process.directory)
+    first, second = authority.issue("first"), authority.issue("second")
+    cert, key = process.directory / "api.pem", process.directory / "api.key"
+    shutil.copy(first.cert, cert)
+    shutil.copy(first.key, key)
+    api = {"port": process.port, "cert": str(cert), "key": str(key)}
+    process.configure(api=api)
+    output = process.directory / "output"
+
+    def reload(until: str) -> None:
+        running.send_signal(signal.SIGHUP)
+        wait_until(lambda: until in output.read_text(), timeout=WAIT, what=until)
+
+    with closing(NotifySocket(process.directory)) as notify, output.open("wb") as sink:
+        environ = {**os.environ, "NOTIFY_SOCKET": str(notify.path)}
+        with subprocess.Popen(process.command(), env=environ, stderr=sink) as running:
+            try:
+                notify.wait_for("READY=1")
+                assert shown_certificate(process.port) == first.cert.read_text()
+                shutil.copy(second.cert, cert)
+                reload(f"cannot use {cert} with {key}")  # not the certificate's key
+                assert shown_certificate(process.port) == first.cert.read_text()
+                shutil.copy(second.key, key)
+                process.token_file.write_text("another-secret\n")
+                process.configure(api={**api, "max_page": 7}, manager={"probe_seconds": 1})
+                reload("administrator's token read")
+                notify.wait_for("RELOADING=1")
+                wait_until(
+                    lambda: shown_certificate(process.port) == second.cert.read_text(),
+                    what="the new certificate",
+                )
+                headers = {"X-Auth-Token": "another-secret"}
+                url = f"https://127.0.0.1:{process.port}/v1/tokens"
+                trusted = ssl.create_default_context(cafile=str(authority.ca))
+                assert httpx.get(url, headers=headers, verify=trusted).status_code == 200
+                process.configure(api={"prt": 1})
+                reload("cannot use the new settings")
+            finally:
+                running.terminate()
+                assert running.wait(WAIT) == 0
+    said = output.read_text()
+    assert "needs a restart  action=reload key=api.max_page" in said
+    assert "needs a restart  action=reload key=manager.probe_seconds" in said
+    assert "another-secret" not in said
