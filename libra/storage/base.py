@@ -206,6 +206,10 @@ class CounterRows(Protocol):
         """Write these in place of what was."""
 
 
+PLACEMENT = "placement"
+"""Held by who chooses a device by what the others have; before the device's own, and by nobody who holds one."""
+
+
 def device_lock(device_id: str) -> str:
     """The name to hold."""
     return f"device {device_id}"
@@ -232,7 +236,7 @@ class UnitOfWork(Protocol):
         """Wait until no other transaction holds this name, and hold it to the end of this one.
 
         What is counted first and written then, such as a quota, is right so. Whoever writes what is on a device holds
-        `device_lock` of it before anything else, so that no two wait for each other.
+        `device_lock` of it before anything else (but `PLACEMENT`), so that no two wait for each other.
         """
 
 

@@ -11,7 +11,7 @@ from libra.model.job import JobPriority
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import OperatingStatus, ProvisioningStatus
-from libra.storage.base import UnitOfWork, device_lock
+from libra.storage.base import PLACEMENT, UnitOfWork, device_lock
 from libra.usecases.access import choose_project, ensure_may_see
 from libra.usecases.addresses import allocate, find_pool
 from libra.usecases.change import Change
@@ -51,6 +51,7 @@ def create(
     with services.storage.writing() as unit:
         change = Change(unit, services, caller)
         writer = PartsWriter(change, listeners, pools)
+        unit.hold(PLACEMENT)
         device = _choose_device(unit, services, vip)
         unit.hold(device_lock(device.id))
         ensure_room(unit, services, owner_project, load_balancer=1, **writer.counts())
