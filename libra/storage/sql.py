@@ -1,5 +1,6 @@
 """The storage on SQLite or PostgreSQL."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.pool import Pool
 from libra.storage import tables
-from libra.storage.engines import WRITING, lock_number, open_engine
+from libra.storage.engines import SQLITE_BUSY_SECONDS, WRITING, lock_number, open_engine
 from libra.storage.fleet import SqlDevices, SqlJobs
 from libra.storage.loadbalancers import SqlLoadBalancers
 from libra.storage.rows import SqlRows
@@ -61,6 +62,8 @@ class SqlStorage:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._is_sqlite = engine.dialect.name == "sqlite"
+        self._writer = threading.Lock()
 
     @contextmanager
     def reading(self) -> Iterator[SqlUnitOfWork]:
@@ -75,10 +78,27 @@ class SqlStorage:
     @contextmanager
     def writing(self) -> Iterator[SqlUnitOfWork]:
         """Commits at the end, rolls back where the block raises."""
-        with _explained(), self._engine.connect() as connection:
+        with self._turn(), _explained(), self._engine.connect() as connection:
             connection.execution_options(**{WRITING: True})
             with connection.begin():
                 yield SqlUnitOfWork(connection)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """SQLite's writers of this process queue up here, without a connection.
+
+        SQLite itself lets them sleep, up to 100 ms at a time, and gives the lock to whoever happens to ask while it is
+        free: of many, some wait for seconds.
+        """
+        if not self._is_sqlite:
+            yield
+            return
+        if not self._writer.acquire(timeout=SQLITE_BUSY_SECONDS):
+            raise StorageUnavailable("cannot use the database: another writer does not end")
+        try:
+            yield
+        finally:
+            self._writer.release()
 
     def check(self) -> None:
         """Raises `StorageUnavailable`. SQLite would make the file that it is asked about, under a mistyped name too."""
