@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import Enum
+from functools import cache
 from typing import Any, get_args, get_type_hints
 from urllib.parse import urlencode
 
@@ -45,7 +46,7 @@ def parse_page(
     aliases: Mapping[str, str] | None = None,
 ) -> Page:
     """`kind` is the record, `aliases` map other spellings of its fields. Raises `Invalid`."""
-    hints = get_type_hints(kind)
+    hints = _hints_of(kind)  # type: ignore[arg-type]
     where: dict[str, object] = {}
     nothing = False
     for name in dict.fromkeys(params.keys()):
@@ -73,6 +74,11 @@ def parse_page(
         backwards=_BOOLEANS.get(params.get("page_reverse", "").lower(), False),
     )
     return Page(query, _split(params.getlist("fields")), limit, nothing)
+
+
+@cache
+def _hints_of(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _convert(text: str, hint: Any) -> tuple[object, bool]:
@@ -144,9 +150,11 @@ def _parse_sort(params: QueryParams, known: Sequence[str]) -> tuple[tuple[str, b
     return tuple((key, way.lower() != "desc") for key, way in pairs)
 
 
-def choose_fields(body: Mapping[str, Any], shown: Sequence[str]) -> dict[str, Any]:
+def choose_fields(body: dict[str, Any], shown: Sequence[str]) -> dict[str, Any]:
     """Only these keys, where some are asked for."""
-    return {name: value for name, value in body.items() if not shown or name in shown}
+    if not shown:
+        return body
+    return {name: value for name, value in body.items() if name in shown}
 
 
 def build_links(

@@ -42,6 +42,7 @@ class EnumText(TypeDecorator[Enum]):
     def __init__(self, kind: type[Enum]) -> None:
         super().__init__()
         self.kind = kind
+        self._members: dict[str, Enum] = {str(item.value): item for item in kind}
 
     def process_bind_param(self, value: Enum | None, dialect: Dialect) -> str | None:
         """Refuses what is none of it."""
@@ -49,7 +50,7 @@ class EnumText(TypeDecorator[Enum]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Enum | None:
         """The member."""
-        return None if value is None else self.kind(value)
+        return None if value is None else self._members[value]
 
 
 class Texts(TypeDecorator[tuple[Any, ...]]):

@@ -52,7 +52,7 @@ class SqlJobs(SqlRows[Job]):
         """By priority, then age."""
         table = self._table
         statement = (
-            select(table)
+            self._select()
             .where(
                 table.c.state.in_(WAITING),
                 table.c.deadline > now,
@@ -65,17 +65,17 @@ class SqlJobs(SqlRows[Job]):
             )
             .limit(limit)
         )
-        return [self._record(row) for row in self._connection.execute(statement).mappings()]
+        return self._records(statement)
 
     def overdue(self, now: datetime) -> list[Job]:
         """Oldest first."""
         table = self._table
         statement = (
-            select(table)
+            self._select()
             .where(table.c.state.in_(list(OPEN)), table.c.deadline <= now)
             .order_by(table.c.created_at, table.c.id)
         )
-        return [self._record(row) for row in self._connection.execute(statement).mappings()]
+        return self._records(statement)
 
     def change(self, key: str, into: Job, allowed: Collection[JobState]) -> bool:
         """One statement."""

@@ -60,8 +60,8 @@ def build_tag_conditions(table: Table, tags: TagFilter) -> Iterator[ColumnElemen
         yield ~or_(*map(has, tags.not_some))
 
 
-def build_select(table: Table, query: Query, connection: Connection) -> Select[Any]:
-    """The rows of a page, in the order of the page even where it is read backwards (see `in_order`)."""
+def narrow(every: Select[Any], table: Table, query: Query, connection: Connection) -> Select[Any]:
+    """The rows of a page, out of a select of them all; one that is read backwards is turned by `in_order`."""
     conditions = build_conditions(table, query.where)
     if "tags" in table.c:
         conditions += build_tag_conditions(table, query.tags)
@@ -69,7 +69,7 @@ def build_select(table: Table, query: Query, connection: Connection) -> Select[A
     if query.marker is not None:
         conditions.append(_behind(keys, _marker(table, keys, query.marker, connection)))
     order = [column.asc() if ascends else column.desc() for column, ascends in keys]
-    return select(table).where(*conditions).order_by(*order).limit(query.limit)
+    return every.where(*conditions).order_by(*order).limit(query.limit)
 
 
 def _keys(table: Table, query: Query) -> list[Key]:

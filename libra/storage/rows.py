@@ -2,14 +2,26 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from functools import cache
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, RowMapping, Table, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from libra.errors import AlreadyExists, NotFound
 from libra.storage.base import EVERYTHING, Query
-from libra.storage.querying import build_conditions, build_select, in_order
+from libra.storage.querying import build_conditions, in_order, narrow
 
 R = TypeVar("R")
 
@@ -21,20 +33,22 @@ class SqlRows(Generic[R]):
         self._connection = connection
         self._table = table
         self._kind = kind
-        self._names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-        (self._key,) = table.primary_key.columns
+        self._names = _names_of(kind)  # type: ignore[arg-type]
+        self._key = _key_of(table)
 
     def get(self, key: str) -> R | None:
         """None where there is none."""
-        statement = select(self._table).where(self._key == key)
-        row = self._connection.execute(statement).mappings().first()
+        row = self._connection.execute(self._select().where(self._key == key)).first()
         return self._record(row) if row is not None else None
 
     def find(self, query: Query = EVERYTHING) -> list[R]:
         """The rows of a page; raises `Invalid` for an unknown field or marker."""
-        statement = build_select(self._table, query, self._connection)
-        rows = list(self._connection.execute(statement).mappings())
-        return [self._record(row) for row in in_order(rows, query)]
+        page = narrow(self._select(), self._table, query, self._connection)
+        return in_order(self._records(page), query)
+
+    def matching(self, condition: ColumnElement[bool], *order: Any) -> list[R]:
+        """The rows of a condition that a `Query` has no words for."""
+        return self._records(self._select().where(condition).order_by(*order))
 
     def count(self, where: Mapping[str, object]) -> int:
         """How many rows have these values."""
@@ -75,8 +89,31 @@ class SqlRows(Generic[R]):
     def _values(self, record: R) -> dict[str, Any]:
         return {name: getattr(record, name) for name in self._names}
 
-    def _record(self, row: RowMapping) -> R:
-        return self._kind(**{name: row[name] for name in self._names})
+    def _select(self) -> Select[Any]:
+        """Columns stand as the fields do; see `_record`."""
+        return _select_of(self._table, self._names)
+
+    def _records(self, statement: Select[Any]) -> list[R]:
+        return [self._record(row) for row in self._connection.execute(statement)]
+
+    def _record(self, row: Row[Any]) -> R:
+        return self._kind(**dict(zip(self._names, row, strict=True)))
+
+
+@cache
+def _names_of(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
+@cache
+def _key_of(table: Table) -> Any:
+    (key,) = table.primary_key.columns
+    return key
+
+
+@cache
+def _select_of(table: Table, names: tuple[str, ...]) -> Select[Any]:
+    return select(*(table.c[name] for name in names))
 
 
 def _explain(error: IntegrityError) -> str:

@@ -9,7 +9,7 @@ from libra.model.access import Caller
 from libra.model.device import Device
 from libra.model.job import JobPriority
 from libra.model.resources.loadbalancer import LoadBalancer
-from libra.model.resources.tree import LoadBalancerTree
+from libra.model.resources.tree import LoadBalancerTree, PartIds
 from libra.model.status import OperatingStatus, ProvisioningStatus
 from libra.storage.base import PLACEMENT, UnitOfWork, device_lock
 from libra.usecases.access import choose_project, ensure_may_see
@@ -112,6 +112,17 @@ def show(services: Services, caller: Caller, key: str) -> LoadBalancerTree:
         raise NotFound(f"Load Balancer {key} not found.")
     ensure_may_see(caller, tree.loadbalancer)
     return tree
+
+
+def show_one(services: Services, caller: Caller, key: str) -> tuple[LoadBalancer, PartIds]:
+    """Raises as `show`."""
+    with services.storage.reading() as unit:
+        found = unit.loadbalancers.get(key)
+        parts = unit.loadbalancers.part_ids([key])[key]
+    if found is None:
+        raise NotFound(f"Load Balancer {key} not found.")
+    ensure_may_see(caller, found)
+    return found, parts
 
 
 def update(services: Services, caller: Caller, key: str, fields: Fields) -> LoadBalancerTree:

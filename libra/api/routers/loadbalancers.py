@@ -1,7 +1,5 @@
 """Octavia's load balancers."""
 
-from collections import defaultdict
-from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -12,10 +10,7 @@ from libra.api.schemas.fields import loadbalancer_fields, nested_listener, neste
 from libra.api.schemas.octavia import LoadBalancerChange, LoadBalancerCreate
 from libra.api.schemas.shown import show_loadbalancer, show_stats, show_statuses, show_whole
 from libra.errors import Invalid, NotImplementedHere
-from libra.model.resources.listener import Listener
 from libra.model.resources.loadbalancer import LoadBalancer
-from libra.model.resources.pool import Pool
-from libra.storage.base import Query as StorageQuery
 from libra.usecases import loadbalancers
 from libra.usecases.loadbalancers import Vip
 
@@ -29,19 +24,9 @@ def list_loadbalancers(request: Request, services: Given, caller: Asking) -> Jso
     page = page_of(request, LoadBalancer, caller)
     with services.storage.reading() as unit:
         rows = find(unit.loadbalancers, page)
-        where = {"loadbalancer_id": [row.id for row in rows]}
-        listeners = _ids(unit.listeners.find(StorageQuery(where=where)) if rows else [])
-        pools = _ids(unit.pools.find(StorageQuery(where=where)) if rows else [])
-    shown = [show_loadbalancer(row, listeners[row.id], pools[row.id]) for row in rows]
+        parts = unit.loadbalancers.part_ids([row.id for row in rows])
+    shown = [show_loadbalancer(row, parts[row.id]) for row in rows]
     return answer(request, "loadbalancers", rows, shown, page)
-
-
-def _ids(parts: Iterable[Listener | Pool]) -> defaultdict[str, list[str]]:
-    """By load balancer, in their order."""
-    found: defaultdict[str, list[str]] = defaultdict(list)
-    for part in parts:
-        found[part.loadbalancer_id].append(part.id)
-    return found
 
 
 @router.post("", status_code=201, dependencies=[Depends(WRITERS)])
@@ -70,10 +55,8 @@ def create_loadbalancer(body: LoadBalancerCreate, services: Given, caller: Askin
 @router.get("/{loadbalancer_id}")
 def show_one(request: Request, loadbalancer_id: str, services: Given, caller: Asking) -> Json:
     """One."""
-    tree = loadbalancers.show(services, caller, loadbalancer_id)
-    listeners = [item.id for item in tree.listeners]
-    pools = [item.pool.id for item in tree.pools]
-    return one(request, "loadbalancer", show_loadbalancer(tree.loadbalancer, listeners, pools))
+    found, parts = loadbalancers.show_one(services, caller, loadbalancer_id)
+    return one(request, "loadbalancer", show_loadbalancer(found, parts))
 
 
 @router.put("/{loadbalancer_id}", dependencies=[Depends(WRITERS)])
@@ -83,9 +66,7 @@ def change_loadbalancer(
     """Name, description, whether it serves, tags."""
     fields = loadbalancer_fields(body.loadbalancer)
     tree = loadbalancers.update(services, caller, loadbalancer_id, fields)
-    listeners = [item.id for item in tree.listeners]
-    pools = [item.pool.id for item in tree.pools]
-    return {"loadbalancer": show_loadbalancer(tree.loadbalancer, listeners, pools)}
+    return {"loadbalancer": show_loadbalancer(tree.loadbalancer, tree.part_ids)}
 
 
 @router.delete("/{loadbalancer_id}", status_code=204, dependencies=[Depends(WRITERS)])

@@ -1,9 +1,13 @@
 """Records as Octavia's clients see them."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from functools import cache
+from operator import attrgetter
+from types import NoneType
+from typing import Any, get_args, get_type_hints
 
 from libra.model.counters import ListenerCounters
 from libra.model.quota import Quota
@@ -13,9 +17,10 @@ from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.pool import Pool
 from libra.model.resources.resource import Resource
-from libra.model.resources.tree import LoadBalancerTree, PoolTree
+from libra.model.resources.tree import LoadBalancerTree, PartIds, PoolTree
 
 Shown = dict[str, Any]
+_PLAIN = {str, int, bool, NoneType}
 _HIDDEN = frozenset(("device_id", "generation", "reason", "loadbalancer_id", "pool_id", "going"))
 _NULL_WHERE_EMPTY = frozenset(("allowed_cidrs", "tls_versions", "alpn_protocols"))
 
@@ -31,9 +36,23 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def _common(record: Resource) -> Shown:
-    names = [name for kind in type(record).__mro__[::-1] for name in getattr(kind, "__slots__", ())]
-    shown = {name: _plain(name, getattr(record, name)) for name in names if name not in _HIDDEN}
-    return {**shown, "tenant_id": record.project_id}
+    names, odd, read = _reading(type(record))  # type: ignore[arg-type]
+    shown = dict(zip(names, read(record), strict=True))
+    for name in odd:
+        shown[name] = _plain(name, shown[name])
+    shown["tenant_id"] = record.project_id
+    return shown
+
+
+@cache
+def _reading(kind: Any) -> tuple[tuple[str, ...], tuple[str, ...], "attrgetter[Any]"]:
+    """What is shown of a kind, which of it is not plain as it is, and what reads all of it at once."""
+    names = tuple(field.name for field in fields(kind) if field.name not in _HIDDEN)
+    hints = get_type_hints(kind)
+    odd = tuple(
+        name for name in names if not set(get_args(hints[name]) or (hints[name],)) <= _PLAIN
+    )
+    return names, odd, attrgetter(*names)
 
 
 def ids(keys: Iterable[str]) -> list[Shown]:
@@ -41,26 +60,23 @@ def ids(keys: Iterable[str]) -> list[Shown]:
     return [{"id": key} for key in keys]
 
 
-def show_loadbalancer(
-    record: LoadBalancer, listeners: Iterable[str] = (), pools: Iterable[str] = ()
-) -> Shown:
+def show_loadbalancer(record: LoadBalancer, parts: PartIds) -> Shown:
     """With the ids of its parts."""
-    return {
-        **_common(record),
-        "listeners": ids(listeners),
-        "pools": ids(pools),
-        "vip_qos_policy_id": None,
-        "vip_sg_ids": [],
-        "vip_vnic_type": "normal",
-        "additional_vips": [],
-        "flavor_id": None,
-        "availability_zone": None,
-    }
+    shown = _common(record)
+    shown["listeners"] = ids(parts.listeners)
+    shown["pools"] = ids(parts.pools)
+    shown["vip_qos_policy_id"] = None
+    shown["vip_sg_ids"] = []
+    shown["vip_vnic_type"] = "normal"
+    shown["additional_vips"] = []
+    shown["flavor_id"] = None
+    shown["availability_zone"] = None
+    return shown
 
 
 def show_whole(tree: LoadBalancerTree) -> Shown:
     """As the answer to a create: with everything in full."""
-    shown = show_loadbalancer(tree.loadbalancer)
+    shown = show_loadbalancer(tree.loadbalancer, tree.part_ids)
     shown["listeners"] = [show_listener(item) for item in tree.listeners]
     shown["pools"] = [show_pool_tree(item, tree) for item in tree.pools]
     return shown
