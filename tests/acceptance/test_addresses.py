@@ -87,6 +87,12 @@ class Hosts:
         self.workers: list[Worker] = []
         try:
             self.lab.add("client")
+            for version in (
+                "ipv4",
+                "ipv6",
+            ):  # it must be told: by itself it would not ask again for an hour
+                key = f"net.{version}.neigh.eth0.base_reachable_time_ms=3600000"
+                self.lab.run("client", "sysctl", "-w", key)
             self.workers = [Worker(self.lab, name, directory) for name in ("web1", "web2")]
         except BaseException:
             self.close()

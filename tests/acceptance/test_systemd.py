@@ -276,6 +276,32 @@ def test_settings_at_fault_are_not_tried_again_and_again(
     assert device.ask("STATS")["hpcs_response"] == "PASS"
 
 
+def test_the_drop_in_lets_the_worker_put_on_addresses(
+    device: Device, served: list[WebServer]
+) -> None:
+    device.run(
+        "ip link add eth7 type veth peer name eth8; ip link set eth7 up; ip link set eth8 up"
+    )
+    device.run("ip addr add 10.78.0.1/24 dev eth7")
+    device.configure(vip={"adapter": "interface", "networks": ["10.78.0.64/26"]})
+    device.run(
+        f"cp /srv/checkout/etc/systemd/libra-worker-addresses.conf /etc/systemd/system/{WORKER}.d"
+        f" && systemctl daemon-reload && systemctl restart {WORKER}"
+    )
+    message = update(*served)
+    balancer = {**message["loadbalancers"][0], "bind_address": "10.78.0.70"}  # type: ignore[index]
+    reply = device.ask("UPDATE", loadbalancers=[balancer])
+    assert reply["hpcs_response"] == "PASS", reply["hpcs_error"]
+    assert "10.78.0.70/32" in device.run("ip addr show dev eth7")
+    assert "not told" not in device.run(f"journalctl --no-pager -u {WORKER}")
+    assert device.ask("UPDATE", **message)["hpcs_response"] == "PASS"
+    assert "10.78.0.70" not in device.run("ip addr show dev eth7")
+    device.configure()
+    device.run(f"rm /etc/systemd/system/{WORKER}.d/libra-worker-addresses.conf")
+    device.run(f"systemctl daemon-reload && systemctl restart {WORKER}")
+    assert device.ask("STATS")["hpcs_response"] == "PASS"
+
+
 def test_after_a_power_cut_everything_is_as_before_without_any_job(
     device: Device, served: list[WebServer]
 ) -> None:
