@@ -222,6 +222,31 @@ def test_the_saved_state_wins_over_what_was_half_done(haproxy: DrivenHAProxy) ->
     other.close()
 
 
+def test_every_server_is_checked_that_is_not_in_maintenance(haproxy: DrivenHAProxy) -> None:
+    """Also one that was added in maintenance, and one whose worker was killed before it had switched its check on."""
+    port, off = free_port(), {"condition": Condition.DISABLED}
+    apply = haproxy.driver.apply
+    apply(desired(port, ONE, monitor=MONITOR))
+    apply(desired(port, ONE, replace(TWO, **off), monitor=MONITOR))
+    assert checked(haproxy) == {"one": True, "two": False}
+    apply(desired(port, ONE, TWO, monitor=MONITOR))
+    assert checked(haproxy) == {"one": True, "two": True}
+    haproxy.admin.ask(
+        "add server be-web/three 127.0.0.1:11 weight 1 check inter 1000ms fall 2 rise 2"
+    )
+    other = haproxy.new_driver()
+    other.apply(desired(port, ONE, TWO, THREE, monitor=MONITOR))
+    assert checked(haproxy) == {"one": True, "two": True, "three": True}
+    assert reloads(haproxy) == 0
+    other.close()
+
+
+def checked(haproxy: DrivenHAProxy) -> dict[str, bool]:
+    """Which servers HAProxy checks."""
+    rows = parse_stat(haproxy.admin.ask("show stat -1 4 -1"))
+    return {row["svname"]: row["check_status"] != "" for row in rows}
+
+
 def test_a_crash_of_haproxy_after_a_change_starts_what_was_changed_to(
     haproxy: DrivenHAProxy,
 ) -> None:

@@ -26,10 +26,11 @@ class SetAddress:
 
 @dataclass(frozen=True, slots=True)
 class SetReady:
-    """Take a server out of maintenance."""
+    """Take a server out of maintenance; `checked` where its backend checks its servers."""
 
     backend: str
     server: str
+    checked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

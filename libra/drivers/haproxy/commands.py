@@ -30,8 +30,11 @@ def render_commands(action: LineAction) -> tuple[str, ...]:
             return (f"set server {backend}/{server} weight {weight}",)
         case SetAddress(backend, server, address, port):
             return (f"set server {backend}/{server} addr {address} port {port}",)
-        case SetReady(backend, server):
-            return (f"set server {backend}/{server} state ready",)
+        case SetReady(backend, server, checked):
+            return (
+                *_check(backend, server, on=checked),
+                f"set server {backend}/{server} state ready",
+            )
         case SetMaint(backend, server) | RemoveServer(backend, server):
             return (f"set server {backend}/{server} state maint",)
         case AddServer():
@@ -43,8 +46,13 @@ def render_commands(action: LineAction) -> tuple[str, ...]:
     assert_never(action)
 
 
+def _check(backend: str, server: str, *, on: bool) -> tuple[str, ...]:
+    """The check of a new server is off: also of one whose worker was killed right after it had added it."""
+    return (f"enable health {backend}/{server}",) if on else ()
+
+
 def _addition(action: AddServer) -> tuple[str, ...]:
-    """A new server starts in maintenance, and with its check switched off."""
+    """A new server starts in maintenance, where HAProxy would check it nevertheless once that is switched on."""
     server = action.server
     name = f"{action.backend}/{server.name}"
     words = [f"add server {name} {host(server.address)}:{server.port}"]
@@ -59,12 +67,10 @@ def _addition(action: AddServer) -> tuple[str, ...]:
         words.append(action.send_proxy)
     if action.check is not None:
         words.append(f"{_check_words(action.check)}{check_place(server)}")
-    commands = [" ".join(words)]
-    if action.check is not None:
-        commands.append(f"enable health {name}")
-    if not in_maintenance(server):
-        commands.append(f"enable server {name}")
-    return tuple(commands)
+    if in_maintenance(server):
+        return (" ".join(words),)
+    checks = _check(action.backend, server.name, on=action.check is not None)
+    return (" ".join(words), *checks, f"enable server {name}")
 
 
 def _check_words(check: Check) -> str:

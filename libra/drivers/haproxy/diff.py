@@ -185,12 +185,12 @@ def _server_steps(now: Backend, wanted: Backend) -> Iterator[Action]:
             losses.append(RemoveServer(now.name, one.name))
         elif one is not None and other is not None:
             steps = losses if in_maintenance(other) or not effective_weight(other) else changes
-            steps.extend(_change_steps(now.name, one, other))
+            steps.extend(_change_steps(now.name, one, other, checked=wanted.check is not None))
     yield from changes
     yield from losses
 
 
-def _change_steps(backend: str, now: Server, wanted: Server) -> Iterator[Action]:
+def _change_steps(backend: str, now: Server, wanted: Server, *, checked: bool) -> Iterator[Action]:
     if in_maintenance(wanted) and not in_maintenance(now):
         yield SetMaint(backend, now.name)
     if (now.address, now.port) != (wanted.address, wanted.port):
@@ -198,7 +198,7 @@ def _change_steps(backend: str, now: Server, wanted: Server) -> Iterator[Action]
     if effective_weight(now) != effective_weight(wanted):
         yield SetWeight(backend, now.name, effective_weight(wanted))
     if in_maintenance(now) and not in_maintenance(wanted):
-        yield SetReady(backend, now.name)
+        yield SetReady(backend, now.name, checked)
 
 
 def _changes(
