@@ -1,6 +1,7 @@
 """Records in tables: what every kind of them can do."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from functools import cache
 from typing import Any, Generic, TypeVar
@@ -79,12 +80,18 @@ class SqlRows(Generic[R]):
         self._connection.execute(delete(self._table).where(self._key == key))
 
     def _write(self, statement: Any, values: list[dict[str, Any]] | None = None) -> int:
-        """In a savepoint, so that a value that is taken does not end the transaction."""
+        """A value that is taken does not end the transaction."""
         try:
-            with self._connection.begin_nested():
+            with self._savepoint(rows=len(values or ("one",))):
                 return int(self._connection.execute(statement, values).rowcount)
         except IntegrityError as error:
             raise AlreadyExists(f"cannot write {self._table.name}: {_explain(error)}") from error
+
+    def _savepoint(self, rows: int) -> AbstractContextManager[object]:
+        """None where SQLite writes one row: it takes back the statement that failed, and nothing else."""
+        if rows == 1 and self._connection.dialect.name == "sqlite":
+            return nullcontext()
+        return self._connection.begin_nested()
 
     def _values(self, record: R) -> dict[str, Any]:
         return {name: getattr(record, name) for name in self._names}
