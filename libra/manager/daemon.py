@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 0.5
 CHORES_SECONDS = 1.0
+DEVICES_SECONDS = 0.25  # between two looks at all devices: the bell may ring much more often
 PRUNE_EVERY = timedelta(hours=1)
 PRUNE_MOST = 1000  # rows of a kind in one transaction
 MOST_DUE = 1000
@@ -75,7 +76,7 @@ class Manager:
         self._probing: set[str] = set()
         self._probe_at: dict[str, datetime] = {}
         self._repairs: dict[str, tuple[float, datetime]] = {}  # pause, and when next
-        self._chores_at = self._prune_at = services.clock()
+        self._chores_at = self._prune_at = self._devices_at = services.clock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="manager")
         self.manages: bool | None = None  # not known yet
@@ -131,7 +132,9 @@ class Manager:
             self._chores_at = now + timedelta(seconds=CHORES_SECONDS)
             self._do_chores(now)
         self._dispatch(now)
-        self._probe_due(now)
+        if now >= self._devices_at:
+            self._devices_at = now + timedelta(seconds=DEVICES_SECONDS)
+            self._probe_due(now)
 
     # Chores.
 
