@@ -42,3 +42,19 @@ class Device:
     def is_older(self) -> bool:
         """True where its worker understands messages of 1.0 only."""
         return self.protocol == FIRST_VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A device that is ready, and how many load balancers it has: what there is to choose by."""
+
+    device_id: str
+    name: str
+    address: str
+    protocol: str
+    loadbalancers: int
+
+    @property
+    def is_older(self) -> bool:
+        """As the device's."""
+        return self.protocol == FIRST_VERSION

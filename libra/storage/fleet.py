@@ -3,10 +3,10 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, case, delete, or_, select, update
+from sqlalchemy import Connection, case, delete, func, or_, select, update
 
 from libra.errors import NotFound
-from libra.model.device import Device
+from libra.model.device import Device, DeviceState, Place
 from libra.model.job import OPEN, Job, JobAction, JobPriority, JobState
 from libra.storage import tables
 from libra.storage.base import Query
@@ -26,6 +26,23 @@ class SqlDevices(SqlRows[Device]):
         """None where there is none."""
         found = self.find(Query(where={"name": name}))
         return found[0] if found else None
+
+    def places(self) -> list[Place]:
+        """Counted by the join: one without load balancers has none to count."""
+        table, owner = self._table, tables.loadbalancers.c
+        statement = (
+            select(
+                *(table.c.id, table.c.name, table.c.address, table.c.protocol),
+                func.count(owner.id),
+            )
+            .select_from(table.outerjoin(tables.loadbalancers, owner.device_id == table.c.id))
+            .where(table.c.state == DeviceState.READY)
+            .group_by(table.c.id)
+        )
+        return [
+            Place(device_id=key, name=name, address=address, protocol=protocol, loadbalancers=count)
+            for key, name, address, protocol, count in self._connection.execute(statement)
+        ]
 
     def next_generation(self, key: str) -> int:
         """The row stays locked until the end of the transaction, so that generations follow each other."""

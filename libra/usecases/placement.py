@@ -1,11 +1,11 @@
 """Which device gets a load balancer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from libra.errors import PoolExhausted
 from libra.messages.version2.loadbalancers import MAX_LOADBALANCERS
-from libra.model.device import Device, DeviceState
-from libra.storage.base import Query, UnitOfWork
+from libra.model.device import Device, Place
+from libra.storage.base import UnitOfWork
 
 MAX_OLDER = 2
 
@@ -17,28 +17,29 @@ def choose_device(unit: UnitOfWork, address: str | None = None) -> Device:
 
     Raises `PoolExhausted`.
     """
-    ready = unit.devices.find(Query(where={"state": DeviceState.READY}))
-    return pick_device(ready, unit.loadbalancers.per_device(), address)
+    place = pick_place(unit.devices.places(), address)
+    device = unit.devices.get(place.device_id)
+    if device is None:  # it was removed in between
+        raise PoolExhausted(_explain(address))
+    return device
 
 
-def pick_device(
-    devices: Sequence[Device], counts: Mapping[str, int], address: str | None = None
-) -> Device:
+def pick_place(places: Sequence[Place], address: str | None = None) -> Place:
     """Pure: see `choose_device`."""
-    able = [device for device in devices if address in (None, device.address)]
+    able = [place for place in places if address in (None, place.address)]
     if not able:
         raise PoolExhausted(_explain(address))
-    free = [device for device in able if counts.get(device.id, 0) < room(device)]
+    free = [place for place in able if place.loadbalancers < room(place)]
     if not free:
         raise PoolExhausted(
             f"cannot place it: every device that could take it has {max(map(room, able))} load balancers"
         )
-    return min(free, key=lambda device: (device.is_older, counts.get(device.id, 0), device.name))
+    return min(free, key=lambda place: (place.is_older, place.loadbalancers, place.name))
 
 
-def room(device: Device) -> int:
+def room(place: Place) -> int:
     """How many load balancers it takes; an older one has a listener of HTTP and one of TCP, no more."""
-    return MAX_OLDER if device.is_older else MAX_LOADBALANCERS
+    return MAX_OLDER if place.is_older else MAX_LOADBALANCERS
 
 
 def _explain(address: str | None) -> str:

@@ -15,6 +15,7 @@ import pytest
 from libra.errors import AlreadyExists, Invalid, NotFound, StorageUnavailable
 from libra.model.access import Role, Token
 from libra.model.counters import ListenerCounters
+from libra.model.device import DeviceState
 from libra.model.event import Event
 from libra.model.job import JobPriority, JobState
 from libra.model.quota import Quota
@@ -155,6 +156,20 @@ def test_a_lock_is_won_by_one(storage: SqlStorage) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(lock, range(8))) == 1
+
+
+def test_places_are_the_ready_devices_with_their_counts(storage: SqlStorage) -> None:
+    ready = {"state": DeviceState.READY, "protocol": "2.0", "address": "10.0.0.1"}
+    devices = [build_device("full", **ready), build_device("empty", **ready), build_device("new")]
+    with storage.writing() as unit:
+        unit.devices.add_all(devices)
+        for number in range(2):
+            unit.loadbalancers.add(build_loadbalancer(number, device_id=devices[0].id))
+    with storage.reading() as unit:
+        places = {place.name: place for place in unit.devices.places()}
+    assert {name: place.loadbalancers for name, place in places.items()} == {"full": 2, "empty": 0}
+    full = places["full"]
+    assert (full.device_id, full.address, full.is_older) == (devices[0].id, "10.0.0.1", False)
 
 
 def test_generations_follow_each_other(storage: SqlStorage) -> None:
