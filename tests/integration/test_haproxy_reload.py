@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from libra.drivers.haproxy.reload import Reloader
 from libra.errors import ConfigurationRejected, DriverError, ReloadFailed
 from libra.model.listener import Listener, Protocol
 from libra.model.loadbalancer import Desired, LoadBalancer
@@ -19,10 +20,11 @@ from tests.support.haproxy import (
     haproxy,
     haproxy_binary,
     is_running,
+    kill,
     socket_directory,
 )
 from tests.support.load import Load
-from tests.support.ports import LOOPBACK, free_port, free_ports, wait_until
+from tests.support.ports import LOOPBACK, accepts, free_port, free_ports, wait_until
 from tests.support.web import EchoServer, WebServer, get
 
 __all__ = ["haproxy", "haproxy_binary", "socket_directory"]
@@ -158,6 +160,31 @@ def test_a_port_that_another_program_shares_is_told_before_haproxy_pauses(
         assert get(port) == (200, "two")
         with pytest.raises(DriverError, match=r"port .*: another program has it"):
             haproxy.driver.apply(build_one(two.port, listen=port, address="::"))
+
+
+@pytest.mark.parametrize("moment", ["make_room", "_replace", "_watch", "_has_let_go"])
+def test_a_haproxy_that_is_killed_amid_a_reload_is_started_again(
+    haproxy: DrivenHAProxy, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """The change is made all the same."""
+    port, other = free_ports(2)
+    original = getattr(Reloader, moment)
+
+    def killing(self: Reloader, *arguments: object) -> object:
+        monkeypatch.setattr(Reloader, moment, original)
+        everything = haproxy.master.show_processes()
+        for process in (everything.master, *everything.workers, *everything.old_workers):
+            kill(process.pid)
+        return original(self, *arguments)
+
+    with WebServer("one") as one:
+        haproxy.driver.apply(build_desired(one.port, listen=port))
+        monkeypatch.setattr(Reloader, moment, killing)
+        wanted = build_desired(one.port, listen=other)
+        haproxy.driver.apply(wanted)
+        haproxy.driver.ensure_running()
+        assert get(other) == (200, "one")
+        assert not accepts(port)
 
 
 def test_a_failed_reload_goes_back(haproxy: DrivenHAProxy) -> None:

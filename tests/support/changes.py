@@ -21,7 +21,7 @@ from tests.support.control import LBAAS
 
 Json = dict[str, Any]
 FEWEST, MOST = 2, 6  # load balancers
-GOING = "PENDING_DELETE"
+GOING, ACTIVE, GONE = "PENDING_DELETE", "ACTIVE", "gone"
 BUSY = (httpx.codes.CONFLICT, httpx.codes.SERVICE_UNAVAILABLE)
 
 
@@ -63,8 +63,7 @@ class RandomChanges:
 
     def _end(self) -> None:
         key = self._choose()
-        is_known = self._request(plan_end(self._ids[key]))
-        if is_known or key not in {item["id"] for item in self._list("loadbalancers")}:
+        if self._request(plan_end(self._ids[key])) or self._settled(key) == GONE:
             self.expected.pop(key)
         else:
             self._check(key, (self.expected[key],))
@@ -97,10 +96,29 @@ class RandomChanges:
         return answer is not None
 
     def _check(self, key: str, allowed: tuple[Balancer, ...]) -> None:
-        """It is one of these, whole; from then on it is that one."""
+        """It is one of these, whole; from then on it is that one.
+
+        What goes and was refused by its device for a moment is shown as it was until it goes in the end.
+        """
         seen, self._ids[key] = self.see(key)
+        if seen not in allowed or len(allowed) > 1:
+            self._settled(key)
+            seen, self._ids[key] = self.see(key)
         assert seen in allowed, f"{self.history[-1]}: {seen} is none of {allowed}"
         self.expected[key] = seen
+
+    def _settled(self, key: str) -> str:
+        """ACTIVE or GONE, once it is one of them."""
+        seen = ""
+
+        def look() -> bool:
+            nonlocal seen
+            every = self._lab.ask(f"{LBAAS}/loadbalancers")["loadbalancers"]
+            seen = {item["id"]: item["provisioning_status"] for item in every}.get(key, GONE)
+            return seen in (ACTIVE, GONE)
+
+        self._lab.wait(look, f"{key} to be settled")
+        return seen
 
     def see(self, key: str) -> tuple[Balancer, Ids]:
         """What the API shows of one, without what is going."""

@@ -31,6 +31,7 @@ from libra.drivers.haproxy.running import (
     Plan,
     ServingProcess,
     observe,
+    observe_master,
     observe_process,
     plan,
 )
@@ -285,7 +286,7 @@ class HAProxyDriver(LoadBalancerDriver):
             if observed.installed.description != wanted.description:
                 self._file.install(wanted.text, self._binary)
                 changed = True
-            self._bring_live(wanted.description, observed.serving, wanted)
+            self._bring_live_surely(wanted, observed.serving)
         except DriverError:
             if changed:
                 self._go_back()
@@ -309,6 +310,16 @@ class HAProxyDriver(LoadBalancerDriver):
             fresh = self._reload(description, serving, wanted)
         if wanted is not None:
             self._live.loaded(fresh.pid, wanted.configuration)
+
+    def _bring_live_surely(self, wanted: Wanted, serving: ServingProcess | None) -> None:
+        """Once more where HAProxy was killed amid it, which is no fault of the text."""
+        try:
+            self._bring_live(wanted.description, serving, wanted)
+        except ProxyNotRunning as error:
+            if serving is None or observe_process(self._admin) or observe_master(self._master):
+                raise
+            log.warning("HAProxy ended meanwhile", action="start", error=str(error))
+            self._bring_live(wanted.description, None, wanted)
 
     def _reload(
         self, description: str, serving: ServingProcess | None, wanted: Wanted | None

@@ -46,7 +46,8 @@ class Reloader:
     def reload(self, description: str, old: ServingProcess | None) -> ServingProcess:
         """The new process, once it serves the text with this description; `old` is the one that serves now, if any.
 
-        Raises `ReloadFailed` with HAProxy's own words; then the old process serves on. Raises `ProxyNotRunning`.
+        Raises `ReloadFailed` with HAProxy's own words; then the old process serves on. Raises `ProxyNotRunning` where
+        it ended, or failed without a word.
         """
         with ExitStack() as stack:
             talk = self._talk_to(old, stack)
@@ -162,9 +163,12 @@ class Reloader:
         except ProxyNotRunning:
             return True  # it has ended already
 
-    def _failed(self, mark: int, log: str, otherwise: str = "") -> ReloadFailed:
-        words = self._supervisor.explain(mark, log) or otherwise or "HAProxy does not say why"
-        return ReloadFailed(f"cannot reload HAProxy: {words}")
+    def _failed(self, mark: int, log: str, otherwise: str = "") -> DriverError:
+        """Whoever ends without a word was killed."""
+        words = self._supervisor.explain(mark, log) or otherwise
+        if words:
+            return ReloadFailed(f"cannot reload HAProxy: {words}")
+        return ProxyNotRunning("cannot reload HAProxy: it does not say why")
 
 
 def _end_hung(before: Processes) -> None:
