@@ -274,3 +274,21 @@ def test_statistics_are_answered_while_reloads_go_on(haproxy: DrivenHAProxy) -> 
         for _ in range(10):
             haproxy.driver.apply(build_desired(1, listen=free_port()))
     assert asking.answers
+
+
+def test_a_master_that_does_not_answer_is_started_anew(haproxy: DrivenHAProxy) -> None:
+    """Somebody listens where its command line was, and never says a word."""
+    port = free_port()
+    with WebServer("one") as one:
+        haproxy.driver.apply(build_one(one.port, listen=port))
+        haproxy.driver.apply(build_one(one.port, listen=port, limit=999))
+        haproxy.master.show_processes()
+        path = haproxy.settings.haproxy.master_socket
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as silent, Load(port) as load:
+            silent.bind(f"{path}.silent")
+            silent.listen(64)
+            Path(f"{path}.silent").replace(path)
+            haproxy.driver.apply(build_one(one.port, listen=port, limit=500))
+        assert load.failures == []
+        assert "maxconn 500" in haproxy.text()
+        haproxy.driver.apply(build_one(one.port, listen=port, limit=600))

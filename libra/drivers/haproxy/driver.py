@@ -324,7 +324,7 @@ class HAProxyDriver(LoadBalancerDriver):
     def _reload(
         self, description: str, serving: ServingProcess | None, wanted: Wanted | None
     ) -> ServingProcess:
-        self._reloader.make_room(self._statistics.snapshot)
+        self._reloader.make_room(serving, self._statistics.snapshot)
         if serving is not None:
             self._statistics.hold()
         try:

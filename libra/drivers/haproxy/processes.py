@@ -65,6 +65,16 @@ def load_children(pid: int) -> tuple[int, ...]:
         return ()
 
 
+def load_parent(pid: int) -> int | None:
+    """None where there is no such process, or nobody's."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    parent = int(text.rpartition(")")[2].split()[1])  # the name before it may hold anything
+    return parent if parent > 1 else None
+
+
 def has_ended(pid: int) -> bool:
     """Also true for a process that waits to be reaped by a lazy init process, with all its threads."""
     try:

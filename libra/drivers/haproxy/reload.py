@@ -14,6 +14,7 @@ from libra.drivers.haproxy.running import ServingProcess, observe_process, parse
 from libra.drivers.haproxy.runtime import AdminSocket
 from libra.drivers.haproxy.supervisors import Supervisor
 from libra.drivers.haproxy.waiting import Deadline, wait_for
+from libra.drivers.haproxy.waking import ensure_answering
 from libra.errors import DriverError, ProxyNotRunning, ReloadFailed
 
 log = structlog.get_logger(__name__)
@@ -73,12 +74,15 @@ class Reloader:
             _end_hung(before)
         return outcome
 
-    def make_room(self, take_in: Callable[[], None]) -> None:
-        """Call before a reload. Old processes get time to end by themselves; then the first to be replaced is ended.
+    def make_room(self, serving: ServingProcess | None, take_in: Callable[[], None]) -> None:
+        """Call before a reload, with the file installed; raises `ProxyNotRunning`.
+
+        Old processes get time to end by themselves; then the first to be replaced is ended.
 
         `take_in` is called before that, to read what it has counted. The limit is not left to
         mworker-max-reloads, which counts how many reloads a process has seen and not how many there are.
         """
+        ensure_answering(self._master, serving, self._timeout)
         within = min(ROOM_WITHIN, self._timeout / 2)
         if wait_for(lambda: not self._crowd() or None, Deadline(within)) is None:
             take_in()
