@@ -102,11 +102,11 @@ def _add_health(app: FastAPI, parts: ApiParts, metrics: Metrics) -> None:
             return JSONResponse({"status": "the manager hangs"}, 503)
         return JSONResponse({"status": "ok"})
 
-    @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)
-    def show_metrics(request: Request) -> Response:
+    wanted = [] if parts.anonymous_metrics else [Depends(caller_of)]
+
+    @app.get("/metrics", tags=["health"], response_class=PlainTextResponse, dependencies=wanted)
+    def show_metrics() -> Response:
         """For Prometheus."""
-        if not parts.anonymous_metrics:
-            caller_of(request)
         return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @app.get("/docs", include_in_schema=False, response_class=HTMLResponse)

@@ -91,6 +91,7 @@ def _serve(config: Path, settings: "Settings", on_ready: Callable[[], None] = la
     import libra.logs  # noqa: F401 - before anything imports structlog, for what it keeps out
     from libra.cmd.assembly import start_logging, take_environment
     from libra.daemon import systemd
+    from libra.daemon.heap import freeze_heap
     from libra.daemon.signals import SignalQueue
 
     faulthandler.enable()
@@ -107,6 +108,7 @@ def _serve(config: Path, settings: "Settings", on_ready: Callable[[], None] = la
     with SignalQueue().installed() as signals:
         controller = Controller(settings)
         controller.start()
+        freeze_heap()
         on_ready()
         renew = Renewer(lambda: _load(config), settings, controller)
         _turn(controller, signals, notifier, renew)

@@ -30,6 +30,7 @@ from libra.config.settings import (
     WorkerSettings,
 )
 from libra.config.types import MAX_SOCKET_PATH
+from libra.daemon.heap import freeze_heap
 from libra.daemon.lockfile import LockFile
 from libra.durable import replace_file
 from libra.errors import Invalid, LibraError
@@ -82,6 +83,7 @@ class LocalFleet:
         self._stack.callback(lambda: _stop_haproxy(settings))
         self._stack.callback(self._worker.stop)
         self._worker.start()
+        freeze_heap()
 
     def stop(self) -> None:
         """The worker first, then HAProxy, the controller, the job server."""

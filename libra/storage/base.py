@@ -22,7 +22,7 @@ from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.pool import Pool
-from libra.model.resources.tree import LoadBalancerTree, PartIds
+from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import ProvisioningStatus
 
 R = TypeVar("R")
@@ -75,6 +75,9 @@ class Rows(Protocol[R]):
     def find(self, query: Query = EVERYTHING) -> list[R]:
         """Raises `Invalid` for a field that the record does not have, and for a marker that is no row."""
 
+    def ids_by(self, name: str, values: Collection[str]) -> dict[str, list[str]]:
+        """The ids of the rows whose field `name` has one of these values: by value, each in order of creation."""
+
     def count(self, where: Mapping[str, object]) -> int:
         """How many rows have these values."""
 
@@ -101,9 +104,6 @@ class LoadBalancerRows(Rows[LoadBalancer], Protocol):
 
     def tree(self, key: str) -> LoadBalancerTree | None:
         """The load balancer with all its parts."""
-
-    def part_ids(self, keys: Collection[str]) -> dict[str, PartIds]:
-        """The ids of the parts of each of these, without the parts."""
 
     def trees_of(self, device_id: str) -> list[LoadBalancerTree]:
         """All of a device, by creation; in a handful of statements, however many there are."""

@@ -4,27 +4,14 @@ from collections.abc import Collection, Iterable
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Select,
-    Table,
-    bindparam,
-    delete,
-    func,
-    insert,
-    literal_column,
-    select,
-    union_all,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from libra.model.resources.listener import Listener
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.pool import Pool
-from libra.model.resources.tree import LoadBalancerTree, PartIds, PoolTree
+from libra.model.resources.tree import LoadBalancerTree, PoolTree
 from libra.model.status import ProvisioningStatus
 from libra.storage import tables
 from libra.storage.querying import chunks
@@ -55,14 +42,6 @@ class SqlLoadBalancers(SqlRows[LoadBalancer]):
         """None where it is gone."""
         found = self._trees(self._table.c.id == key)
         return found[0] if found else None
-
-    def part_ids(self, keys: Collection[str]) -> dict[str, PartIds]:
-        """One statement for 500 of them."""
-        parts = {key: PartIds() for key in keys}
-        for chunk in chunks(keys):
-            for kind, owner, key in self._connection.execute(_PART_IDS, {"keys": chunk}):
-                (parts[owner].pools if kind else parts[owner].listeners).append(key)
-        return parts
 
     def trees_of(self, device_id: str) -> list[LoadBalancerTree]:
         """By creation."""
@@ -152,22 +131,6 @@ class SqlLoadBalancers(SqlRows[LoadBalancer]):
     def _parts(self, table: Any, kind: type[R], wanted: Any) -> list[R]:
         rows = SqlRows(self._connection, table, kind)
         return rows.matching(table.c.loadbalancer_id.in_(wanted), *_by_creation(table))
-
-
-def _ids_of(kind: int, table: Table) -> Select[Any]:
-    wanted = table.c.loadbalancer_id.in_(bindparam("keys", expanding=True))
-    columns = (table.c.loadbalancer_id, table.c.id, table.c.created_at)
-    return select(literal_column(str(kind)).label("kind"), *columns).where(wanted)
-
-
-def _build_part_ids() -> Select[Any]:
-    """Made once: its making takes longer than its execution."""
-    parts = union_all(_ids_of(0, tables.listeners), _ids_of(1, tables.pools)).subquery()
-    columns = (parts.c.kind, parts.c.loadbalancer_id, parts.c.id)
-    return select(*columns).order_by(parts.c.created_at, parts.c.id)
-
-
-_PART_IDS = _build_part_ids()
 
 
 def _by_creation(table: Any) -> tuple[Any, Any]:

@@ -1,6 +1,6 @@
 """Records in tables: what every kind of them can do."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from functools import cache
@@ -12,6 +12,7 @@ from sqlalchemy import (
     Row,
     Select,
     Table,
+    bindparam,
     delete,
     func,
     insert,
@@ -22,7 +23,7 @@ from sqlalchemy.exc import IntegrityError
 
 from libra.errors import AlreadyExists, NotFound
 from libra.storage.base import EVERYTHING, Query
-from libra.storage.querying import build_conditions, in_order, narrow
+from libra.storage.querying import build_conditions, chunks, in_order, narrow
 
 R = TypeVar("R")
 
@@ -39,13 +40,23 @@ class SqlRows(Generic[R]):
 
     def get(self, key: str) -> R | None:
         """None where there is none."""
-        row = self._connection.execute(self._select().where(self._key == key)).first()
+        statement = _select_one_of(self._table, self._names)
+        row = self._connection.execute(statement, {"key": key}).first()
         return self._record(row) if row is not None else None
 
     def find(self, query: Query = EVERYTHING) -> list[R]:
         """The rows of a page; raises `Invalid` for an unknown field or marker."""
         page = narrow(self._select(), self._table, query, self._connection)
         return in_order(self._records(page), query)
+
+    def ids_by(self, name: str, values: Collection[str]) -> dict[str, list[str]]:
+        """Without their records; every value is there."""
+        found: dict[str, list[str]] = {value: [] for value in values}
+        for chunk in chunks(values):
+            statement = _select_ids_of(self._table, name)
+            for value, key in self._connection.execute(statement, {"values": chunk}).all():
+                found[value].append(key)
+        return found
 
     def matching(self, condition: ColumnElement[bool], *order: Any) -> list[R]:
         """The rows of a condition that a `Query` has no words for."""
@@ -101,7 +112,7 @@ class SqlRows(Generic[R]):
         return _select_of(self._table, self._names)
 
     def _records(self, statement: Select[Any]) -> list[R]:
-        return [self._record(row) for row in self._connection.execute(statement)]
+        return [self._record(row) for row in self._connection.execute(statement).all()]
 
     def _record(self, row: Row[Any]) -> R:
         return self._kind(**dict(zip(self._names, row, strict=True)))
@@ -110,6 +121,19 @@ class SqlRows(Generic[R]):
 @cache
 def _names_of(kind: Any) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind))
+
+
+@cache
+def _select_one_of(table: Table, names: tuple[str, ...]) -> Select[Any]:
+    """Made once: to make it takes longer than to execute it."""
+    return _select_of(table, names).where(_key_of(table) == bindparam("key"))
+
+
+@cache
+def _select_ids_of(table: Table, name: str) -> Select[Any]:
+    column, key = table.c[name], _key_of(table)
+    wanted = column.in_(bindparam("values", expanding=True))
+    return select(column, key).where(wanted).order_by(table.c.created_at, key)
 
 
 @cache

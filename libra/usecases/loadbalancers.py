@@ -1,6 +1,6 @@
 """Load balancers: created whole, changed, deleted, sent again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,7 +9,7 @@ from libra.model.access import Caller
 from libra.model.device import Device
 from libra.model.job import JobPriority
 from libra.model.resources.loadbalancer import LoadBalancer
-from libra.model.resources.tree import LoadBalancerTree, PartIds
+from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import OperatingStatus, ProvisioningStatus
 from libra.storage.base import PLACEMENT, UnitOfWork, device_lock
 from libra.usecases.access import choose_project, ensure_may_see
@@ -114,15 +114,25 @@ def show(services: Services, caller: Caller, key: str) -> LoadBalancerTree:
     return tree
 
 
-def show_one(services: Services, caller: Caller, key: str) -> tuple[LoadBalancer, PartIds]:
-    """Raises as `show`."""
+def show_briefly(
+    services: Services, caller: Caller, key: str
+) -> tuple[LoadBalancer, list[str], list[str]]:
+    """With the ids of its listeners and pools. Raises as `show`."""
     with services.storage.reading() as unit:
         found = unit.loadbalancers.get(key)
-        parts = unit.loadbalancers.part_ids([key])[key]
+        listeners, pools = part_ids(unit, [key])
     if found is None:
         raise NotFound(f"Load Balancer {key} not found.")
     ensure_may_see(caller, found)
-    return found, parts
+    return found, listeners[key], pools[key]
+
+
+def part_ids(
+    unit: UnitOfWork, keys: Collection[str]
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """The ids of listeners and of pools, by load balancer."""
+    owner = "loadbalancer_id"
+    return unit.listeners.ids_by(owner, keys), unit.pools.ids_by(owner, keys)
 
 
 def update(services: Services, caller: Caller, key: str, fields: Fields) -> LoadBalancerTree:

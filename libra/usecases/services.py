@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from libra.model.quota import Quota
 from libra.storage.base import Storage
+from libra.usecases.knowntokens import KnownTokens
 
 Clock = Callable[[], datetime]
 
@@ -81,5 +82,6 @@ class Services:
     sealer: Sealer
     clock: Clock = now
     bell: Bell = field(default_factory=Bell)
+    known_tokens: KnownTokens = field(default_factory=KnownTokens)
     limits: Limits = Limits()
     address_pools: tuple[AddressPool, ...] = ()

@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from libra.errors import Invalid, NotFound
 from libra.model.access import Caller, Role, Token
@@ -61,7 +62,7 @@ def list_tokens(services: Services) -> list[Token]:
 
 
 def revoke_token(services: Services, caller: Caller, key: str) -> Token:
-    """From the next request on; raises `NotFound`."""
+    """From the next request to this process on; see `KnownTokens` for others. Raises `NotFound`."""
     with services.storage.writing() as unit:
         token = unit.tokens.get(key)
         if token is None:
@@ -69,22 +70,26 @@ def revoke_token(services: Services, caller: Caller, key: str) -> Token:
         revoked = replace(token, revoked_at=token.revoked_at or services.clock())
         unit.tokens.replace(revoked)
         add_event(unit, services, caller, "token.revoked", key, reason=f"'{token.name}'")
+    services.known_tokens.forget()
     return revoked
 
 
-def find_caller(
-    services: Services, digest: str, name: str | None, request_id: str
-) -> Caller | None:
-    """None for a token that is not known, revoked or expired, or has another name than is given."""
+def look_for_token(services: Services, digest: str) -> Token | None:
+    """Asks the database, for one that is not known; None where there is none, or it was revoked."""
+    return services.known_tokens.look(digest, partial(_find, services))
+
+
+def _find(services: Services, digest: str) -> Token | None:
     with services.storage.reading() as unit:
         found = unit.tokens.find(Query(where={"digest": digest, "revoked_at": None}))
-    for token in found:
-        is_over = token.expires_at is not None and token.expires_at <= services.clock()
-        if not is_over and name in (None, token.name):
-            return Caller(
-                name=token.name,
-                role=token.role,
-                project_id=token.project_id,
-                request_id=request_id,
-            )
-    return None
+    return found[0] if found else None
+
+
+def identify(services: Services, token: Token, name: str | None, request_id: str) -> Caller | None:
+    """None where it has expired, or has another name than is given."""
+    is_over = token.expires_at is not None and token.expires_at <= services.clock()
+    if is_over or name not in (None, token.name):
+        return None
+    return Caller(
+        name=token.name, role=token.role, project_id=token.project_id, request_id=request_id
+    )

@@ -20,7 +20,7 @@ from libra.model.event import Event
 from libra.model.job import JobPriority, JobState
 from libra.model.quota import Quota
 from libra.model.resources.pool import PersistenceKind, PoolPersistence
-from libra.model.resources.tree import LoadBalancerTree, PartIds, PoolTree
+from libra.model.resources.tree import LoadBalancerTree, PoolTree
 from libra.model.status import MUTABLE, ProvisioningStatus
 from libra.storage.base import Query, TagFilter
 from libra.storage.schema import newest_revision, upgrade
@@ -125,21 +125,18 @@ def test_trees_and_what_was_applied(storage: SqlStorage) -> None:
         assert unit.pools.count({}) == 2
 
 
-def test_the_ids_of_parts_are_those_of_the_tree(storage: SqlStorage) -> None:
+def test_the_ids_of_parts_are_given_in_order_of_creation(storage: SqlStorage) -> None:
     owner, bare = build_loadbalancer(), build_loadbalancer(1)
     pools = [build_pool(owner, created_at=at(9 - n)) for n in range(3)]
-    listeners = [build_listener(owner, port, created_at=at(-port)) for port in (80, 81, 82)]
     with storage.writing() as unit:
         unit.loadbalancers.add_all([owner, bare])
         unit.pools.add_all(pools)
-        unit.listeners.add_all(listeners)
-        tree = unit.loadbalancers.tree(owner.id)
-        assert tree is not None
-        parts = unit.loadbalancers.part_ids([owner.id, bare.id, "gone"])
-        assert parts == {owner.id: tree.part_ids, bare.id: PartIds(), "gone": PartIds()}
-        assert parts[owner.id].pools == [pool.id for pool in reversed(pools)]
-        assert parts[owner.id].listeners == [item.id for item in reversed(listeners)]
-        assert unit.loadbalancers.part_ids([]) == {}
+        keys = [owner.id, bare.id, *(f"gone{n}" for n in range(1200))]
+        found = unit.pools.ids_by("loadbalancer_id", keys)
+        assert list(found) == keys
+        assert found[owner.id] == [pool.id for pool in reversed(pools)]
+        assert not any(found[key] for key in keys[1:])
+        assert unit.pools.ids_by("loadbalancer_id", []) == {}
 
 
 def test_a_lock_is_won_by_one(storage: SqlStorage) -> None:

@@ -22,7 +22,7 @@ PARTS = {
     "render": "rendering 10,000 nodes, beside Octavia's Jinja template",
     "archive": "ARCHIVE of a big log into a real Swift, beside shell and loop",
     "storage": "pages and single load balancers of 10,000 in both databases, beside the bare driver",
-    "rest": "lists and single load balancers of 10,000 over HTTP, beside a bare route (wants wrk)",
+    "rest": "lists and single load balancers of 10,000 over HTTP, beside a bare application (wants wrk)",
     "api": "creates and added members by API until HAProxy does them, beside the same by hand",
     "fleet": "200 load balancers at once on 200 simulated workers, in both databases",
     "table": "the figures of UPDATE beside their aims, on both HAProxy versions",

@@ -1,6 +1,7 @@
-"""Requests a second for lists and single load balancers out of 10,000, over HTTP, beside a bare FastAPI route.
+"""Requests a second for lists and single load balancers out of 10,000, over HTTP, beside a bare FastAPI application.
 
-The API runs in a process of its own, without a manager; wrk asks, over several connections at once.
+The API runs in a process of its own, without a manager, and so does the bare application, which has one route that
+answers a constant; wrk asks one after the other, over several connections at once.
 """
 
 import os
@@ -8,11 +9,13 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from fastapi import FastAPI
 from rich.console import Console
 from rich.table import Table
 
@@ -50,16 +53,16 @@ def _measure(title: str, url: str, directory: Path, *, quick: bool) -> Table:
     count, seconds = (BALANCERS // 10, 2) if quick else (BALANCERS, 5)
     key = _prepare(url, directory, count)
     table = Table("request", "requests/s", "p50", "p99", "of the bare", title=f"{title}, {count:,}")
-    with _served(url, directory) as base:
+    with _served("bare") as other, _served(url, str(directory)) as base:
         bare = 0.0
-        for name, path in {
-            "bare FastAPI route": "/bare",
-            "show": f"{PATH}/{key}",
-            "list, 20": f"{PATH}?limit=20",
-            "list, 20, from the middle": f"{PATH}?limit=20&marker={key}",
-            "list, 1,000": PATH,
+        for name, address in {
+            "bare FastAPI application": f"{other}/",
+            "show": f"{base}{PATH}/{key}",
+            "list, 20": f"{base}{PATH}?limit=20",
+            "list, 20, from the middle": f"{base}{PATH}?limit=20&marker={key}",
+            "list, 1,000": f"{base}{PATH}",
         }.items():
-            rate, middle, late = _ask(base + path, seconds)
+            rate, middle, late = _ask(address, seconds)
             bare = bare or rate
             table.add_row(name, f"{rate:.0f}", middle, late, f"{rate / bare:.2f} x")
     return table
@@ -81,9 +84,9 @@ def _prepare(url: str, directory: Path, count: int) -> str:
 
 
 @contextmanager
-def _served(url: str, directory: Path) -> Iterator[str]:
+def _served(*arguments: str) -> Iterator[str]:
     """Where it is."""
-    command = [sys.executable, "-m", "tools.bench_parts.rest", url, str(directory)]
+    command = [sys.executable, "-m", "tools.bench_parts.rest", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as process:
         assert process.stdout is not None
         try:
@@ -114,24 +117,33 @@ def _ask(url: str, seconds: int) -> tuple[float, str, str]:
 
 def serve(arguments: Sequence[str]) -> None:
     """Until killed; its port on standard output."""
-    from libra.api.app import ApiParts, create_app
     from libra.api.server import ApiServer
     from libra.config.controller import ApiSettings
+    from libra.daemon.heap import freeze_heap
 
-    url, directory = arguments
-    services = Services(storage=open_storage(url), sealer=open_vault(Path(directory) / "key"))
-    app = create_app(ApiParts(services=services))
-
-    @app.get("/bare")
-    def bare() -> dict[str, str]:
-        return {"status": "ok"}
-
+    app = _build_bare() if arguments[0] == "bare" else _build(*arguments)
     server = ApiServer(app, ApiSettings(), 0)
     server.start()
+    freeze_heap()
     print(server.port, flush=True)
-    import threading
-
     threading.Event().wait()
+
+
+def _build(url: str, directory: str) -> FastAPI:
+    from libra.api.app import ApiParts, create_app
+
+    services = Services(storage=open_storage(url), sealer=open_vault(Path(directory) / "key"))
+    return create_app(ApiParts(services=services))
+
+
+def _build_bare() -> FastAPI:
+    app = FastAPI()
+
+    @app.get("/")
+    def answer() -> dict[str, str]:
+        return {"status": "ok"}
+
+    return app
 
 
 if __name__ == "__main__":

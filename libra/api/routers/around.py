@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Depends, Request, Response
 
 from libra.api.auth import OPERATORS, Asking, Given
+from libra.api.rendering import WrittenRoute
 from libra.api.routers.octavia import Json
 from libra.api.schemas.octavia import QuotaChange
 from libra.api.schemas.shown import show_quota
@@ -11,10 +12,10 @@ from libra.usecases import quotas
 from libra.usecases.loadbalancers import DEVICES_OWN
 from libra.usecases.services import Services
 
-versions = APIRouter(tags=["versions"])
-router = APIRouter(tags=["quotas"])
-networks = APIRouter(tags=["networks"])
-projects = APIRouter(tags=["projects"])
+versions = APIRouter(tags=["versions"], route_class=WrittenRoute)
+router = APIRouter(tags=["quotas"], route_class=WrittenRoute)
+networks = APIRouter(tags=["networks"], route_class=WrittenRoute)
+projects = APIRouter(tags=["projects"], route_class=WrittenRoute)
 BASES = ("/load-balancer/v2.0", "/load-balancer/v2", "/v2.0", "/v2")
 """Clients are given the root of the API or /load-balancer, and use both spellings of the version."""
 

@@ -3,13 +3,14 @@
 from fastapi import APIRouter, Depends, Request, Response
 
 from libra.api.auth import EVERYBODY, WRITERS, Asking, Given
+from libra.api.rendering import WrittenRoute
 from libra.api.routers.octavia import Json, answer, find, one, page_of, project_of
 from libra.api.schemas.certificates import CertificateBody, MaterialBody
 from libra.api.schemas.shown import show_fields
 from libra.model.resources.certificate import StoredCertificate
 from libra.usecases import certificates
 
-router = APIRouter(prefix="/v1/certificates", tags=["certificates"])
+router = APIRouter(prefix="/v1/certificates", tags=["certificates"], route_class=WrittenRoute)
 _SHOWN = (
     *("id", "name", "type", "project_id", "subject", "names", "fingerprint", "not_after"),
     *("created_at", "updated_at"),

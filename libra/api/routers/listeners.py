@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Depends, Request, Response
 
 from libra.api.auth import WRITERS, Asking, Given
+from libra.api.rendering import WrittenRoute
 from libra.api.routers.octavia import Json, answer, find, one, page_of
 from libra.api.schemas.fields import listener_fields
 from libra.api.schemas.octavia import ListenerChange, ListenerCreate
@@ -11,7 +12,7 @@ from libra.errors import NotImplementedHere
 from libra.model.resources.listener import Listener
 from libra.usecases import listeners
 
-router = APIRouter(prefix="/listeners", tags=["listeners"])
+router = APIRouter(prefix="/listeners", tags=["listeners"], route_class=WrittenRoute)
 
 
 @router.get("")

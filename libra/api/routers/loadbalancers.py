@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from libra.api.auth import WRITERS, Asking, Given
+from libra.api.rendering import WrittenRoute
 from libra.api.routers.octavia import Json, answer, find, one, page_of, project_of
 from libra.api.schemas.fields import loadbalancer_fields, nested_listener, nested_pool
 from libra.api.schemas.octavia import LoadBalancerChange, LoadBalancerCreate
@@ -14,7 +15,7 @@ from libra.model.resources.loadbalancer import LoadBalancer
 from libra.usecases import loadbalancers
 from libra.usecases.loadbalancers import Vip
 
-router = APIRouter(prefix="/loadbalancers", tags=["load balancers"])
+router = APIRouter(prefix="/loadbalancers", tags=["load balancers"], route_class=WrittenRoute)
 PROVIDERS = ("libra", "octavia", "amphora")
 
 
@@ -24,8 +25,8 @@ def list_loadbalancers(request: Request, services: Given, caller: Asking) -> Jso
     page = page_of(request, LoadBalancer, caller)
     with services.storage.reading() as unit:
         rows = find(unit.loadbalancers, page)
-        parts = unit.loadbalancers.part_ids([row.id for row in rows])
-    shown = [show_loadbalancer(row, parts[row.id]) for row in rows]
+        listeners, pools = loadbalancers.part_ids(unit, [row.id for row in rows])
+    shown = [show_loadbalancer(row, listeners[row.id], pools[row.id]) for row in rows]
     return answer(request, "loadbalancers", rows, shown, page)
 
 
@@ -55,8 +56,8 @@ def create_loadbalancer(body: LoadBalancerCreate, services: Given, caller: Askin
 @router.get("/{loadbalancer_id}")
 def show_one(request: Request, loadbalancer_id: str, services: Given, caller: Asking) -> Json:
     """One."""
-    found, parts = loadbalancers.show_one(services, caller, loadbalancer_id)
-    return one(request, "loadbalancer", show_loadbalancer(found, parts))
+    shown = show_loadbalancer(*loadbalancers.show_briefly(services, caller, loadbalancer_id))
+    return one(request, "loadbalancer", shown)
 
 
 @router.put("/{loadbalancer_id}", dependencies=[Depends(WRITERS)])
@@ -66,7 +67,9 @@ def change_loadbalancer(
     """Name, description, whether it serves, tags."""
     fields = loadbalancer_fields(body.loadbalancer)
     tree = loadbalancers.update(services, caller, loadbalancer_id, fields)
-    return {"loadbalancer": show_loadbalancer(tree.loadbalancer, tree.part_ids)}
+    listeners = [item.id for item in tree.listeners]
+    pools = [item.pool.id for item in tree.pools]
+    return {"loadbalancer": show_loadbalancer(tree.loadbalancer, listeners, pools)}
 
 
 @router.delete("/{loadbalancer_id}", status_code=204, dependencies=[Depends(WRITERS)])

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Depends, Request, Response
 
 from libra.api.auth import WRITERS, Asking, Given
+from libra.api.rendering import WrittenRoute
 from libra.api.routers.octavia import Json, answer, find, one, page_of
 from libra.api.schemas.fields import monitor_fields
 from libra.api.schemas.octavia import MonitorChange, MonitorCreate
@@ -10,7 +11,7 @@ from libra.api.schemas.shown import show_monitor
 from libra.model.resources.monitor import HealthMonitor
 from libra.usecases import monitors
 
-router = APIRouter(prefix="/healthmonitors", tags=["health monitors"])
+router = APIRouter(prefix="/healthmonitors", tags=["health monitors"], route_class=WrittenRoute)
 
 
 @router.get("")

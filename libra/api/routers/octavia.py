@@ -4,7 +4,6 @@ from typing import Any, TypeVar
 
 from fastapi import Request
 
-from libra.api.auth import services_of
 from libra.api.listing import Page, build_links, choose_fields, parse_page
 from libra.api.schemas.types import Body
 from libra.errors import Invalid
@@ -53,6 +52,3 @@ def project_of(body: Body) -> str | None:
     if one and other and one != other:
         raise Invalid("Validation failure: project_id and tenant_id differ")
     return one or other
-
-
-__all__ = ["Json", "answer", "find", "one", "page_of", "project_of", "services_of"]

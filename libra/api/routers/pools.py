@@ -1,11 +1,13 @@
 """Octavia's pools and their members."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from libra.api.auth import WRITERS, Asking, Given
+from libra.api.rendering import WrittenRoute
 from libra.api.routers.octavia import Json, answer, find, one, page_of
 from libra.api.schemas.fields import fields_of
 from libra.api.schemas.octavia import (
@@ -18,11 +20,10 @@ from libra.api.schemas.octavia import (
 from libra.api.schemas.shown import show_member, show_pool
 from libra.model.resources.member import Member
 from libra.model.resources.pool import Pool
-from libra.storage.base import Query as StorageQuery
 from libra.storage.base import UnitOfWork
 from libra.usecases import members, pools
 
-router = APIRouter(prefix="/pools", tags=["pools"])
+router = APIRouter(prefix="/pools", tags=["pools"], route_class=WrittenRoute)
 
 
 @router.get("")
@@ -31,16 +32,19 @@ def list_pools(request: Request, services: Given, caller: Asking) -> Json:
     page = page_of(request, Pool, caller)
     with services.storage.reading() as unit:
         rows = find(unit.pools, page)
-        shown = [_show(unit, row) for row in rows]
+        shown = _show(unit, rows)
     return answer(request, "pools", rows, shown, page)
 
 
-def _show(unit: UnitOfWork, pool: Pool) -> Json:
-    listeners = unit.listeners.find(StorageQuery(where={"default_pool_id": pool.id}))
-    found = unit.members.find(StorageQuery(where={"pool_id": pool.id}))
-    monitors = unit.monitors.find(StorageQuery(where={"pool_id": pool.id}))
-    monitor = monitors[0].id if monitors else None
-    return show_pool(pool, [item.id for item in listeners], [m.id for m in found], monitor)
+def _show(unit: UnitOfWork, pools: Sequence[Pool]) -> list[Json]:
+    keys = [pool.id for pool in pools]
+    listeners = unit.listeners.ids_by("default_pool_id", keys)
+    members = unit.members.ids_by("pool_id", keys)
+    monitors = unit.monitors.ids_by("pool_id", keys)
+    return [
+        show_pool(pool, listeners[pool.id], members[pool.id], next(iter(monitors[pool.id]), None))
+        for pool in pools
+    ]
 
 
 @router.post("", status_code=201, dependencies=[Depends(WRITERS)])
@@ -50,7 +54,7 @@ def create_pool(body: PoolCreate, services: Given, caller: Asking) -> Json:
     fields = fields_of(given, Pool, "loadbalancer_id", "listener_id")
     pool = pools.create(services, caller, given.loadbalancer_id, given.listener_id, fields)
     with services.storage.reading() as unit:
-        return {"pool": _show(unit, pool)}
+        return {"pool": _show(unit, [pool])[0]}
 
 
 @router.get("/{pool_id}")
@@ -58,7 +62,7 @@ def show_one(request: Request, pool_id: str, services: Given, caller: Asking) ->
     """One."""
     pool = pools.show(services, caller, pool_id)
     with services.storage.reading() as unit:
-        return one(request, "pool", _show(unit, pool))
+        return one(request, "pool", _show(unit, [pool])[0])
 
 
 @router.put("/{pool_id}", dependencies=[Depends(WRITERS)])
@@ -66,7 +70,7 @@ def change_pool(pool_id: str, body: PoolChange, services: Given, caller: Asking)
     """All but its protocol."""
     pool = pools.update(services, caller, pool_id, fields_of(body.pool, Pool))
     with services.storage.reading() as unit:
-        return {"pool": _show(unit, pool)}
+        return {"pool": _show(unit, [pool])[0]}
 
 
 @router.delete("/{pool_id}", status_code=204, dependencies=[Depends(WRITERS)])

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from libra.api.auth import ADMINS, EVERYBODY, OBSERVERS, OPERATORS, WRITERS, Asking, Given
 from libra.api.listing import build_links
+from libra.api.rendering import WrittenRoute
 from libra.api.routers.octavia import Json, page_of
 from libra.api.schemas.shown import show_fields
 from libra.api.schemas.v1 import DeviceBody, LogsBody, TokenBody
@@ -22,7 +23,7 @@ from libra.storage.base import Since
 from libra.usecases import devices, jobs, logs, tokens
 from libra.usecases.jobs import Order
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", route_class=WrittenRoute)
 LONGEST_WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.25
 _DEVICE = (

@@ -17,7 +17,7 @@ from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.pool import Pool
 from libra.model.resources.resource import Resource
-from libra.model.resources.tree import LoadBalancerTree, PartIds, PoolTree
+from libra.model.resources.tree import LoadBalancerTree, PoolTree
 
 Shown = dict[str, Any]
 _PLAIN = {str, int, bool, NoneType}
@@ -60,11 +60,13 @@ def ids(keys: Iterable[str]) -> list[Shown]:
     return [{"id": key} for key in keys]
 
 
-def show_loadbalancer(record: LoadBalancer, parts: PartIds) -> Shown:
+def show_loadbalancer(
+    record: LoadBalancer, listeners: Iterable[str] = (), pools: Iterable[str] = ()
+) -> Shown:
     """With the ids of its parts."""
     shown = _common(record)
-    shown["listeners"] = ids(parts.listeners)
-    shown["pools"] = ids(parts.pools)
+    shown["listeners"] = ids(listeners)
+    shown["pools"] = ids(pools)
     shown["vip_qos_policy_id"] = None
     shown["vip_sg_ids"] = []
     shown["vip_vnic_type"] = "normal"
@@ -76,7 +78,7 @@ def show_loadbalancer(record: LoadBalancer, parts: PartIds) -> Shown:
 
 def show_whole(tree: LoadBalancerTree) -> Shown:
     """As the answer to a create: with everything in full."""
-    shown = show_loadbalancer(tree.loadbalancer, tree.part_ids)
+    shown = show_loadbalancer(tree.loadbalancer)
     shown["listeners"] = [show_listener(item) for item in tree.listeners]
     shown["pools"] = [show_pool_tree(item, tree) for item in tree.pools]
     return shown
