@@ -1,5 +1,6 @@
 """From errors to answers: one table, one body."""
 
+import re
 import traceback
 
 import structlog
@@ -27,6 +28,8 @@ STATUSES: tuple[tuple[type[errors.LibraError], int], ...] = (
     (errors.JobError, 502),
 )
 MOST_FAULTS = 5
+_ENVELOPES = frozenset(("loadbalancer", "listener", "pool", "member", "healthmonitor", "quota"))
+_PLAIN = re.compile(r"[A-Za-z0-9_.]{1,255}")
 
 
 class Unauthorized(Exception):
@@ -64,10 +67,16 @@ def answer_invalid(_request: Request, error: Exception) -> JSONResponse:
 def _explain(fault: dict[str, object]) -> str:
     location = fault.get("loc", ())
     path = [str(part) for part in (location if isinstance(location, tuple) else ())]
-    where = ".".join(path[1:] if path[:1] in (["body"], ["query"], ["path"]) else path)
+    if path[:1] in (["body"], ["query"], ["path"]):
+        path = path[1:]
+    if len(path) > 1 and path[0] in _ENVELOPES:
+        path = path[1:]
+    where = ".".join(path)
     if fault.get("type") == "extra_forbidden":
         return f"Unknown attribute for argument: {quoted(where)}"
-    return f"Invalid input for field/attribute {quoted(where)}: {fault.get('msg')}"
+    name = where if _PLAIN.fullmatch(where) else quoted(where)
+    text = str(fault.get("msg", "")).removeprefix("Value error, ")
+    return f"Invalid input for field/attribute {name}: {text}"
 
 
 def answer_http(request: Request, error: Exception) -> JSONResponse:

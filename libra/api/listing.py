@@ -25,6 +25,7 @@ AUXILIARY = frozenset(
 HIDDEN = frozenset(("tags", "going", "sealed", "pem"))
 """No filters: some have filters of their own, the others are nobody's."""
 _NUMBER = re.compile(r"-?[0-9]{1,17}")
+_NULLS = ("null", "none")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -44,23 +45,13 @@ def parse_page(
     caller: Caller,
     most: int,
     aliases: Mapping[str, str] | None = None,
+    alike: Mapping[str, object] | None = None,
 ) -> Page:
-    """`kind` is the record, `aliases` map other spellings of its fields. Raises `Invalid`."""
-    hints = _hints_of(kind)  # type: ignore[arg-type]
-    where: dict[str, object] = {}
-    nothing = False
-    for name in dict.fromkeys(params.keys()):
-        if name in AUXILIARY:
-            continue
-        field = (aliases or {}).get(name, name)
-        if field not in hints or field in HIDDEN:
-            raise Invalid(f"Unknown attribute for argument: {quoted(name)}")
-        values = params.getlist(name)
-        if len(values) > 1:
-            raise Invalid(f"cannot filter by {quoted(name)}: it is given twice")
-        value, possible = _convert(values[0], hints[field])
-        nothing = nothing or not possible
-        where[field] = value
+    """`kind` is the record, `aliases` map other spellings of its fields, `alike` is what all of them show.
+
+    Raises `Invalid`.
+    """
+    where, nothing = _parse_where(params, kind, aliases or {}, alike or {})
     if not caller.sees_everything:
         asked = where.setdefault("project_id", caller.project_id)
         nothing = nothing or asked != caller.project_id
@@ -76,6 +67,36 @@ def parse_page(
     return Page(query, _split(params.getlist("fields")), limit, nothing)
 
 
+def _parse_where(
+    params: QueryParams, kind: type[Any], aliases: Mapping[str, str], alike: Mapping[str, object]
+) -> tuple[dict[str, object], bool]:
+    """The filters, and whether no row can pass them."""
+    hints = _hints_of(kind)  # type: ignore[arg-type]
+    where: dict[str, object] = {}
+    nothing = False
+    for name in dict.fromkeys(params.keys()):
+        if name in AUXILIARY:
+            continue
+        field = aliases.get(name, name)
+        if (field not in hints or field in HIDDEN) and name not in alike:
+            raise Invalid(f"Unknown attribute for argument: {quoted(name)}")
+        values = params.getlist(name)
+        if len(values) > 1:
+            raise Invalid(f"cannot filter by {quoted(name)}: it is given twice")
+        if name in alike:
+            nothing = nothing or not _is_shown_as(alike[name], values[0])
+            continue
+        where[field], possible = _convert(values[0], hints[field])
+        nothing = nothing or not possible
+    return where, nothing
+
+
+def _is_shown_as(value: object, text: str) -> bool:
+    if value is None:
+        return text.lower() in _NULLS
+    return _BOOLEANS.get(text.lower()) is value if isinstance(value, bool) else text == value
+
+
 @cache
 def _hints_of(kind: Any) -> dict[str, Any]:
     return get_type_hints(kind)
@@ -85,7 +106,7 @@ def _convert(text: str, hint: Any) -> tuple[object, bool]:
     """The value as the record has it, and whether any row could have it."""
     kinds = [item for item in (get_args(hint) or (hint,)) if item is not type(None)]
     kind = kinds[0]
-    if text.lower() in ("null", "none") and len(get_args(hint)) > len(kinds):
+    if text.lower() in _NULLS and len(get_args(hint)) > len(kinds):
         return None, True
     if kind is bool:
         return _BOOLEANS.get(text.lower()), text.lower() in _BOOLEANS

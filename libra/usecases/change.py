@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from libra.errors import Conflict, Invalid, NotFound, NotImplementedHere
 from libra.messages.older import build_older
@@ -10,10 +11,11 @@ from libra.model.device import Device
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.pool import Pool
 from libra.model.resources.references import references_of
+from libra.model.resources.resource import Resource
 from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import MUTABLE, ProvisioningStatus
 from libra.model.translate import translate
-from libra.storage.base import UnitOfWork, device_lock
+from libra.storage.base import Query, UnitOfWork, device_lock
 from libra.usecases.access import ensure_may_write
 from libra.usecases.outbox import add_event, add_update
 from libra.usecases.services import Services
@@ -27,6 +29,12 @@ class Change:
         self.services = services
         self.caller = caller
         self.now = services.clock()
+        self._made = 0
+
+    def moment(self) -> datetime:
+        """When the next part is made: lists, which are by time, keep the order of the request."""
+        self._made += 1
+        return self.now + timedelta(microseconds=self._made)
 
     def lock(
         self, key: str, into: ProvisioningStatus = ProvisioningStatus.PENDING_UPDATE
@@ -52,6 +60,12 @@ class Change:
         if pool is None:
             raise NotFound(f"Pool {key} not found.")
         return pool
+
+    def touch(self, pool: Pool) -> None:
+        """A change below a pool is one of the pool, and of the listeners that send there."""
+        self.unit.pools.replace(replace(pool, provisioning_status=_pending(pool)))
+        for listener in self.unit.listeners.find(Query(where={"default_pool_id": pool.id})):
+            self.unit.listeners.replace(replace(listener, provisioning_status=_pending(listener)))
 
     def send(self, owner: LoadBalancer, what: str) -> LoadBalancer:
         """Store the job that brings it live; gives the load balancer as it is stored now."""
@@ -91,6 +105,13 @@ class Change:
     def tell(self, kind: str, owner: LoadBalancer, reason: str) -> None:
         """An event about it."""
         add_event(self.unit, self.services, self.caller, kind, owner.id, owner.project_id, reason)
+
+
+def _pending(part: Resource) -> ProvisioningStatus:
+    """What goes stays on its way."""
+    if part.going:
+        return ProvisioningStatus.PENDING_DELETE
+    return ProvisioningStatus.PENDING_UPDATE
 
 
 def _refusal(trees: Iterable[LoadBalancerTree]) -> str:

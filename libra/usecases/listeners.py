@@ -48,7 +48,7 @@ def add_listener(change: Change, owner: LoadBalancer, fields: Fields) -> Listene
         id=new_id(),
         project_id=owner.project_id,
         loadbalancer_id=owner.id,
-        created_at=change.now,
+        created_at=change.moment(),
         **given,
     )
     ensure_cidrs(listener, owner.vip_address)

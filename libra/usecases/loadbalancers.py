@@ -32,6 +32,7 @@ class Vip:
 
     address: str | None = None
     pool: str | None = None
+    network: str | None = None
     port_id: str | None = None
 
 
@@ -87,6 +88,8 @@ def _place(
         unit.loadbalancers.add(placed)
         return placed
     pool = find_pool(services.address_pools, vip.pool)
+    if vip.network is not None and find_pool(services.address_pools, vip.network) != pool:
+        raise Invalid("Validation failure: vip_subnet_id and vip_network_id are of different pools")
     placed = _on_subnet(owner, pool.id, "")
     unit.loadbalancers.add(placed)
     placed = replace(placed, vip_address=allocate(unit, pool, owner.id, vip.address))

@@ -45,7 +45,7 @@ def add_member(change: Change, pool: Pool, fields: Fields, *, monitored: bool) -
         project_id=pool.project_id,
         loadbalancer_id=pool.loadbalancer_id,
         pool_id=pool.id,
-        created_at=change.now,
+        created_at=change.moment(),
         operating_status=status,
         **fields,
     )
@@ -167,8 +167,7 @@ def _write_all(
 
 
 def _send(change: Change, owner: LoadBalancer, pool: Pool, what: str) -> None:
-    pending = replace(pool, provisioning_status=ProvisioningStatus.PENDING_UPDATE)
-    change.unit.pools.replace(pending)
+    change.touch(pool)
     change.send(owner, what)
 
 

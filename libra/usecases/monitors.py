@@ -26,7 +26,9 @@ def create(services: Services, caller: Caller, pool_id: str, fields: Fields) -> 
         change = Change(unit, services, caller)
         owner = change.lock(pool.loadbalancer_id)
         ensure_room(unit, services, owner.project_id, health_monitor=1)
-        monitor = add_monitor(change, change.pool(pool_id), fields)
+        pool = change.pool(pool_id)
+        monitor = add_monitor(change, pool, fields)
+        change.touch(pool)
         change.send(owner, f"health monitor {monitor.id} created")
     services.bell.ring()
     return monitor
@@ -39,7 +41,7 @@ def add_monitor(change: Change, pool: Pool, fields: Fields) -> HealthMonitor:
         project_id=pool.project_id,
         loadbalancer_id=pool.loadbalancer_id,
         pool_id=pool.id,
-        created_at=change.now,
+        created_at=change.moment(),
         **fields,
     )
     ensure_monitor(monitor)
@@ -73,6 +75,7 @@ def update(services: Services, caller: Caller, key: str, fields: Fields) -> Heal
         monitor = replace(current, **{**fields, **pending})
         ensure_monitor(monitor)
         unit.monitors.replace(monitor)
+        change.touch(change.pool(monitor.pool_id))
         change.send(owner, f"health monitor {key} changed")
     services.bell.ring()
     return monitor
@@ -89,5 +92,6 @@ def delete(services: Services, caller: Caller, key: str) -> None:
             raise NotFound(f"HealthMonitor {key} not found.")
         going = replace(current, provisioning_status=ProvisioningStatus.PENDING_DELETE, going=True)
         unit.monitors.replace(going)
+        change.touch(change.pool(going.pool_id))
         change.send(owner, f"health monitor {key} deleted")
     services.bell.ring()

@@ -58,7 +58,7 @@ def add_pool(change: Change, owner: LoadBalancer, fields: Fields) -> Pool:
         id=new_id(),
         project_id=owner.project_id,
         loadbalancer_id=owner.id,
-        created_at=change.now,
+        created_at=change.moment(),
         **fields,
     )
     ensure_pool(pool)
@@ -100,7 +100,7 @@ def update(services: Services, caller: Caller, key: str, fields: Fields) -> Pool
         ensure_pool(pool)
         for listener in unit.listeners.find(Query(where={"default_pool_id": key})):
             ensure_pair(listener, pool)
-        unit.pools.replace(pool)
+        change.touch(pool)
         change.send(owner, f"pool {key} changed")
     services.bell.ring()
     return pool

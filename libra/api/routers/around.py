@@ -5,9 +5,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from libra.api.auth import OPERATORS, Asking, Given
 from libra.api.rendering import WrittenRoute
 from libra.api.routers.octavia import Json
-from libra.api.schemas.octavia import QuotaChange
+from libra.api.schemas.octavia import PROVIDERS, QuotaChange
 from libra.api.schemas.shown import show_quota
 from libra.errors import Forbidden, Invalid
+from libra.messages.fields import quoted
 from libra.usecases import quotas
 from libra.usecases.loadbalancers import DEVICES_OWN
 from libra.usecases.services import Services
@@ -107,9 +108,20 @@ def reset_quota(project_id: str, services: Given) -> Response:
 
 @router.get("/providers")
 def list_providers(caller: Asking) -> Json:
-    """One."""
-    providers = [{"name": "libra", "description": "HAProxy on plain hosts."}]
+    """One, by its names."""
+    words = ("HAProxy on plain hosts.", "The same, for clients that ask for it.")
+    providers = [{"name": name, "description": words[name != PROVIDERS[0]]} for name in PROVIDERS]
     return {"providers": providers, "providers_links": []}
+
+
+@router.get("/providers/{provider}/flavor_capabilities")
+@router.get("/providers/{provider}/availability_zone_capabilities")
+def list_capabilities(request: Request, provider: str, caller: Asking) -> Json:
+    """There are neither flavors nor availability zones."""
+    if provider not in PROVIDERS:
+        raise Invalid(f"Provider {quoted(provider)} is not enabled.")
+    plural = request.url.path.rpartition("/")[2]
+    return {plural: [], f"{plural}_links": []}
 
 
 def _pools(services: Services) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from libra.api.auth import WRITERS, Asking, Given
 from libra.api.rendering import WrittenRoute
 from libra.api.routers.octavia import Json, answer, find, one, page_of, project_of
 from libra.api.schemas.fields import loadbalancer_fields, nested_listener, nested_pool
-from libra.api.schemas.octavia import LoadBalancerChange, LoadBalancerCreate
+from libra.api.schemas.octavia import PROVIDERS, LoadBalancerChange, LoadBalancerCreate
 from libra.api.schemas.shown import show_loadbalancer, show_stats, show_statuses, show_whole
 from libra.errors import Invalid, NotImplementedHere
 from libra.model.resources.loadbalancer import LoadBalancer
@@ -16,7 +16,6 @@ from libra.usecases import loadbalancers
 from libra.usecases.loadbalancers import Vip
 
 router = APIRouter(prefix="/loadbalancers", tags=["load balancers"], route_class=WrittenRoute)
-PROVIDERS = ("libra", "octavia", "amphora")
 
 
 @router.get("")
@@ -45,7 +44,7 @@ def create_loadbalancer(body: LoadBalancerCreate, services: Given, caller: Askin
         services,
         caller,
         project_of(given),
-        Vip(address=given.vip_address, pool=pool),
+        Vip(address=given.vip_address, pool=pool, network=given.vip_network_id),
         loadbalancer_fields(given),
         [nested_listener(item) for item in given.listeners or ()],
         [nested_pool(item) for item in given.pools or ()],

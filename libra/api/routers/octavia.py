@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 from fastapi import Request
 
 from libra.api.listing import Page, build_links, choose_fields, parse_page
+from libra.api.schemas.shown import ALIKE
 from libra.api.schemas.types import Body
 from libra.errors import Invalid
 from libra.model.access import Caller
@@ -20,7 +21,8 @@ def page_of(
 ) -> Page:
     """What the query string asks for."""
     most: int = request.app.state.max_page
-    return parse_page(request.query_params, kind, caller, most, {**ALIASES, **(aliases or {})})
+    names = {**ALIASES, **(aliases or {})}
+    return parse_page(request.query_params, kind, caller, most, names, ALIKE.get(kind))
 
 
 def find(rows: Rows[R], page: Page) -> list[R]:

@@ -63,7 +63,7 @@ def _stored(value: Any) -> Any:
 
 def loadbalancer_fields(body: Body) -> dict[str, Any]:
     """Without what decides where it goes."""
-    vip = ("vip_address", "vip_subnet_id", "vip_network_id", "vip_port_id", "provider")
+    vip = ("vip_address", "vip_subnet_id", "vip_network_id", "vip_port_id")
     return fields_of(body, LoadBalancer, *vip)
 
 

@@ -53,6 +53,8 @@ Spreading = Annotated[PoolAlgorithm, later("SOURCE_IP_PORT")]
 MonitorKind = Annotated[HealthMonitorType, later("PING", "UDP-CONNECT", "SCTP")]
 TlsVersions = Literal["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
 Alpn = Literal["h2", "http/1.1", "http/1.0"]
+PROVIDERS = ("libra", "octavia", "amphora")
+"""One, and what clients call it that were made for another; each is told what it said."""
 HEADERS = (
     "X-Forwarded-For",
     "X-Forwarded-Port",

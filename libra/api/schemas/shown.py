@@ -20,6 +20,19 @@ from libra.model.resources.resource import Resource
 from libra.model.resources.tree import LoadBalancerTree, PoolTree
 
 Shown = dict[str, Any]
+_NO_TLS = ("tls_container_ref", "ca_tls_container_ref", "crl_container_ref")
+ALIKE: Mapping[type[Resource], Shown] = {
+    LoadBalancer: {
+        "vip_vnic_type": "normal",
+        **dict.fromkeys(("vip_qos_policy_id", "flavor_id", "availability_zone")),
+    },
+    Pool: {
+        "tls_enabled": False,
+        **dict.fromkeys((*_NO_TLS, "tls_ciphers", "tls_versions", "alpn_protocols")),
+    },
+    Member: {"vnic_type": "normal"},
+}
+"""What is the same for all: shown, and good for filters, but never stored."""
 _PLAIN = {str, int, bool, NoneType}
 _HIDDEN = frozenset(("device_id", "generation", "reason", "loadbalancer_id", "pool_id", "going"))
 _NULL_WHERE_EMPTY = frozenset(("allowed_cidrs", "tls_versions", "alpn_protocols"))
@@ -67,12 +80,9 @@ def show_loadbalancer(
     shown = _common(record)
     shown["listeners"] = ids(listeners)
     shown["pools"] = ids(pools)
-    shown["vip_qos_policy_id"] = None
     shown["vip_sg_ids"] = []
-    shown["vip_vnic_type"] = "normal"
     shown["additional_vips"] = []
-    shown["flavor_id"] = None
-    shown["availability_zone"] = None
+    shown |= ALIKE[LoadBalancer]
     return shown
 
 
@@ -116,9 +126,7 @@ def show_pool(
     shown["listeners"] = ids(listeners)
     shown["members"] = ids(members)
     shown["healthmonitor_id"] = monitor
-    shown["tls_enabled"] = False
-    blank = ("tls_container_ref", "ca_tls_container_ref", "crl_container_ref")
-    shown |= dict.fromkeys((*blank, "tls_ciphers", "tls_versions", "alpn_protocols"))
+    shown |= ALIKE[Pool]
     return shown
 
 
@@ -135,7 +143,7 @@ def show_pool_tree(item: PoolTree, tree: LoadBalancerTree) -> Shown:
 
 def show_member(record: Member) -> Shown:
     """One target."""
-    return {**_common(record), "vnic_type": "normal"}
+    return _common(record) | ALIKE[Member]
 
 
 def show_monitor(record: HealthMonitor) -> Shown:

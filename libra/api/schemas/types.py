@@ -23,6 +23,8 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252})")
 _CODES = re.compile(r"([1-5][0-9]{2})(?:-([1-5][0-9]{2})|(?: *, *[1-5][0-9]{2}){0,99})")
 _REFERENCE = re.compile(r"[A-Za-z0-9._~:/%@+-]*[A-Za-z0-9-]/?")
 _CIPHERS = re.compile(r"[A-Za-z0-9_:!+@=-]{1,1024}")
+_METADATA = ("169.254.169.254", "fd00:ec2::254")
+"""Where clouds tell their machines what only those may know: not for a customer to publish."""
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -62,6 +64,8 @@ def _host_address(value: str) -> str:
     address = _address(value)
     if is_wildcard(address) or is_group(address):
         raise ValueError("it must be the address of one host")
+    if address in _METADATA:
+        raise ValueError("it is where a cloud tells its machines their secrets")
     return address
 
 

@@ -1,0 +1,119 @@
+"""What Octavia's own API test-suite and its clients look at, beyond the fields themselves."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.control import LBAAS, ControlLab, control_lab
+
+BALANCERS = f"{LBAAS}/loadbalancers"
+LISTENER = {"protocol": "HTTP", "protocol_port": 80}
+POOL = {"protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
+MONITOR = {"type": "HTTP", "delay": 5, "timeout": 3, "max_retries": 3}
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlLab]:
+    with control_lab(tmp_path_factory.mktemp("habits")) as lab:
+        lab.worker()
+        yield lab
+
+
+def refusal(lab: ControlLab, **fields: Any) -> str:
+    given = {"vip_subnet_id": "default", **fields}
+    fault = lab.post(BALANCERS, {"loadbalancer": given}, 400)
+    assert (fault["faultcode"], fault["debuginfo"]) == ("Client", None)
+    return str(fault["faultstring"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "pools/{pool}/members", {"member": {"address": "10.9.9.9", "protocol_port": 80}}),
+        ("PUT", "pools/{pool}/members/{member}", {"member": {"weight": 7}}),
+        ("DELETE", "pools/{pool}/members/{member}", None),
+        ("PUT", "pools/{pool}/members", {"members": []}),
+        ("PUT", "healthmonitors/{monitor}", {"healthmonitor": {"delay": 9}}),
+        ("DELETE", "healthmonitors/{monitor}", None),
+        ("PUT", "pools/{pool}", {"pool": {"name": "q"}}),
+    ],
+)
+def test_what_a_change_touches_is_pending(
+    tmp_path_factory: pytest.TempPathFactory, method: str, path: str, body: object
+) -> None:
+    with control_lab(tmp_path_factory.mktemp("pending")) as lab:
+        worker = lab.worker()
+        pool = {**POOL, "name": "p", "healthmonitor": MONITOR}
+        pool["members"] = [{"address": "10.0.0.1", "protocol_port": 80}]  # type: ignore[assignment]
+        made = lab.create(listeners=[{**LISTENER, "default_pool": pool}])
+        keys = {"pool": made["pools"][0]["id"], "member": made["pools"][0]["members"][0]["id"]}
+        keys["monitor"] = made["pools"][0]["healthmonitor"]["id"]
+        worker.mute = True
+        lab.client.request(method, f"{LBAAS}/{path.format(**keys)}", json=body).raise_for_status()
+        listener = lab.get(f"{LBAAS}/listeners/{made['listeners'][0]['id']}")["listener"]
+        shown = lab.get(f"{LBAAS}/pools/{keys['pool']}")["pool"]
+        statuses = [item["provisioning_status"] for item in (listener, shown)]
+        assert statuses == ["PENDING_UPDATE", "PENDING_UPDATE"]
+
+
+def test_parts_are_listed_in_the_order_of_the_request(lab: ControlLab) -> None:
+    members = [{"address": f"10.0.1.{n}", "protocol_port": 80} for n in range(1, 10)]
+    pools = [{**POOL, "name": f"p{n}", "members": members} for n in range(5)]
+    listeners = [{**LISTENER, "protocol_port": 90 - n} for n in range(9)]
+    made = lab.create("ordered", listeners=listeners, pools=pools)
+    for shown in (made["listeners"], lab.get(f"{LBAAS}/listeners?sort=created_at")["listeners"]):
+        assert [item["protocol_port"] for item in shown] == [90 - n for n in range(9)]
+    assert [pool["name"] for pool in made["pools"]] == [f"p{n}" for n in range(5)]
+    addresses = [item["address"] for item in made["pools"][2]["members"]]
+    assert addresses == [item["address"] for item in members]
+    lab.delete(f"{BALANCERS}/{made['id']}?cascade=true")
+    lab.wait(lambda: lab.client.get(f"{BALANCERS}/{made['id']}").status_code == 404, "it to go")
+
+
+@pytest.mark.parametrize("name", ["octavia", "amphora", "libra"])
+def test_a_client_is_told_the_provider_that_it_named(lab: ControlLab, name: str) -> None:
+    """Terraform makes a load balancer anew where it is told another."""
+    made = lab.create(name, provider=name, listeners=[])
+    assert lab.show(made["id"])["provider"] == name
+    for kind in ("flavor_capabilities", "availability_zone_capabilities"):
+        assert lab.get(f"{LBAAS}/providers/{name}/{kind}") == {kind: [], f"{kind}_links": []}
+    lab.get(f"{LBAAS}/providers/other/flavor_capabilities", 400)
+
+
+def test_filters_by_what_is_the_same_for_all(lab: ControlLab) -> None:
+    lab.create("alike", listeners=[], pools=[{**POOL, "name": "alike"}])
+    for plural, name, hit in (
+        ("loadbalancers", "flavor_id", "null"),
+        ("loadbalancers", "availability_zone", "None"),
+        ("loadbalancers", "vip_vnic_type", "normal"),
+        ("pools", "tls_enabled", "False"),
+        ("pools", "ca_tls_container_ref", "null"),
+    ):
+        named = {"name": "alike"}
+        assert len(lab.get(f"{LBAAS}/{plural}", **named, **{name: hit})[plural]) == 1, name
+        assert lab.get(f"{LBAAS}/{plural}", **named, **{name: "True"})[plural] == [], name
+
+
+def test_faults_name_the_attribute_as_clients_know_it(lab: ControlLab) -> None:
+    told = "Invalid input for field/attribute "
+    assert f"{told}name:" in refusal(lab, name="x" * 256)
+    assert f"{told}listeners.0.allowed_cidrs.0: it must be a network" in refusal(
+        lab, listeners=[{**LISTENER, "allowed_cidrs": ["10.0.0.0/33"]}]
+    )
+    assert "Unknown attribute for argument: 'colour'" in refusal(lab, colour="red")
+    assert told in lab.put(f"{LBAAS}/pools/none/members", {"members": [{}]}, 400)["faultstring"]
+
+
+def test_subnet_and_network_are_of_one_address_pool(lab: ControlLab) -> None:
+    (network,) = lab.get("/v2.0/networks")["networks"]
+    lab.create("both", vip_network_id=network["id"], listeners=[])
+    assert "not found" in refusal(lab, vip_network_id="other")
+
+
+@pytest.mark.parametrize("field", ["address", "monitor_address"])
+def test_the_metadata_service_is_no_member(lab: ControlLab, field: str) -> None:
+    for address in ("169.254.169.254", "::ffff:169.254.169.254", "FD00:EC2:0::254"):
+        member = {"address": "10.0.0.1", "protocol_port": 80, field: address}
+        pool = {**POOL, "name": "p", "members": [member]}
+        assert f"pools.0.members.0.{field}" in refusal(lab, pools=[pool])
