@@ -104,7 +104,10 @@ def _marker(
 
 
 def _behind(keys: Sequence[Key], values: Sequence[Any]) -> ColumnElement[bool]:
-    """The first key that differs decides. A null is never compared: the key before it tells of nulls."""
+    """The first key that differs decides. A null is never compared: the key before it tells of nulls.
+
+    That the first key is not before the marker's goes without saying, but databases find the place by it.
+    """
     alternatives = []
     for index, (column, ascends) in enumerate(keys):
         if values[index] is None:
@@ -112,7 +115,9 @@ def _behind(keys: Sequence[Key], values: Sequence[Any]) -> ColumnElement[bool]:
         same = [_condition(keys[n][0], values[n]) for n in range(index)]
         further = column > values[index] if ascends else column < values[index]
         alternatives.append(and_(*same, further))
-    return or_(*alternatives)
+    first, ascends = keys[0]
+    bound = first >= values[0] if ascends else first <= values[0]
+    return and_(bound, or_(*alternatives))
 
 
 def in_order(rows: list[Any], query: Query) -> list[Any]:

@@ -1,7 +1,8 @@
 """Requests a second for lists and single load balancers out of 10,000, over HTTP, beside a bare FastAPI application.
 
 The API runs in a process of its own, without a manager, and so does the bare application, which has one route that
-answers a constant; wrk asks one after the other, over several connections at once.
+answers a constant; wrk asks them by turns, over several connections at once. The ratio is to the bare rate measured
+right before; processor time is the server's own, which a busy machine changes less.
 """
 
 import os
@@ -13,6 +14,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -49,22 +51,51 @@ def run(console: Console, *, quick: bool) -> None:
             console.print(_measure("PostgreSQL", server.new_url(), Path(directory), quick=quick))
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A process that serves, and where."""
+
+    pid: int
+    address: str
+
+    def processor_seconds(self) -> float:
+        """Its own, so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Of one path: requests a second, latencies as wrk writes them, milliseconds of the server's processor time."""
+
+    a_second: float
+    middle: str
+    late: str
+    processor_ms: float
+
+    def cells(self) -> tuple[str, ...]:
+        """For the table."""
+        return f"{self.a_second:.0f}", self.middle, self.late, f"{self.processor_ms:.2f}"
+
+
 def _measure(title: str, url: str, directory: Path, *, quick: bool) -> Table:
     count, seconds = (BALANCERS // 10, 2) if quick else (BALANCERS, 5)
     key = _prepare(url, directory, count)
-    table = Table("request", "requests/s", "p50", "p99", "of the bare", title=f"{title}, {count:,}")
-    with _served("bare") as other, _served(url, str(directory)) as base:
-        bare = 0.0
-        for name, address in {
-            "bare FastAPI application": f"{other}/",
-            "show": f"{base}{PATH}/{key}",
-            "list, 20": f"{base}{PATH}?limit=20",
-            "list, 20, from the middle": f"{base}{PATH}?limit=20&marker={key}",
-            "list, 1,000": f"{base}{PATH}",
-        }.items():
-            rate, middle, late = _ask(address, seconds)
-            bare = bare or rate
-            table.add_row(name, f"{rate:.0f}", middle, late, f"{rate / bare:.2f} x")
+    columns = ("request", "clients", "requests/s", "p50", "p99", "CPU ms", "of the bare")
+    table = Table(*columns, title=f"{title}, {count:,} load balancers")
+    with _served("bare") as other, _served(url, str(directory)) as api:
+        for name, path, clients in (
+            ("show", f"{PATH}/{key}", CONNECTIONS),
+            ("list, 20", f"{PATH}?limit=20", CONNECTIONS),
+            ("list, 20, from the middle", f"{PATH}?limit=20&marker={key}", CONNECTIONS),
+            ("list, 1,000", PATH, CONNECTIONS),
+            ("list, 1,000", PATH, 1),
+        ):
+            bare = _ask(other, "/", clients, seconds)
+            found = _ask(api, path, clients, seconds)
+            table.add_row("bare", str(clients), *bare.cells(), "")
+            ratio = f"{found.a_second / bare.a_second:.2f} x"
+            table.add_row(name, str(clients), *found.cells(), ratio, end_section=True)
     return table
 
 
@@ -84,22 +115,24 @@ def _prepare(url: str, directory: Path, count: int) -> str:
 
 
 @contextmanager
-def _served(*arguments: str) -> Iterator[str]:
-    """Where it is."""
+def _served(*arguments: str) -> Iterator[Server]:
+    """Until the block ends."""
     command = [sys.executable, "-m", "tools.bench_parts.rest", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as process:
         assert process.stdout is not None
         try:
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+            yield Server(process.pid, f"http://127.0.0.1:{int(process.stdout.readline())}")
         finally:
             process.kill()
 
 
-def _ask(url: str, seconds: int) -> tuple[float, str, str]:
-    """Requests a second, p50 and p99 as wrk writes them; every answer is a good one."""
+def _ask(server: Server, path: str, clients: int, seconds: int) -> Rate:
+    """Every answer is a good one."""
+    url = server.address + path
     first = urllib.request.Request(url, headers={"X-Auth-Token": SECRET})
     urllib.request.urlopen(first, timeout=30).close()  # what is built at first use is not measured
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "30s", "--latency"]
+    before = server.processor_seconds()
+    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--timeout", "30s", "--latency"]
     done = subprocess.run(
         [*command, "-H", f"X-Auth-Token: {SECRET}", url],
         capture_output=True,
@@ -107,12 +140,13 @@ def _ask(url: str, seconds: int) -> tuple[float, str, str]:
         check=True,
         timeout=120,
     )
-    _, failures = parse_report(done.stdout)
+    spent = server.processor_seconds() - before
+    requests, failures = parse_report(done.stdout)
     rate = _RATE.search(done.stdout)
-    if failures or rate is None:
+    if failures or rate is None or not requests:
         raise SystemExit(f"{url}: {'; '.join(failures) or done.stdout}")
     late = dict(_LATE.findall(done.stdout))
-    return float(rate[1]), late["50"], late["99"]
+    return Rate(float(rate[1]), late["50"], late["99"], spent / requests * 1000)
 
 
 def serve(arguments: Sequence[str]) -> None:
