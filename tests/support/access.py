@@ -1,0 +1,92 @@
+"""Every operation of the API, and who may call it."""
+
+from enum import Enum
+
+from libra.api.routers.around import BASES
+from tests.support.control import LBAAS
+
+BASE = BASES[0]
+
+
+class Access(Enum):
+    """Who may; the others of those with a token get a 403, and without one it is a 401."""
+
+    OPEN = "everybody, without a token"
+    ANY = "every token"
+    LIST = "every token, and each is told of its own project only"
+    SHOW = "the project's reader and member, operators, administrators"
+    WRITE = "the project's member, operators, administrators"
+    OBSERVE = "operators, administrators, readers of no project"
+    OPERATE = "operators, administrators"
+    ADMINISTER = "administrators"
+
+
+A = Access
+OPERATIONS = {
+    f"{LBAAS}/loadbalancers": {"get": A.LIST, "post": A.WRITE},
+    f"{LBAAS}/loadbalancers/{{loadbalancer_id}}": {
+        "get": A.SHOW,
+        "put": A.WRITE,
+        "delete": A.WRITE,
+    },
+    f"{LBAAS}/loadbalancers/{{loadbalancer_id}}/statuses": {"get": A.SHOW},
+    f"{LBAAS}/loadbalancers/{{loadbalancer_id}}/status": {"get": A.SHOW},
+    f"{LBAAS}/loadbalancers/{{loadbalancer_id}}/stats": {"get": A.SHOW},
+    f"{LBAAS}/loadbalancers/{{loadbalancer_id}}/failover": {"put": A.WRITE},
+    f"{LBAAS}/listeners": {"get": A.LIST, "post": A.WRITE},
+    f"{LBAAS}/listeners/{{listener_id}}": {"get": A.SHOW, "put": A.WRITE, "delete": A.WRITE},
+    f"{LBAAS}/listeners/{{listener_id}}/stats": {"get": A.SHOW},
+    f"{LBAAS}/pools": {"get": A.LIST, "post": A.WRITE},
+    f"{LBAAS}/pools/{{pool_id}}": {"get": A.SHOW, "put": A.WRITE, "delete": A.WRITE},
+    f"{LBAAS}/pools/{{pool_id}}/members": {"get": A.SHOW, "post": A.WRITE, "put": A.WRITE},
+    f"{LBAAS}/pools/{{pool_id}}/members/{{member_id}}": {
+        "get": A.SHOW,
+        "put": A.WRITE,
+        "delete": A.WRITE,
+    },
+    f"{LBAAS}/healthmonitors": {"get": A.LIST, "post": A.WRITE},
+    f"{LBAAS}/healthmonitors/{{monitor_id}}": {"get": A.SHOW, "put": A.WRITE, "delete": A.WRITE},
+    f"{LBAAS}/quotas": {"get": A.LIST},
+    f"{LBAAS}/quotas/{{project_id}}": {"get": A.SHOW, "put": A.OPERATE, "delete": A.OPERATE},
+    f"{LBAAS}/quotas/{{project_id}}/default": {"get": A.ANY},
+    f"{LBAAS}/providers": {"get": A.ANY},
+    f"{LBAAS}/providers/{{provider}}/flavor_capabilities": {"get": A.ANY},
+    f"{LBAAS}/providers/{{provider}}/availability_zone_capabilities": {"get": A.ANY},
+    f"{BASE}/subnets": {"get": A.ANY},
+    f"{BASE}/networks": {"get": A.ANY},
+    "/load-balancer": {"get": A.OPEN},
+    "/load-balancer/": {"get": A.OPEN},
+    "/projects/{project_id}": {"get": A.SHOW},
+    "/v1/devices": {"get": A.OBSERVE, "post": A.OPERATE},
+    "/v1/devices/{device_id}": {"get": A.OBSERVE, "delete": A.OPERATE},
+    "/v1/devices/{device_id}/discover": {"post": A.OPERATE},
+    "/v1/devices/{device_id}/stats": {"post": A.OPERATE},
+    "/v1/jobs": {"get": A.LIST},
+    "/v1/jobs/{job_id}": {"get": A.SHOW},
+    "/v1/jobs/{job_id}/{order}": {"post": A.OPERATE},
+    "/v1/events": {"get": A.LIST},
+    "/v1/tokens": {"get": A.ADMINISTER, "post": A.ADMINISTER},
+    "/v1/tokens/{token_id}": {"delete": A.ADMINISTER},
+    "/v1/loadbalancers/{loadbalancer_id}/logs": {"post": A.WRITE},
+    "/v1/certificates": {"get": A.LIST, "post": A.WRITE},
+    "/v1/certificates/{certificate_id}": {"get": A.SHOW, "put": A.WRITE, "delete": A.WRITE},
+    "/healthz": {"get": A.OPEN},
+    "/readyz": {"get": A.OPEN},
+    "/metrics": {"get": A.OPEN},
+    "/": {"get": A.OPEN},
+}
+"""What is in /openapi.json, which a test compares."""
+STAFF = {"operator", "admin"}
+EVERYBODY = {"nobody", "reader", "member", "other", "observer", *STAFF}
+ALLOWED = {
+    A.OPEN: EVERYBODY,
+    A.ANY: EVERYBODY - {"nobody"},
+    A.LIST: EVERYBODY - {"nobody"},
+    A.SHOW: {"reader", "member", "observer", *STAFF},
+    A.WRITE: {"member", *STAFF},
+    A.OBSERVE: {"observer", *STAFF},
+    A.OPERATE: STAFF,
+    A.ADMINISTER: {"admin"},
+}
+"""Reader and member are of the project that owns what is asked for, other is a member of another one, observer a
+reader of none."""
