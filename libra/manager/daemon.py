@@ -32,7 +32,6 @@ MOST_DUE = 1000
 LONGEST_REPAIR_SECONDS = 300.0
 STOP_SECONDS = 30.0
 UNANSWERED = "its device did not confirm it in time"
-_SENT = (JobState.SCHEDULED, JobState.RUNNING)
 
 CountWorkers = Callable[[], Counter[str] | None]
 
@@ -146,6 +145,7 @@ class Manager:
             for job in unit.jobs.overdue(now):
                 reason = job.error or "its deadline passed"
                 finish_job(unit, self._services, job, JobState.EXPIRED, error=reason)
+            unit.jobs.schedule(now)  # what could not be sent at once
         for owner in self._find_late(now):
             self._end_late(owner)
         for owner in self._find_repairs(now):
@@ -165,9 +165,9 @@ class Manager:
 
     def _take_up(self, unit: UnitOfWork, sending: set[str]) -> None:
         """Jobs of a manager that is gone are sent again: a worker does nothing twice."""
-        for job in unit.jobs.find(Query(where={"state": list(_SENT)})):
+        for job in unit.jobs.find(Query(where={"state": JobState.RUNNING})):
             if job.id not in sending and not self._is_sending(job.id):
-                unit.jobs.change(job.id, replace(job, state=JobState.NEW), _SENT)
+                unit.jobs.change(job.id, replace(job, state=JobState.NEW), (JobState.RUNNING,))
 
     def _find_late(self, now: datetime) -> list[LoadBalancer]:
         """Pending ones whose time is over."""
@@ -253,7 +253,7 @@ class Manager:
             return
         with self._services.storage.writing() as unit:
             waiting = replace(job, state=JobState.IDLE, error="no worker serves this device")
-            unit.jobs.change(job.id, waiting, (JobState.NEW,))
+            unit.jobs.change(job.id, waiting, (JobState.NEW, JobState.SCHEDULED))
 
     # Probes.
 

@@ -7,16 +7,17 @@ from typing import Any
 import structlog
 
 from libra.errors import Invalid, JobError, StorageUnavailable
-from libra.jobs.base import JobClient, Priority
+from libra.jobs.base import JobClient
 from libra.manager.plan import DevicePlan
+from libra.manager.question import Question, store_probes
 from libra.manager.sender import expected_digest, plan_now
 from libra.manager.settle import MANAGER, see_device, write_all
 from libra.manager.statuses import measure
-from libra.messages.codec import JsonObject, decode, encode
+from libra.messages.codec import JsonObject
 from libra.messages.older import runs_older, widen_statistics
 from libra.messages.replies import ERROR, passed
 from libra.model.device import Device, DeviceState
-from libra.model.job import OPEN, JobAction, JobPriority
+from libra.model.job import OPEN, Job, JobAction, JobPriority
 from libra.model.translate import translate
 from libra.storage.base import UnitOfWork, device_lock
 from libra.usecases.outbox import add_event, add_update
@@ -48,15 +49,17 @@ class Prober:
             log.exception("internal error", action="probe", device=device.name)
 
     def _probe(self, device: Device) -> None:
+        question = Question(self._services, self._client, device, self._deadline)
         try:
-            known = self._discover(device) if self._is_stranger(device) else device
-            reply = self._ask(device, "STATS")
+            known = _discover(question, device) if self._is_stranger(device) else device
+            reply = question.ask(JobAction.STATS)
         except (JobError, Invalid) as error:
-            self._miss(device, str(error))
+            self._miss(device, str(error), question.records)
             return
         self._missed.pop(device.id, None)
         with self._services.storage.writing() as unit:
             unit.hold(device_lock(device.id))
+            store_probes(unit, question.records)
             if passed(reply):
                 self._take_in(unit, known, reply)
             else:
@@ -71,33 +74,13 @@ class Prober:
                 return False
         return True
 
-    def _discover(self, device: Device) -> Device:
-        reply = self._ask(device, "DISCOVER")
-        listed = reply.get("versions")
-        versions = [str(item) for item in listed] if isinstance(listed, list) else []
-        proxy = f"{reply.get('proxy') or ''} {reply.get('proxy_version') or ''}".strip()
-        return replace(
-            device,
-            protocol=max(versions, default=str(reply.get("version", "1.0"))),
-            release=str(reply.get("release", "")),
-            proxy=proxy,
-        )
-
-    def _ask(self, device: Device, action: str) -> JsonObject:
-        payload = encode({"hpcs_action": action})
-        return decode(
-            self._client.submit(
-                device.name, payload, timeout=self._deadline, priority=Priority.HIGH
-            )
-        )
-
-    def _miss(self, device: Device, reason: str) -> None:
+    def _miss(self, device: Device, reason: str, records: list[Job]) -> None:
         missed = self._missed[device.id] = self._missed.get(device.id, 0) + 1
-        if missed < MISSES or device.state is DeviceState.ERROR:
-            return
         with self._services.storage.writing() as unit:
             unit.hold(device_lock(device.id))
-            see_device(unit, self._services, device, DeviceState.ERROR, reason=reason)
+            store_probes(unit, records)
+            if missed >= MISSES and device.state is not DeviceState.ERROR:
+                see_device(unit, self._services, device, DeviceState.ERROR, reason=reason)
 
     def _report(self, unit: UnitOfWork, device: Device, reason: str) -> None:
         """It answers, and its proxy does not. A device that runs nothing yet has no proxy to ask."""
@@ -162,6 +145,19 @@ class Prober:
             device.id,
             reason="it runs something else",
         )
+
+
+def _discover(question: Question, device: Device) -> Device:
+    reply = question.ask(JobAction.DISCOVER)
+    listed = reply.get("versions")
+    versions = [str(item) for item in listed] if isinstance(listed, list) else []
+    proxy = f"{reply.get('proxy') or ''} {reply.get('proxy_version') or ''}".strip()
+    return replace(
+        device,
+        protocol=max(versions, default=str(reply.get("version", "1.0"))),
+        release=str(reply.get("release", "")),
+        proxy=proxy,
+    )
 
 
 def _has_moved(before: Device, now: Device) -> bool:

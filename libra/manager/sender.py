@@ -115,7 +115,7 @@ class Sender:
         now = self._services.clock()
         waiting = replace(
             job,
-            state=JobState.NEW,
+            state=JobState.SCHEDULED,
             attempts=job.attempts + 1,
             not_before=now + timedelta(seconds=pause),
             updated_at=now,
@@ -125,7 +125,7 @@ class Sender:
             "a job comes again", action="send", job=job.id, device=job.device_name, error=reason
         )
         with self._services.storage.writing() as unit:
-            unit.jobs.change(job.id, waiting, (JobState.RUNNING, JobState.SCHEDULED))
+            unit.jobs.change(job.id, waiting, (JobState.RUNNING,))
 
     def _settle(self, job: Job, parcel: Parcel, reply: JsonObject) -> None:
         is_good = passed(reply)

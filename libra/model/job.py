@@ -9,7 +9,7 @@ class JobState(Enum):
     """How far it is."""
 
     NEW = "new"
-    SCHEDULED = "scheduled"  # the manager has it and is about to send it
+    SCHEDULED = "scheduled"  # the manager has it, and sends it when its turn or its time comes
     IDLE = "idle"  # no worker serves the function
     RUNNING = "running"  # at the job server, or at the worker
     HELD = "held"  # on request, until released
@@ -35,6 +35,8 @@ FINAL = frozenset(
     }
 )
 OPEN = frozenset(JobState) - FINAL
+WAITING = (JobState.NEW, JobState.SCHEDULED, JobState.IDLE)
+"""Not on its way yet, and nobody holds it."""
 
 
 class JobAction(Enum):

@@ -147,10 +147,13 @@ class JobRows(Rows[Job], Protocol):
     """The outbox."""
 
     def due(self, now: datetime, limit: int) -> list[Job]:
-        """NEW and IDLE jobs that nothing holds back: not_before has come, deadline has not; by priority, then age."""
+        """Waiting jobs that nothing holds back: not_before has come, deadline has not; by priority, then age."""
 
     def overdue(self, now: datetime) -> list[Job]:
         """Open jobs, held ones too, whose deadline has passed."""
+
+    def schedule(self, now: datetime) -> int:
+        """Mark NEW jobs whose deadline has not come as SCHEDULED; how many."""
 
     def change(self, key: str, into: Job, allowed: Collection[JobState]) -> bool:
         """Compare and set: write `into` where the row's state is one of `allowed`."""

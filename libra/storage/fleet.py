@@ -7,13 +7,12 @@ from sqlalchemy import Connection, case, delete, func, or_, select, update
 
 from libra.errors import NotFound
 from libra.model.device import Device, DeviceState, Place
-from libra.model.job import OPEN, Job, JobAction, JobPriority, JobState
+from libra.model.job import OPEN, WAITING, Job, JobAction, JobPriority, JobState
 from libra.storage import tables
 from libra.storage.base import Query
 from libra.storage.rows import SqlRows
 
 _RANK = {JobPriority.HIGH: 0, JobPriority.NORMAL: 1, JobPriority.LOW: 2}
-WAITING = (JobState.NEW, JobState.IDLE)
 
 
 class SqlDevices(SqlRows[Device]):
@@ -103,6 +102,18 @@ class SqlJobs(SqlRows[Job]):
             update(table).where(table.c.id == key, table.c.state.in_(list(allowed))).values(values)
         )
         return bool(self._connection.execute(statement).rowcount)
+
+    def schedule(self, now: datetime) -> int:
+        """Rows that somebody else is writing are left out: who waits for no row is in nobody's way."""
+        table = self._table
+        found = select(table.c.id).where(table.c.state == JobState.NEW, table.c.deadline > now)
+        mine = found.with_for_update(skip_locked=True)
+        statement = (
+            update(table)
+            .where(table.c.id.in_(mine))
+            .values(state=JobState.SCHEDULED, updated_at=now)
+        )
+        return int(self._connection.execute(statement).rowcount)
 
     def prune(self, before: datetime, limit: int) -> int:
         """Open ones stay, however old."""

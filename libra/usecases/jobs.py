@@ -5,7 +5,7 @@ from enum import Enum
 
 from libra.errors import Conflict, NotFound
 from libra.model.access import Caller
-from libra.model.job import Job, JobState
+from libra.model.job import WAITING, Job, JobState
 from libra.storage.base import Query
 from libra.usecases.outbox import add_event
 from libra.usecases.services import Services
@@ -20,11 +20,10 @@ class Order(Enum):
     RETRY = "retry"
 
 
-_WAITING = (JobState.NEW, JobState.IDLE)
 ORDERS: dict[Order, tuple[tuple[JobState, ...], JobState]] = {
-    Order.HOLD: (_WAITING, JobState.HELD),
+    Order.HOLD: (WAITING, JobState.HELD),
     Order.RELEASE: ((JobState.HELD,), JobState.NEW),
-    Order.CANCEL: ((*_WAITING, JobState.HELD), JobState.CANCELLED),
+    Order.CANCEL: ((*WAITING, JobState.HELD), JobState.CANCELLED),
     Order.RETRY: (
         (JobState.FAILED, JobState.EXPIRED, JobState.CANCELLED),
         JobState.NEW,

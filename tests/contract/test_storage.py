@@ -330,9 +330,14 @@ def test_jobs_that_are_due_and_overdue(storage: SqlStorage) -> None:
         assert unit.jobs.due(at(20), 1) == [high]
         assert unit.jobs.due(at(60), 10) == [high, normal, later, low]
         assert unit.jobs.overdue(at(20)) == [held, late]
-        scheduled = replace(normal, state=JobState.SCHEDULED)
-        assert unit.jobs.change(normal.id, scheduled, [JobState.NEW])
-        assert not unit.jobs.change(normal.id, scheduled, [JobState.NEW])
+        running = replace(normal, state=JobState.RUNNING)
+        assert unit.jobs.change(normal.id, running, [JobState.NEW])
+        assert not unit.jobs.change(normal.id, running, [JobState.NEW])
+        assert unit.jobs.schedule(at(20)) == 3
+        assert unit.jobs.schedule(at(20)) == 0
+        assert [job.id for job in unit.jobs.due(at(60), 10)] == [high.id, later.id, low.id]
+        assert unit.jobs.get(held.id) == held
+        assert unit.jobs.get(late.id) == late
         gone = unit.jobs.supersede(device.id, 5, "another")
         assert sorted(gone) == sorted([low.id, high.id, later.id])
         found = unit.jobs.get(low.id)

@@ -1,5 +1,6 @@
 """The controller end to end, with a real job server and workers without a proxy."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,11 @@ import pytest
 
 from libra.cmd.controlling import Controller
 from libra.manager.sender import expected_digest, plan_now
-from libra.model.job import JobState
+from libra.model.job import JobAction, JobState
 from libra.model.status import ProvisioningStatus
+from libra.storage.base import Query
 from tests.support.control import LBAAS, ControlLab, ThreadWorker, control_lab, whole
-from tests.support.storages import migrated, new_id
+from tests.support.storages import at, build_device, build_job, migrated, new_id
 
 MEMBER = {"member": {"address": "10.0.0.2", "protocol_port": 80}}
 
@@ -297,12 +299,51 @@ def test_archives_are_jobs_whose_tokens_are_nobody_elses(
     assert b"sesame" not in b"".join(path.read_bytes() for path in lab.directory.glob("libra.db*"))
 
 
+def test_a_job_waits_for_its_turn(lab: ControlLab, worker: ThreadWorker) -> None:
+    created = lab.create()
+    worker.mute = True
+    path = f"{LBAAS}/loadbalancers/{created['id']}/failover"
+    lab.put(path, {}, 202)
+    lab.wait(lambda: lab.get("/v1/jobs", state="running")["jobs"], "one under way")
+    device = lab.get("/v1/devices/web1")["device"]["id"]
+    with lab.controller.services.storage.writing() as unit:
+        waiting = build_job(replace(build_device(), id=device), deadline=at(10**9), alone=True)
+        unit.jobs.add(waiting)
+
+    def state() -> str:
+        return str(lab.get(f"/v1/jobs/{waiting.id}")["job"]["state"])
+
+    assert state() == "new"
+    lab.wait(lambda: state() == "scheduled", "its turn to be known")
+    lab.post(f"/v1/jobs/{waiting.id}/cancel", {}, 200)
+    assert state() == "cancelled"
+
+
+def test_of_probes_the_newest_is_kept(lab: ControlLab, worker: ThreadWorker) -> None:
+    def probes() -> dict[str, dict[str, Any]]:
+        jobs = lab.get("/v1/jobs", device="web1", requested_by="manager")["jobs"]
+        assert len(jobs) <= 2, jobs
+        return {job["action"]: job for job in jobs}
+
+    lab.wait(lambda: len(probes()) == 2, "records")
+    before = probes()["STATS"]
+    assert before["state"] == "complete"
+    whole = lab.get(f"/v1/jobs/{before['id']}")["job"]
+    assert json.loads(whole["message"]) == {"hpcs_action": "STATS"}
+    assert "PASS" in whole["reply"]
+    lab.wait(lambda: probes()["STATS"]["updated_at"] > before["updated_at"], "the next one")
+    assert probes()["STATS"]["id"] == before["id"]
+    worker.mute = True
+    lab.wait(lambda: probes()["STATS"]["state"] in ("expired", "failed"), "one that failed")
+    assert probes()["STATS"]["error"]
+
+
 def test_what_was_sent_and_not_settled_is_sent_again(lab: ControlLab, worker: ThreadWorker) -> None:
     """As where a controller died in between; the worker answers PASS for what it runs already."""
     created = lab.create()
     lab.stop_controller()
     with migrated(lab.settings.database.url) as storage, storage.writing() as unit:
-        (job,) = unit.jobs.find()
+        (job,) = unit.jobs.find(Query(where={"action": JobAction.UPDATE}))
         unit.jobs.replace(replace(job, state=JobState.RUNNING))
         owner = unit.loadbalancers.get(created["id"])
         assert owner is not None
