@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import ssl
 from typing import Annotated, Any
 
 from pydantic import (
@@ -23,6 +24,12 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252})")
 _CODES = re.compile(r"([1-5][0-9]{2})(?:-([1-5][0-9]{2})|(?: *, *[1-5][0-9]{2}){0,99})")
 _REFERENCE = re.compile(r"[A-Za-z0-9._~:/%@+-]*[A-Za-z0-9-]/?")
 _CIPHERS = re.compile(r"[A-Za-z0-9_:!+@=-]{1,1024}")
+_TLS_1_3 = frozenset(
+    (
+        *("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"),
+        *("TLS_AES_128_CCM_SHA256", "TLS_AES_128_CCM_8_SHA256"),
+    )
+)
 _METADATA = ("169.254.169.254", "fd00:ec2::254")
 """Where clouds tell their machines what only those may know: not for a customer to publish."""
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -85,6 +92,21 @@ def _codes(value: str) -> str:
     return value
 
 
+def _ciphers(value: str) -> str:
+    """OpenSSL passes over names that it does not know, but devices refuse a list that leaves nothing."""
+    given = [name for name in value.split(":") if name]
+    newest = {name for name in given if name.startswith("TLS_")}
+    others = ":".join(name for name in given if name not in newest)
+    if not given or (newest and not newest & _TLS_1_3):
+        raise ValueError("OpenSSL knows none of these ciphers")
+    if others:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ciphers(others)
+        except ssl.SSLError:
+            raise ValueError("OpenSSL knows none of these ciphers") from None
+    return value
+
+
 def _no_flag(value: object) -> object:
     """`true` is no 1."""
     if isinstance(value, bool):
@@ -134,7 +156,11 @@ Reference = Annotated[
     StringConstraints(max_length=255),
     _matching(_REFERENCE, "a certificate's id, or a URL that ends in it"),
 ]
-Ciphers = Annotated[str, _matching(_CIPHERS, "names of OpenSSL's ciphers, with colons in between")]
+Ciphers = Annotated[
+    str,
+    _matching(_CIPHERS, "names of OpenSSL's ciphers, with colons in between"),
+    AfterValidator(_ciphers),
+]
 CookieName = Annotated[str, _matching(_COOKIE, "1 to 64 letters, digits and . _ -")]
 HostName = Annotated[str, _matching(_HOST, "a host name")]
 Codes = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_codes)]
