@@ -130,7 +130,7 @@ def rendered(message: Json) -> str:
 @pytest.mark.parametrize("message", whole_messages(), ids=["first", "second"])
 def test_the_worker_lets_no_line_end_through(message: Json) -> None:
     text = rendered(message)
-    assert all(word in text for word in ("/x", "200-204", "127.0.0.1"))
+    assert all(word in text for word in ("/x", "200-204"))
     lines = text.count("\n")
     refused = 0
     for place, given in texts_in(message):
