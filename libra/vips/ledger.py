@@ -6,6 +6,7 @@ from pathlib import Path
 
 import structlog
 
+from libra.daemon.boot import read_boot_id
 from libra.durable import replace_file
 from libra.errors import StateError
 from libra.vips.plan import Placed
@@ -13,7 +14,6 @@ from libra.vips.plan import Placed
 log = structlog.get_logger(__name__)
 
 FORMAT = 1
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class AddressLedger:
@@ -24,7 +24,7 @@ class AddressLedger:
 
     def __init__(self, path: Path, boot: str | None = None) -> None:
         self._path = path
-        self._boot = _read_boot_id() if boot is None else boot
+        self._boot = read_boot_id() if boot is None else boot
         self._known: frozenset[Placed] | None = None
 
     def ours(self) -> frozenset[Placed]:
@@ -74,10 +74,3 @@ def _parse(content: dict[str, list[tuple[str, str, int]]]) -> frozenset[Placed]:
 
 def _order(placed: Placed) -> tuple[str, int, int]:
     return placed.interface, placed.address.version, int(placed.address)
-
-
-def _read_boot_id() -> str:
-    try:
-        return BOOT_ID.read_text().strip()
-    except OSError:
-        return ""

@@ -32,7 +32,7 @@ class Addresses(Protocol):
 
 
 class KernelAddresses:
-    """Each call opens a socket of its own, less than a millisecond, so that none goes stale."""
+    """Each call opens a socket of its own, about a millisecond, so that none goes stale."""
 
     def present(self) -> frozenset[Placed]:
         """All of them; raises `DriverError`."""

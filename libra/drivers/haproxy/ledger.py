@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 
+from libra.daemon.boot import read_boot_id
 from libra.drivers.haproxy.counters import Counters, Ledger, Process, RowName, Rows
 from libra.durable import replace_file
 from libra.errors import StateError
@@ -21,7 +22,6 @@ from libra.errors import StateError
 log = structlog.get_logger(__name__)
 
 FORMAT = 1
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class LedgerFile:
@@ -61,14 +61,6 @@ class LedgerFile:
             self._path.replace(self._path.with_name(f"{self._path.name}.unreadable"))
         except OSError as error:
             log.warning("cannot set the file aside", action="load counters", error=str(error))
-
-
-def read_boot_id() -> str:
-    """Empty where the kernel does not say."""
-    try:
-        return BOOT_ID.read_text().strip()
-    except OSError:
-        return ""
 
 
 def encode(ledger: Ledger, boot: str) -> bytes:

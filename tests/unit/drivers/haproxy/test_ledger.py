@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from libra.daemon.boot import read_boot_id
 from libra.drivers.haproxy.counters import Counters, Ledger, Process
-from libra.drivers.haproxy.ledger import LedgerFile, decode, encode, read_boot_id
+from libra.drivers.haproxy.ledger import LedgerFile, decode, encode
 from libra.errors import StateError
 
 numbers = st.integers(0, 2**64)
