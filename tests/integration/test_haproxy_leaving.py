@@ -2,12 +2,14 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from libra.drivers.haproxy.observe import parse_servers_state
+from libra.drivers.haproxy.reload import Reloader
 from libra.model.loadbalancer import Desired
 from libra.model.pool import Member
 from tests.support.desired import build_desired
@@ -152,6 +154,42 @@ def test_it_is_cut_when_its_time_is_over(
         assert download.receive_piece()
         assert not download.receive_piece()  # which waits until it is cut
     wait_until(lambda: servers(haproxy) == {"web": "ready"}, what="the removal")
+    haproxy.driver.close()
+
+
+def test_its_time_is_over_amid_a_reload_that_brings_it_back(
+    haproxy_binary: Path,
+    tmp_path: Path,
+    socket_directory: Path,
+    build: Build,
+    slow: SlowServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In the new process it is a server like any other, whose clients are not those that had to go."""
+    haproxy = driven(haproxy_binary, tmp_path, socket_directory, "close")
+    haproxy.driver.apply(build("slow"))
+    port = port_of(build("slow"))
+    let_go = Reloader._has_let_go
+    with ExitStack() as clients:
+        clients.enter_context(Download(port))
+        haproxy.driver.apply(build("web"))
+        assert servers(haproxy) == {"slow": "maint", "web": "ready"}
+        fresh: list[Download] = []
+
+        def take_long(*arguments: object) -> bool:
+            if not let_go(*arguments):
+                return False
+            if not fresh:
+                fresh.append(clients.enter_context(Download(port)))
+                threading.Event().wait(4)  # it is time itself that must pass
+            return True
+
+        monkeypatch.setattr(Reloader, "_has_let_go", take_long)
+        haproxy.driver.apply(build("slow", limit=1001))
+        for _ in range(3):
+            slow.send_piece()
+            assert fresh[0].receive_piece()
+        assert fresh[0].complete
     haproxy.driver.close()
 
 

@@ -253,11 +253,12 @@ class HAProxyDriver(LoadBalancerDriver):
         )
         if observed.serving and observed.serving.has_structure_of(observed.installed.description):
             self._file.mark_good()
-        if step.step in (Step.CHANGE, Step.INSTALL):
+        tried = step.step in (Step.CHANGE, Step.INSTALL)
+        if tried:
             self._install(step, wanted)
             if self._change(step.actions, wanted, observed.serving):
                 return
-        self._load(wanted, observed)
+        self._load(wanted, observed, half_changed=tried)
 
     def _install(self, step: Plan, wanted: Wanted) -> None:
         """A certificate may not fit its key, and HAProxy could not start from the file then: it is checked before."""
@@ -279,7 +280,7 @@ class HAProxyDriver(LoadBalancerDriver):
             return False
         return True
 
-    def _load(self, wanted: Wanted, observed: Observed) -> None:
+    def _load(self, wanted: Wanted, observed: Observed, *, half_changed: bool) -> None:
         self._ensure_can_listen(wanted.text, observed)
         changed = self._file.load().description != observed.installed.description
         try:
@@ -288,8 +289,8 @@ class HAProxyDriver(LoadBalancerDriver):
                 changed = True
             self._bring_live_surely(wanted, observed.serving)
         except DriverError:
-            if changed:
-                self._go_back()
+            if changed or half_changed:
+                self._go_back(half_changed=half_changed)
             raise
 
     def _ensure_can_listen(self, text: str, observed: Observed) -> None:
@@ -302,6 +303,7 @@ class HAProxyDriver(LoadBalancerDriver):
     ) -> None:
         """Start it or reload it until a new process proves that it runs this text."""
         self._live.forget()
+        self._leaving.abandon()
         fresh = None
         if serving is None:
             self._supervisor.start(Deadline(self._timeout))
@@ -336,15 +338,19 @@ class HAProxyDriver(LoadBalancerDriver):
         log.info("HAProxy reloaded", action="reload", pid=fresh.pid)
         return fresh
 
-    def _go_back(self) -> None:
-        """Install what ran before, and load it: what runs now may be half changed."""
+    def _go_back(self, *, half_changed: bool) -> None:
+        """Install what ran before, and load it.
+
+        `half_changed`: also where the process was started from it, for it is not what it was then.
+        """
         self._live.forget()
         try:
             last_good = self._file.put_back(keep_untried=self._supervisor.needs_file)
             serving = observe_process(self._admin)
             if last_good.description is None:
                 return
-            if serving is None or not serving.started_from(last_good.description):
+            untouched = serving is not None and serving.started_from(last_good.description)
+            if half_changed or not untouched:
                 self._bring_live(last_good.description, serving)
         except DriverError as error:
             log.error("cannot go back", action="roll back", error=str(error))

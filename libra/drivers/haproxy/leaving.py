@@ -72,6 +72,15 @@ class LeavingServers:
                 self._servers.clear()
                 self._changed.set()
 
+    def abandon(self) -> None:
+        """Call before a reload: from some moment in it on, the same name is another server of another process.
+
+        Where it fails, whoever looks at HAProxy next finds them in maintenance.
+        """
+        with self._lock:
+            self._servers.clear()
+            self._changed.set()
+
     def close(self) -> None:
         """Stop asking, and wait for the thread; whoever looks at HAProxy next finds them in maintenance."""
         with self._lock:

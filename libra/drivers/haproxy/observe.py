@@ -16,6 +16,7 @@ from libra.drivers.haproxy.effects import Running, effective_weight, in_maintena
 FORCED_MAINTENANCE = (
     0x01  # srv_admin_state's SRV_ADMF_FMAINT; CMAINT stays set in a server made ready again
 )
+FORCED_DRAIN = 0x08  # SRV_ADMF_FDRAIN: by `set server state drain`, which libra never says
 UNKNOWN = "-"
 
 
@@ -30,6 +31,7 @@ class ObservedServer:
     port: int
     weight: int
     in_maintenance: bool
+    drained: bool = False
 
 
 def parse_servers_state(text: str) -> list[ObservedServer]:
@@ -51,6 +53,7 @@ def parse_servers_state(text: str) -> list[ObservedServer]:
             int(row[port]),
             int(row[weight]),
             bool(int(row[admin]) & FORCED_MAINTENANCE),
+            bool(int(row[admin]) & FORCED_DRAIN),
         )
         for row in (line.split(" ") for line in lines[2:] if not line.startswith("#"))
     ]
@@ -117,7 +120,9 @@ def _overlay_server(
     wanted: Server | None, observed: ObservedServer, *, backup: bool, number: int | None
 ) -> Server:
     """The wanted object itself where it runs as wanted, so that comparing stays quick."""
-    state = ServerState.MAINT if observed.in_maintenance else ServerState.READY
+    # One that somebody drained is as far from ready as one in maintenance, and comes back in the same way.
+    out = observed.in_maintenance or (observed.drained and not (wanted and in_maintenance(wanted)))
+    state = ServerState.MAINT if out else ServerState.READY
     server = Server(
         name=observed.name,
         address=observed.address,

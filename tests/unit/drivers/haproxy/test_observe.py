@@ -86,6 +86,24 @@ def test_every_drift_of_a_server_is_seen(seen: str, server: Server) -> None:
     assert running.configuration.backends[0].servers == (server, TWO)
 
 
+def test_one_that_somebody_drained_is_not_ready() -> None:
+    """It has its weight still, so nothing else would tell."""
+    running = observed(line("m0", 81, admin=8), line("m1", 82))
+    assert running.configuration.backends[0].servers == (
+        ONE._replace(state=ServerState.MAINT),
+        TWO,
+    )
+
+
+def test_one_that_somebody_drained_is_not_in_maintenance_either() -> None:
+    (backend,) = CONFIGURATION.backends
+    servers = (ONE._replace(state=ServerState.MAINT), TWO)
+    seen = parse_servers_state(HEAD + line("m0", 81, admin=8) + line("m1", 82))
+    wanted = replace(CONFIGURATION, backends=(replace(backend, servers=servers),))
+    running = overlay(wanted, seen, parse_stat(STAT)).configuration.backends[0]
+    assert running.servers == (ONE, TWO)
+
+
 def test_a_number_matters_where_clients_are_found_by_it() -> None:
     (backend,) = CONFIGURATION.backends
     for number in (1, 7):
