@@ -87,6 +87,6 @@ def _describe_server(server: "JobServerSettings") -> str:
 
 
 def _describe_supervisor(settings: "Settings") -> str:
-    from libra.config.settings import Supervisor
+    from libra.config.values import Supervisor
 
     return "the worker" if settings.haproxy.supervisor is Supervisor.OWN else "systemd"

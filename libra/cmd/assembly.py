@@ -4,12 +4,13 @@ from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
 from libra import plugins
 from libra.config.changes import Changes, diff_settings
-from libra.config.settings import LogFormat, Settings
+from libra.config.values import LogFormat, replaced
 from libra.daemon.lockfile import LockFile
 from libra.drivers.base import LoadBalancerDriver
 from libra.jobs.gearman import GearmanJobSource
@@ -20,6 +21,9 @@ from libra.worker.archive import Archiver
 from libra.worker.controller import LBaaSController
 from libra.worker.daemon import Registration, Renewal, Timing
 from libra.worker.state import FileState
+
+if TYPE_CHECKING:
+    from libra.config.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -36,10 +40,10 @@ Stores = plugins.Plugins[ObjectStore]
 class LiveSettings:
     """The settings in use; replaced by a reload."""
 
-    settings: Settings
+    settings: "Settings"
 
 
-def start_logging(settings: Settings, default_file: Path | None) -> None:
+def start_logging(settings: "Settings", default_file: Path | None) -> None:
     """To where the settings say, else to `default_file`, else to standard error; raises `StateError`."""
     configure_logging(
         level=settings.logging.level.value,
@@ -48,14 +52,14 @@ def start_logging(settings: Settings, default_file: Path | None) -> None:
     )
 
 
-def lock_state(settings: Settings) -> LockFile:
+def lock_state(settings: "Settings") -> LockFile:
     """Make the state directory where it is missing, and keep other workers out of it; raises `LibraError`."""
     lock = LockFile(settings.worker.state_dir / LOCK_FILE, directory_mode=0o700)
     lock.write_pid()
     return lock
 
 
-def build_driver(settings: Settings) -> LoadBalancerDriver:
+def build_driver(settings: "Settings") -> LoadBalancerDriver:
     """The driver that the settings name; raises `LibraError`."""
     create = plugins.load("libra.drivers", settings.worker.driver)
     driver: LoadBalancerDriver = create(settings)
@@ -68,7 +72,7 @@ def build_stores(live: LiveSettings) -> Stores:
 
 
 def build_controller(
-    settings: Settings, driver: LoadBalancerDriver, stores: Stores
+    settings: "Settings", driver: LoadBalancerDriver, stores: Stores
 ) -> LBaaSController:
     """The controller over the state on disk; raises `LibraError`."""
     create = plugins.load("libra.vips", settings.vip.adapter)
@@ -77,7 +81,7 @@ def build_controller(
     return LBaaSController(driver, state, Archiver(stores), vips)
 
 
-def build_timing(settings: Settings, watchdog: timedelta | None) -> Timing:
+def build_timing(settings: "Settings", watchdog: timedelta | None) -> Timing:
     """How long a job may run follows from how long the proxy may take."""
     reload_timeout = timedelta(seconds=settings.haproxy.reload_timeout_seconds)
     return Timing(
@@ -87,7 +91,7 @@ def build_timing(settings: Settings, watchdog: timedelta | None) -> Timing:
     )
 
 
-def register(settings: Settings) -> Registration:
+def register(settings: "Settings") -> Registration:
     """Open the job source; raises `LibraError`."""
     source = GearmanJobSource(settings.job_servers, settings.worker.name)
     return Registration(source, servers=len(settings.job_servers))
@@ -98,7 +102,7 @@ class SettingsRenewer:
 
     def __init__(
         self,
-        load: Callable[[], Settings],
+        load: "Callable[[], Settings]",
         live: LiveSettings,
         driver: LoadBalancerDriver,
         stores: Stores,
@@ -133,9 +137,9 @@ class SettingsRenewer:
     def _configure(self) -> None:
         self._driver.configure(self._live.settings)
 
-    def _revert(self, before: Settings) -> None:
+    def _revert(self, before: "Settings") -> None:
         """What the proxy refuses is tried again by the next SIGHUP, so it must still be a change then."""
-        self._live.settings = self._live.settings.model_copy(update={"haproxy": before.haproxy})
+        self._live.settings = replaced(self._live.settings, haproxy=before.haproxy)
         self._configure()
 
 

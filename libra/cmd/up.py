@@ -25,11 +25,11 @@ from libra.config.settings import (
     JobServerSettings,
     ObjectStoreSettings,
     Settings,
-    Supervisor,
     SwiftSettings,
     WorkerSettings,
 )
 from libra.config.types import MAX_SOCKET_PATH
+from libra.config.values import Supervisor
 from libra.daemon.heap import freeze_heap
 from libra.daemon.lockfile import LockFile
 from libra.durable import replace_file

@@ -29,7 +29,7 @@ def main() -> int:
     # A daemon leaves the directory where a relative path starts; links are followed anew at each reload.
     config = arguments.config.absolute()
     try:
-        settings = _load(config)
+        settings = _start(config)
     except LibraError as error:
         return _fail(str(error), BAD_SETTINGS)
     if arguments.check:
@@ -62,10 +62,22 @@ def _parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _load(config: Path) -> "Settings":
-    from libra.config.load import load_settings
+def _start(config: Path) -> "Settings":
+    """The settings, with the daemon's modules loaded while they are read."""
+    from libra.config.reading import Reading
 
-    return load_settings(config, os.environ)
+    with Reading(config, os.environ) as reading:
+        import libra.logs  # noqa: F401 - before anything imports structlog, for what it keeps out
+        from libra.cmd import assembly  # noqa: F401 - loaded
+        from libra.worker import daemon  # noqa: F401 - loaded
+
+        return reading.result()
+
+
+def _load(config: Path) -> "Settings":
+    from libra.config.reading import read_settings
+
+    return read_settings(config, os.environ)
 
 
 def _detach(config: Path, settings: "Settings") -> int:
@@ -88,7 +100,6 @@ def _serve(
     default_log_file: Path | None = None,
 ) -> int:
     """The daemon from its lock to its end."""
-    import libra.logs  # noqa: F401 - before anything imports structlog, for what it keeps out
     from libra.cmd import assembly
     from libra.daemon import systemd
     from libra.worker.daemon import WorkerDaemon

@@ -4,7 +4,6 @@
 """
 
 import socket
-from enum import Enum
 from pathlib import Path
 
 from pydantic import Field, model_validator
@@ -35,6 +34,7 @@ from libra.config.types import (
     SocketPath,
     Whole,
 )
+from libra.config.values import DrainPolicy, LogFormat, LogLevel, Supervisor
 
 
 class JobServerSettings(Section):
@@ -77,20 +77,6 @@ class WorkerSettings(Section):
     """Written with --daemon only."""
     drain_seconds: Seconds = Field(default=60.0, gt=0, le=3600)
     """At a stop: how long running jobs may take to finish and be answered."""
-
-
-class Supervisor(Enum):
-    """Who starts HAProxy."""
-
-    OWN = "own"
-    SYSTEMD = "systemd"
-
-
-class DrainPolicy(Enum):
-    """What happens to connections of a removed node when its drain time is over."""
-
-    CLOSE = "close"
-    KEEP = "keep"
 
 
 class HAProxySettings(Section):
@@ -183,22 +169,6 @@ class ObjectStoreSettings(Section):
     """Where ARCHIVE may put logs."""
 
     swift: SwiftSettings = SwiftSettings()
-
-
-class LogLevel(Enum):
-    """Least severe event that is logged."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-class LogFormat(Enum):
-    """How events are written."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 class LoggingSettings(Section):

@@ -2,15 +2,18 @@
 
 import threading
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from libra.config.settings import ObjectStoreSettings
 from libra.errors import ObjectStoreError
 from libra.objectstores.base import Account, ObjectStore, StoredObject
+
+if TYPE_CHECKING:
+    from libra.config.settings import ObjectStoreSettings
 
 MOST_BYTES = 16 * 1024 * 1024  # a message must not be able to fill the worker's memory
 
 
-def create_store(settings: ObjectStoreSettings) -> ObjectStore:  # noqa: ARG001 - the entry point's signature
+def create_store(settings: "ObjectStoreSettings") -> ObjectStore:  # noqa: ARG001 - the entry point's signature
     """The store behind `hpcs_object_store_type: memory`."""
     return MemoryStore()
 

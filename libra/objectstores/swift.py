@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from libra.config.settings import ObjectStoreSettings, SwiftSettings
 from libra.errors import Invalid, ObjectStoreError
 from libra.objectstores.base import Account, ObjectStore, StoredObject
 from libra.objectstores.endpoints import Endpoint, EndpointPolicy
@@ -19,6 +18,7 @@ from libra.objectstores.segments import BufferPool
 if TYPE_CHECKING:
     from ssl import SSLContext
 
+    from libra.config.settings import ObjectStoreSettings, SwiftSettings
     from libra.objectstores.swift_sender import Sender
     from libra.objectstores.swift_upload import Upload
 
@@ -30,7 +30,7 @@ CLEANING_TIME_EACH = timedelta(seconds=0.1)
 LONGEST_CLEANING_TIME = timedelta(seconds=60)
 
 
-def create_store(settings: ObjectStoreSettings) -> ObjectStore:
+def create_store(settings: "ObjectStoreSettings") -> ObjectStore:
     """The store behind `hpcs_object_store_type: swift`; raises `Invalid` for settings that cannot be used."""
     swift = settings.swift
     retries = RetryPolicy(
@@ -44,7 +44,7 @@ class SwiftStore(ObjectStore):
 
     def __init__(
         self,
-        settings: SwiftSettings,
+        settings: "SwiftSettings",
         *,
         retries: RetryPolicy,
         pool: BufferPool | None = None,

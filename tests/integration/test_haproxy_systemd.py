@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from libra.config.settings import Supervisor
+from libra.config.values import Supervisor
 from libra.errors import DriverError, ProxyNotRunning, ReloadFailed
 from libra.model.loadbalancer import Desired
 from tests.support.desired import build_desired

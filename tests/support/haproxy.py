@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from libra.config.settings import HAProxySettings, Settings, Supervisor, WorkerSettings
+from libra.config.settings import HAProxySettings, Settings, WorkerSettings
+from libra.config.values import Supervisor
 from libra.drivers.haproxy.driver import HAProxyDriver, create_driver
 from libra.drivers.haproxy.master import MasterSocket
 from libra.drivers.haproxy.runtime import AdminSocket

@@ -2,12 +2,16 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from libra.config.settings import HAProxySettings, Supervisor
+from libra.config.values import Supervisor
 from libra.drivers.haproxy.binary import Version
 from libra.drivers.haproxy.config import Options
 from libra.drivers.haproxy.render import IN_EXPRESSION
 from libra.errors import Invalid
+
+if TYPE_CHECKING:
+    from libra.config.settings import HAProxySettings
 
 _OWN = {
     "description": "by which it knows what runs",
@@ -15,7 +19,7 @@ _OWN = {
 }
 
 
-def build_options(settings: HAProxySettings, version: Version) -> Options:
+def build_options(settings: "HAProxySettings", version: Version) -> Options:
     """Raises `Invalid` for a line of the operator's that stands in libra's own way."""
     for line in settings.extra_global:
         keyword = line.split()[0]

@@ -3,10 +3,10 @@
 import itertools
 import threading
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from gear import constants
 
-from libra.config.settings import JobServerSettings
 from libra.errors import JobServerUnavailable
 from libra.jobs.base import Priority
 from libra.jobs.gearman.backoff import Backoff
@@ -14,6 +14,9 @@ from libra.jobs.gearman.deadline import Deadline
 from libra.jobs.gearman.exchange import Exchange, Job, LostBefore, NotAccepted
 from libra.jobs.gearman.packets import ensure_function, ensure_sendable, quiet_gear
 from libra.jobs.gearman.wire import Wire, WireError, name_server
+
+if TYPE_CHECKING:
+    from libra.config.settings import JobServerSettings
 
 PATIENCE_SECONDS = 1.0
 FIRST_BACKOFF_SECONDS = 1.0
@@ -31,7 +34,7 @@ class GearmanJobClient:
     """
 
     def __init__(
-        self, servers: Sequence[JobServerSettings], *, patience_seconds: float = PATIENCE_SECONDS
+        self, servers: "Sequence[JobServerSettings]", *, patience_seconds: float = PATIENCE_SECONDS
     ) -> None:
         quiet_gear()
         self._entrances = [_Entrance(server, patience_seconds) for server in servers]
@@ -74,7 +77,7 @@ class GearmanJobClient:
 class _Entrance:
     """One server: its idle connections, and whether it is to be avoided for now."""
 
-    def __init__(self, server: JobServerSettings, patience_seconds: float) -> None:
+    def __init__(self, server: "JobServerSettings", patience_seconds: float) -> None:
         self.name = name_server(server)
         self._server = server
         self._patience = patience_seconds

@@ -1,15 +1,18 @@
 """Keeps one function registered at one job server."""
 
 import threading
+from typing import TYPE_CHECKING
 
 import structlog
 
-from libra.config.settings import JobServerSettings
 from libra.jobs.gearman.backoff import Backoff
 from libra.jobs.gearman.bell import Bell
 from libra.jobs.gearman.deadline import Deadline
 from libra.jobs.gearman.session import Desk, Session
 from libra.jobs.gearman.wire import Wire, WireError, name_server
+
+if TYPE_CHECKING:
+    from libra.config.settings import JobServerSettings
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +28,7 @@ class Registration:
     A thread a server, so that one that hangs (a name server, a firewall that drops) keeps no other waiting.
     """
 
-    def __init__(self, server: JobServerSettings, desk: Desk) -> None:
+    def __init__(self, server: "JobServerSettings", desk: Desk) -> None:
         self._server = server
         self._name = name_server(server)
         self._desk = desk

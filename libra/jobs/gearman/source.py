@@ -1,14 +1,17 @@
 """Takes jobs from every job server."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from libra.config.settings import JobServerSettings
 from libra.jobs.base import TakenJob
 from libra.jobs.gearman.deadline import Deadline
 from libra.jobs.gearman.packets import ensure_function, quiet_gear
 from libra.jobs.gearman.registration import Registration
 from libra.jobs.gearman.session import Desk
 from libra.jobs.gearman.shelf import Shelf
+
+if TYPE_CHECKING:
+    from libra.config.settings import JobServerSettings
 
 CLOSE_SECONDS = 2.0
 TAKEN_AHEAD = 32
@@ -24,7 +27,7 @@ class GearmanJobSource:
     """
 
     def __init__(
-        self, servers: Sequence[JobServerSettings], function: str, *, ahead: int = TAKEN_AHEAD
+        self, servers: "Sequence[JobServerSettings]", function: str, *, ahead: int = TAKEN_AHEAD
     ) -> None:
         quiet_gear()
         ensure_function(function)

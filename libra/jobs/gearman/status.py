@@ -5,17 +5,20 @@ import ssl
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from libra.config.settings import JobServerSettings
 from libra.jobs.gearman.deadline import Deadline
 from libra.jobs.gearman.sockets import connect
 from libra.jobs.gearman.tls import build_context
+
+if TYPE_CHECKING:
+    from libra.config.settings import JobServerSettings
 
 END = b".\n"
 MOST_BYTES = 64 * 1024 * 1024
 
 
-def count_workers(servers: Sequence[JobServerSettings], seconds: float) -> Counter[str] | None:
+def count_workers(servers: "Sequence[JobServerSettings]", seconds: float) -> Counter[str] | None:
     """How many workers each function has, over all servers that answer; None where none does."""
     found: Counter[str] = Counter()
     answered = False
@@ -39,7 +42,7 @@ def parse_status(text: str) -> Counter[str]:
     return found
 
 
-def _ask(server: JobServerSettings, deadline: Deadline) -> Counter[str]:
+def _ask(server: "JobServerSettings", deadline: Deadline) -> Counter[str]:
     with _connected(server, deadline) as connection:
         connection.sendall(b"status\n")
         answer = bytearray()
@@ -53,7 +56,7 @@ def _ask(server: JobServerSettings, deadline: Deadline) -> Counter[str]:
 
 
 @contextmanager
-def _connected(server: JobServerSettings, deadline: Deadline) -> Iterator[socket.socket]:
+def _connected(server: "JobServerSettings", deadline: Deadline) -> Iterator[socket.socket]:
     plain = connect(server.host, server.port, deadline)
     plain.settimeout(max(0.001, deadline.left()))
     if server.ca is None:

@@ -6,15 +6,18 @@ import socket
 import ssl
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import gear
 from gear import constants
 
-from libra.config.settings import JobServerSettings
 from libra.jobs.gearman.deadline import Deadline
 from libra.jobs.gearman.packets import PIECE_BYTES, Framed, NotGearman, Packet
 from libra.jobs.gearman.sockets import connect
 from libra.jobs.gearman.tls import TlsFileError, answers_in_clear, build_context, explain_tls
+
+if TYPE_CHECKING:
+    from libra.config.settings import JobServerSettings
 
 STALL_SECONDS = 10.0
 PLAIN_PROBE_SECONDS = 0.5
@@ -24,7 +27,7 @@ class WireError(Exception):
     """The connection cannot be had, or is lost; the text says why, without a name or an address."""
 
 
-def name_server(server: JobServerSettings) -> str:
+def name_server(server: "JobServerSettings") -> str:
     """host:port, for texts and logs."""
     host = f"[{server.host}]" if ":" in server.host else server.host
     return f"{host}:{server.port}"
@@ -38,7 +41,7 @@ class Wire(Framed):
     sending by `stall_seconds` without progress. All failures are `WireError`.
     """
 
-    def __init__(self, server: JobServerSettings, stall_seconds: float = STALL_SECONDS) -> None:
+    def __init__(self, server: "JobServerSettings", stall_seconds: float = STALL_SECONDS) -> None:
         self._partial = bytearray()
         super().__init__(
             server.host,

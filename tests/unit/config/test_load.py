@@ -11,10 +11,9 @@ from libra.config.load import MAX_BYTES, changed_sections, load_settings
 from libra.config.settings import (
     JobServerSettings,
     LoggingSettings,
-    LogLevel,
     Settings,
-    Supervisor,
 )
+from libra.config.values import LogLevel, Supervisor
 from libra.errors import Invalid
 
 

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from libra.config.settings import HAProxySettings, Supervisor
+from libra.config.settings import HAProxySettings
+from libra.config.values import Supervisor
 from libra.drivers.haproxy.binary import Version
 from libra.drivers.haproxy.options import build_options
 from libra.errors import Invalid

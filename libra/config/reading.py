@@ -1,0 +1,67 @@
+"""Settings for a process that stays small: another one reads and checks them, and is gone."""
+
+import pickle
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, cast
+
+from libra.errors import Invalid
+
+if TYPE_CHECKING:
+    from libra.config.settings import Settings
+
+DEADLINE_SECONDS = 60.0
+_COMMAND = (sys.executable, "-P", "-m", "libra.config.checking")  # -P: nothing from where we stand
+
+
+def read_settings(path: Path, environ: Mapping[str, str]) -> "Settings":
+    """What `load_settings` gives, as far as it is a worker's, in `Values` with the same attributes.
+
+    Raises `Invalid` with its text.
+    """
+    with Reading(path, environ) as reading:
+        return reading.result()
+
+
+class Reading:
+    """A check under way, so that others can be imported meanwhile. Left by its `with` block it is over."""
+
+    def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
+        try:
+            self._process = subprocess.Popen(
+                [*_COMMAND, str(path)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                env=dict(environ),
+            )
+        except OSError as error:
+            raise Invalid(f"{path}: cannot be checked: {error.strerror}") from error
+        self._path = path
+
+    def result(self) -> "Settings":
+        """As `read_settings`; once."""
+        try:
+            output, _ = self._process.communicate(timeout=DEADLINE_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise Invalid(f"{self._path}: not checked within {DEADLINE_SECONDS:g} s") from None
+        if self._process.returncode:
+            raise Invalid(f"{self._path}: the check ended with {self._process.returncode}")
+        result = pickle.loads(output)  # noqa: S301 - our own child's
+        if isinstance(result, str):
+            raise Invalid(result)
+        return cast("Settings", result)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._process:
+            self._process.kill()
