@@ -92,7 +92,7 @@ class LoadBalancerDriver(ABC):
 
     @abstractmethod
     def access_log(self, loadbalancer: LoadBalancer) -> AbstractContextManager[Iterator[bytes]]:
-        """The load balancer's log lines, oldest first, rotated files included, as blocks of whole lines.
+        """The load balancer's log lines, oldest first, rotated files included, as blocks that may end amid a line.
 
         Memory stays bounded whatever the size; what is appended after the call is left out. Raises `DriverError`.
         """

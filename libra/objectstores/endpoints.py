@@ -20,7 +20,9 @@ _URL = re.compile(
 )
 _PATH = re.compile(r"(/([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+)*")
 _HIDDEN = re.compile(r"[/\\\x00-\x1f\x7f]")  # what %XX must not stand for
-_PATTERN = re.compile(r"(?P<scheme>[a-z*?]+)://(?P<place>[^/\s@\\#]+)(?P<path>/[^\s\\#]*)?")
+_PATTERN = re.compile(  # as the settings' EndpointPattern
+    r"(?=[!-~]{1,2048}\Z)(?P<scheme>[a-z*?]+)://(?P<place>[^/@\\#]+)(?P<path>/[^\\#]*)?"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

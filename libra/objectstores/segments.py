@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from libra.errors import ObjectStoreError
 from libra.objectstores.retries import Deadline
 
-# Two buffers are sent while a third is filled, and a worker with two uploads over TLS stays under 64 MiB.
-SEGMENT_BYTES = 2 * 1024 * 1024
+# Two buffers are sent while a third is filled, and a worker with two uploads over TLS stays under 64 MiB. Each
+# segment costs Swift some 20 ms of processor time, whatever its size.
+SEGMENT_BYTES = 5 * 1024 * 1024
 BUFFERS = 3
 
 

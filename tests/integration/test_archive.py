@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from libra.config.settings import SwiftSettings
 from libra.messages.replies import passed
 from tests.support.accesslogs import build_line
 from tests.support.archives import build_archive, build_controller
@@ -217,14 +218,14 @@ import json, sys, threading
 from pathlib import Path
 import libra.logs  # before structlog, as in a worker; the next line is what a worker has in memory, too
 import libra.cmd.assembly, libra.drivers.haproxy.driver, libra.worker.daemon, gear
-from libra.config.settings import ObjectStoreSettings
+from libra.config.values import Values
 from libra.messages.replies import passed
 from libra.objectstores.swift import create_store
 from tests.support.archives import build_controller
 
 log, job = Path(sys.argv[1]), json.loads(sys.argv[2])
-swift = {"allowed_endpoints": [job["allowed"]], "ca_file": job["ca_file"]}
-store = create_store(ObjectStoreSettings.model_validate({"swift": swift}))
+store = create_store(Values(swift=Values(**job["swift"])))
+assert "pydantic" not in sys.modules, "a worker does without"
 controller = build_controller(log, store, *job["loadbalancers"])
 replies = []
 threads = [
@@ -245,9 +246,11 @@ def archive_in_child(
     log: Path, swift: SwiftLab, messages: list[dict[str, Any]], ca_file: Path | None = None
 ) -> dict[str, Any]:
     """A process of its own: its peak is that of the archiving, not that of the tests."""
+    settings = SwiftSettings(
+        allowed_endpoints=(f"{swift.storage_url.partition(':')[0]}://127.0.0.1:*",)
+    )
     job = {
-        "allowed": f"{swift.storage_url.partition(':')[0]}://127.0.0.1:*",
-        "ca_file": ca_file and str(ca_file),
+        "swift": {**settings.model_dump(), "ca_file": ca_file and str(ca_file)},
         "loadbalancers": [http(id="15"), tcp(id="16")],
         "messages": messages,
     }
@@ -296,5 +299,5 @@ def test_memory_stays_bounded(
     result = archive_in_child(log, swift, [message] * at_once)
     assert [reply["hpcs_object_store_lines"] for reply in result["replies"]] == [lines] * at_once
     assert result["replies"][0]["hpcs_object_store_bytes"] > 40_000_000, "hardly worth the name"
-    assert len(swift.names(f"{container}_segments")) > 10 * at_once
+    assert len(swift.names(f"{container}_segments")) > 5 * at_once
     assert result["peak_kib"] < MEMORY_LIMIT_MIB * 1024

@@ -28,13 +28,15 @@ CONTAINER = "bench"
 def run_libra(log: Path, url: str, token: str) -> float:
     """The message through the controller; gives the seconds of it."""
     import libra.logs  # noqa: F401 - before structlog, as in a worker
-    from libra.config.settings import ObjectStoreSettings
+    from libra.config.reading import read_settings
     from libra.messages.replies import passed
     from libra.objectstores.swift import create_store
     from tests.support.archives import build_archive, build_controller
 
-    swift = {"allowed_endpoints": ["http://127.0.0.1:*"]}
-    store = create_store(ObjectStoreSettings.model_validate({"swift": swift}))
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write('object_stores: {swift: {allowed_endpoints: ["http://127.0.0.1:*"]}}')
+        file.flush()
+        store = create_store(read_settings(Path(file.name), os.environ).object_stores)
     node = {"address": "10.0.0.1", "port": 80}
     loadbalancer = {"id": "15", "protocol": "HTTP", "nodes": [node]}
     controller = build_controller(log, store, loadbalancer)

@@ -71,20 +71,12 @@ class Grep:
         self._feeder = _Feeder(files, self._child.stdin)
 
     def lines(self) -> Iterator[bytes]:
-        """Blocks of whole lines; raises `DriverError`."""
-        buffer = bytearray(BLOCK_BYTES)
-        view = memoryview(buffer)
-        kept = 0
-        while count := self._read(view[kept:]):
-            kept += count
-            end = buffer.rfind(b"\n", 0, kept) + 1 or (kept if kept == len(buffer) else 0)
-            if end:
-                yield bytes(view[:end])
-                buffer[: kept - end] = view[end:kept]
-                kept -= end
+        """The lines, in blocks that may end amid one; raises `DriverError`."""
+        while block := self._read():
+            yield block
         self._check_end()
 
-    def _read(self, into: memoryview) -> int:
+    def _read(self) -> bytes:
         """Waits for output, but not for ever."""
         poll = select.poll()
         poll.register(self._stdout, select.POLLIN)
@@ -95,7 +87,7 @@ class Grep:
                     f"cannot read the access log: nothing moved for {STALL_SECONDS:g} s"
                 )
             fed = self._feeder.fed
-        return os.readv(self._stdout.fileno(), [into])
+        return os.read(self._stdout.fileno(), BLOCK_BYTES)
 
     def _check_end(self) -> None:
         self._feeder.join(STALL_SECONDS)

@@ -13,7 +13,7 @@ from libra.drivers.haproxy.logformat import build_needles, build_pattern
 
 @contextmanager
 def open_access_log(log_file: Path, frontends: Collection[str]) -> Iterator[Iterator[bytes]]:
-    """The lines of these frontends, oldest first, as blocks of whole lines.
+    """The lines of these frontends, oldest first, as blocks, which may end amid a line.
 
     What is in the files when they are opened, no more: a line that is still being written is left out. No file
     and no line are no error, just an empty stream. Raises `DriverError`, also while the blocks are read.

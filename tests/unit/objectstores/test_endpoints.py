@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -200,6 +200,7 @@ PATTERN_PIECES = [
 ]
 
 
+@example("http://é")
 @given(st.lists(st.sampled_from(PATTERN_PIECES), max_size=6).map("".join))
 def test_the_settings_take_exactly_the_patterns_that_can_be_used(pattern: str) -> None:
     """So that a fault in one is found by the check of the settings, not by the first ARCHIVE."""
