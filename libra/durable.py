@@ -10,13 +10,17 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 
-def replace_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
-    """Put `data` at `path` whole or not at all; raises OSError and leaves the old file in place."""
+def replace_file(path: Path, data: bytes, *, mode: int = 0o600, synced: bool = True) -> None:
+    """Put `data` at `path` whole or not at all; raises OSError and leaves the old file in place.
+
+    `synced` False is for what a loss of power makes worthless anyway.
+    """
     beside = _beside(path)
-    write_new(beside, data, mode=mode)
+    write_new(beside, data, mode=mode, synced=synced)
     with _removed_on_failure(beside):
         beside.replace(path)
-    sync_directory(path.parent)
+    if synced:
+        sync_directory(path.parent)
 
 
 def replace_files(files: Mapping[Path, bytes], *, mode: int = 0o600) -> None:

@@ -73,6 +73,7 @@ class LBaaSController:
         self._known = KnownLoadBalancers()
         self._digester = Digester()
         self._digesting = threading.Lock()
+        self._astray = False  # the proxy runs what was refused, for it could not go back
 
     def restore(self) -> None:
         """Bring the proxy to the saved state, as at start-up; raises `LibraError`.
@@ -87,7 +88,9 @@ class LBaaSController:
                 self._driver.forget()
 
     def ensure(self) -> None:
-        """Bring back addresses that were taken away, and a proxy that ended by itself; raises `LibraError`."""
+        """Bring back addresses that were taken away, a proxy that ended by itself, and the saved state where a change
+        could not be taken back when it failed; raises `LibraError`.
+        """
         with self._changing:
             try:
                 desired = self._state.current()
@@ -96,6 +99,8 @@ class LBaaSController:
                 return
             with self._addressed(desired):
                 self._driver.ensure_running()
+                if self._astray:
+                    self._take_back(desired)
             self._vips.announce()
 
     @contextmanager
@@ -238,6 +243,7 @@ class LBaaSController:
             self._go_back(before)
             self._release_since(before)
             raise
+        self._astray = False
         self._vips.release(wanted)  # when HAProxy has left them
         return {}
 
@@ -249,12 +255,18 @@ class LBaaSController:
         if before is None:
             log.error("cannot go back: the state before is not known", action="roll back")
             return
+        self._astray = True
         try:
-            self._driver.apply(before)
-            # Where only the directory could not be synced, the new file stands there already.
-            self._state.replace(before)
+            self._take_back(before)
         except LibraError as error:
             log.error("cannot go back", action="roll back", error=str(error))
+
+    def _take_back(self, before: Desired) -> None:
+        """Raises `LibraError`, as on a disk that is still full: then it is for `ensure` to try again."""
+        self._driver.apply(before)
+        # Where only the directory could not be synced, the new file stands there already.
+        self._state.replace(before)
+        self._astray = False
 
     def _discover(self) -> JsonObject:
         proxy = self._driver.version()

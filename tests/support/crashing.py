@@ -33,6 +33,7 @@ SABOTEUR = Path(__file__).with_name("saboteur.py")
 FILES = re.compile(
     r"desired\.json|worker\.lock|haproxy-counters\.json|haproxy\.(cfg|err|pid)"
     r"|haproxy\.cfg\.(last-good|servers|clients|rejected|d)|\.(desired|haproxy-counters)\.json\.new"
+    r"|\.haproxy\.cfg\.(servers|clients)\.new"
 )
 Message = Mapping[str, object]
 

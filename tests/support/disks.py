@@ -1,13 +1,18 @@
 """Disks in trouble, without a disk of one's own."""
 
+import errno
 import os
 import resource
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pytest
 
 NOBODY = 65534
 
@@ -49,3 +54,51 @@ def read_only(directory: Path) -> Iterator[None]:
     finally:
         os.seteuid(user)
         directory.chmod(0o777)
+
+
+class FailingDisk:
+    """From one write below `directory` on all fail, as on a disk that has just filled up, or that became read-only.
+
+    `with FailingDisk(directory, errno.ENOSPC, at=3)` lets two writes through; `writes` counts them all. What is
+    deleted is no write to a full disk.
+    """
+
+    def __init__(self, directory: Path, fault: int, *, at: int) -> None:
+        self.writes = 0
+        self._directory = str(directory)
+        self._fault = fault
+        self._at = at
+        self._patch = pytest.MonkeyPatch()
+
+    def __enter__(self) -> Self:
+        names = ["open", "replace", "rename", "link", "mkdir", "fsync"]
+        if self._fault == errno.EROFS:
+            names.append("unlink")
+        for name in names:
+            self._patch.setattr(os, name, self._failing(getattr(os, name)))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._patch.undo()
+
+    def _failing(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*arguments: Any, **options: Any) -> Any:
+            if self._is_write(call.__name__, *arguments):
+                self.writes += 1
+                if self.writes >= self._at:
+                    raise OSError(self._fault, os.strerror(self._fault))
+            return call(*arguments, **options)
+
+        return wrapped
+
+    def _is_write(self, name: str, where: object, *arguments: object) -> bool:
+        if name == "fsync":
+            return True
+        if name == "open" and not int(str(arguments[0])) & os.O_CREAT:
+            return False
+        return str(where).startswith(self._directory)

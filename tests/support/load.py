@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
@@ -110,7 +111,7 @@ class Load:
             action()
         except OSError as error:
             with self._lock:
-                self.failures.append(f"{kind}: {error!r}")
+                self.failures.append(f"{kind} at {datetime.now(UTC).time()}: {error!r}")
             self._stop.wait(0.05)  # a port where nobody listens must not fill the memory
 
     def _count(self, kind: str) -> None:

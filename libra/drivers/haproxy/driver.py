@@ -25,6 +25,7 @@ from libra.drivers.haproxy.names import frontend_name
 from libra.drivers.haproxy.options import build_options, material_directory
 from libra.drivers.haproxy.ports import ensure_free, parse_binds
 from libra.drivers.haproxy.preview import build_preview
+from libra.drivers.haproxy.processes import load_other_file
 from libra.drivers.haproxy.reload import Reloader
 from libra.drivers.haproxy.running import (
     Observed,
@@ -125,6 +126,7 @@ class HAProxyDriver(LoadBalancerDriver):
         """As `apply` up to the decision, but it neither waits for nor ends what is under way."""
         wanted = self._render(desired)
         observed = observe(self._admin, self._master, self._file)
+        self._ensure_ours(observed)
         step = self._plan(wanted, observed)
         if step.step in (Step.RELOAD, Step.START):
             self._ensure_can_listen(wanted.text, observed)
@@ -205,10 +207,23 @@ class HAProxyDriver(LoadBalancerDriver):
     def _observe(self) -> Observed:
         """A HAProxy that died may just be about to be started again."""
         observed = observe(self._admin, self._master, self._file)
+        self._ensure_ours(observed)
         if observed.serving is not None or observed.installed.text is None:
             return observed
         self._supervisor.settle()
         return observe(self._admin, self._master, self._file)
+
+    def _ensure_ours(self, observed: Observed) -> None:
+        """Refuse a HAProxy that runs somebody else's configuration: a reload would not make it load ours."""
+        serving = observed.serving
+        if serving is None or serving.is_libras:
+            return
+        other = load_other_file(serving.pid, self._settings.config_file)
+        if other is not None:
+            raise DriverError(
+                f"cannot take over the HAProxy that answers at {self._admin.path}: process {serving.pid}"
+                f" was started from {other}; stop it, or set other sockets in the settings"
+            )
 
     def _look(self, wanted: Wanted) -> tuple[Observed, Plan]:
         observed = self._observe()

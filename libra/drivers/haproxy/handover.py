@@ -72,6 +72,6 @@ class Handover:
 
 
 def _save(path: Path, text: str) -> None:
-    """Not durable, and need not be: it matters for the moment of a reload."""
+    """Not durable, and need not be: it matters for the moment of a reload. A full disk leaves the former one whole."""
     with suppress(OSError):
-        path.write_text(text)
+        replace_file(path, text.encode(), synced=False)

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -118,8 +118,9 @@ class OwnSupervisor:
             return size
 
     def explain(self, mark: int, log: str = "") -> str:
-        """From the file of notices."""
-        with self._files(), self._places.notices.open("rb") as file:
+        """From the file of notices; a master that somebody else started writes elsewhere."""
+        text = ""
+        with self._files(), suppress(FileNotFoundError), self._places.notices.open("rb") as file:
             file.seek(mark)
             text = file.read(LONGEST_NOTICES).decode(errors="replace")
         return explain(f"{log}\n{text}")

@@ -4,6 +4,7 @@ import os
 import signal
 from contextlib import suppress
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 from libra.drivers.haproxy.waiting import Deadline, wait_for
@@ -46,6 +47,16 @@ class MasterPid:
         if not words:
             return None
         return pid if bytes(self._config_file) in words else NOBODY
+
+
+def load_other_file(pid: int, config_file: Path) -> str | None:
+    """The file that a HAProxy was started from where that is not ours; None where it is, or cannot be told."""
+    words = load_words(pid) or []
+    given = [os.fsdecode(word) for flag, word in pairwise(words) if flag == b"-f"]
+    ours = config_file.resolve()
+    if any(Path(word).resolve() in (ours, ours.parent) for word in given):
+        return None
+    return given[-1] if given else None
 
 
 def load_words(pid: int) -> list[bytes] | None:

@@ -28,6 +28,11 @@ class ServingProcess:
     description: str
     stopping: bool = False
 
+    @property
+    def is_libras(self) -> bool:
+        """Whether it was started from a text of libra's."""
+        return structure_in(self.description) is not None
+
     def started_from(self, description: str | None) -> bool:
         """Whether it was started from the text with this description; it may have been changed since."""
         return description is not None and self.description == description

@@ -358,6 +358,33 @@ def test_where_even_going_back_fails_the_first_reason_is_told() -> None:
     assert controller.handle(TWO)["hpcs_error"] == "cannot save the state: disk full"
 
 
+def test_what_could_not_go_back_does_so_as_soon_as_it_can() -> None:
+    """As where the disk had filled up when the proxy had changed already: it runs what was refused till then."""
+    driver, state = TroubledDriver(), TroubledState()
+    controller = LBaaSController(driver, state)
+    assert passed(controller.handle(ONE))
+    no_space = ReloadFailed("cannot write /x: No space left on device")
+
+    def refuse(_: Desired) -> None:
+        driver.trouble = no_space
+        raise StateError("cannot save the state to /x: No space left on device")
+
+    state.save = refuse  # type: ignore[method-assign]
+    assert not passed(controller.handle(TWO))
+    assert driver.desired == desired(TWO)
+    driver.trouble = no_space
+    with pytest.raises(ReloadFailed):
+        controller.ensure()
+    assert driver.desired == desired(TWO)
+    del state.save  # type: ignore[method-assign]
+    driver.trouble = None
+    controller.ensure()
+    assert driver.desired == state.load() == desired(ONE)
+    applied = driver.applied
+    controller.ensure()
+    assert driver.applied == applied
+
+
 def test_an_error_without_words_still_is_a_sentence(bench: Bench) -> None:
     bench.driver.trouble = ReloadFailed()
     assert bench.fail(ONE) == "cannot carry out the message: ReloadFailed"

@@ -1,0 +1,62 @@
+"""What a reload takes along is there whole, or as it was."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from libra.drivers.haproxy.build import build
+from libra.drivers.haproxy.config import Configuration, Options
+from libra.drivers.haproxy.handover import Handover
+from libra.drivers.haproxy.runtime import AdminSocket
+from libra.model.pool import PersistenceType, SessionPersistence
+from tests.support.desired import build_desired
+from tests.support.disks import full_disk
+
+TIE = "0x1: key=10.{}.{}.{} use=0 exp=60000 shard=0 server_id=1 server_key=m0\n"
+ROOM = 10_000  # bytes
+
+
+class Answering(AdminSocket):
+    """A HAProxy to which so many clients are tied."""
+
+    def __init__(self, clients: int) -> None:
+        super().__init__(Path("/none"))
+        self.clients = clients
+
+    def ask(self, command: str) -> str:
+        if command == "show servers state":
+            return "1\n"
+        return "".join(TIE.format(n >> 16, n >> 8 & 255, n & 255) for n in range(self.clients))
+
+
+@pytest.fixture
+def tied() -> Configuration:
+    options = Options(
+        admin_socket="/a", log_target="stdout", version=(2, 6), hard_stop_after=timedelta(1)
+    )
+    (loadbalancer,) = build_desired(1).loadbalancers
+    (listener,) = loadbalancer.listeners
+    tie = SessionPersistence(type=PersistenceType.SOURCE_IP)
+    listener = replace(listener, pool=replace(listener.pool, persistence=tie))
+    desired = replace(
+        build_desired(1), loadbalancers=(replace(loadbalancer, listeners=(listener,)),)
+    )
+    return build(desired, options)
+
+
+def test_a_full_disk_leaves_the_former_clients(tmp_path: Path, tied: Configuration) -> None:
+    admin, config = Answering(10), tmp_path / "haproxy.cfg"
+    handover = Handover(admin, config)
+    handover.take_along(tied)
+    clients = tmp_path / "haproxy.cfg.clients"
+    before = clients.read_text()
+    assert len(before.splitlines()) == 10
+    admin.clients = 1000
+    with full_disk(ROOM):
+        handover.take_along(tied)
+    assert clients.read_text() == before
+    assert {path.name for path in tmp_path.iterdir()} == {clients.name, "haproxy.cfg.servers"}
+    handover.take_along(tied)
+    assert len(clients.read_text().splitlines()) == 1000
