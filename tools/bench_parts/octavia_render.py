@@ -14,11 +14,33 @@ from octavia.common import data_models
 from octavia.common.jinja.haproxy.combined_listeners import jinja_cfg
 
 
+DETAILS = {
+    "active_tuned_profiles": "",
+    "cpu_count": 2,
+    "memory": {"free": 0, "buffers": 0, "cached": 0},
+}
+
+
 def main() -> None:
     """See above."""
     nodes, times = int(sys.argv[1]), int(sys.argv[2])
     amphora = data_models.Amphora(id="amphora", lb_network_ip="10.9.9.9", vrrp_ip="10.9.9.8")
-    vip = data_models.Vip(ip_address="10.9.9.7")
+    listener = build_listener(amphora, build_pool(nodes))
+    templater = jinja_cfg.JinjaTemplater(
+        base_amp_path="/var/lib/octavia", base_crt_dir="/var/lib/octavia/certs"
+    )
+    seconds = []  # the first one compiles the template
+    text = ""
+    for _ in range(times + 1):
+        started = time.perf_counter()
+        text = templater.build_config(amphora, [listener], None, ("2", "6", "12"), DETAILS)
+        seconds.append(time.perf_counter() - started)
+    lines = len(re.findall(r"^\s+server ", text, re.MULTILINE))
+    print(json.dumps({"seconds": seconds[1:], "server_lines": lines}))
+
+
+def build_pool(nodes: int) -> data_models.Pool:
+    """All members alike but for their address."""
     members = [
         data_models.Member(
             id=f"n{n}",
@@ -31,7 +53,7 @@ def main() -> None:
         )
         for n in range(nodes)
     ]
-    pool = data_models.Pool(
+    return data_models.Pool(
         id="pool",
         protocol="HTTP",
         lb_algorithm="ROUND_ROBIN",
@@ -39,10 +61,14 @@ def main() -> None:
         enabled=True,
         operating_status="ONLINE",
     )
+
+
+def build_listener(amphora: data_models.Amphora, pool: data_models.Pool) -> data_models.Listener:
+    """One listener on a load balancer of its own, with the pool as its default."""
     balancer = data_models.LoadBalancer(
         id="lb",
         project_id="p",
-        vip=vip,
+        vip=data_models.Vip(ip_address="10.9.9.7"),
         amphorae=[amphora],
         topology="SINGLE",
         enabled=True,
@@ -68,22 +94,7 @@ def main() -> None:
     )
     balancer.listeners = [listener]
     pool.listeners = [listener]
-    templater = jinja_cfg.JinjaTemplater(
-        base_amp_path="/var/lib/octavia", base_crt_dir="/var/lib/octavia/certs"
-    )
-    seconds = []  # the first one compiles the template
-    details = {
-        "active_tuned_profiles": "",
-        "cpu_count": 2,
-        "memory": {"free": 0, "buffers": 0, "cached": 0},
-    }
-    text = ""
-    for _ in range(times + 1):
-        started = time.perf_counter()
-        text = templater.build_config(amphora, [listener], None, ("2", "6", "12"), details)
-        seconds.append(time.perf_counter() - started)
-    lines = len(re.findall(r"^\s+server ", text, re.MULTILINE))
-    print(json.dumps({"seconds": seconds[1:], "server_lines": lines}))
+    return listener
 
 
 if __name__ == "__main__":
