@@ -13,7 +13,6 @@ import time
 from octavia.common import data_models
 from octavia.common.jinja.haproxy.combined_listeners import jinja_cfg
 
-
 DETAILS = {
     "active_tuned_profiles": "",
     "cpu_count": 2,
