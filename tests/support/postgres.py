@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -93,5 +93,6 @@ def running_postgres() -> Iterator[Postgres]:
     try:
         yield server
     finally:
-        server.stop()
+        with suppress(subprocess.CalledProcessError):  # a test that stopped it may have failed then
+            server.stop()
         shutil.rmtree(directory, ignore_errors=True)
