@@ -16,9 +16,7 @@ from libra.api.errors import Unauthorized
 from libra.errors import Forbidden
 from libra.model.access import Caller, Role
 from libra.usecases.services import Services
-from libra.usecases.tokens import identify, look_for_token
-
-LONGEST_SECRET = 512
+from libra.usecases.tokens import LONGEST_SECRET, identify, look_for_token
 
 
 async def services_of(request: Request) -> Services:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from functools import cache
 from typing import Any, get_args, get_type_hints
@@ -13,7 +13,7 @@ from starlette.datastructures import QueryParams
 
 from libra.errors import Invalid
 from libra.messages.fields import quoted
-from libra.model.access import Caller
+from libra.model.access import Caller, Token
 from libra.storage.base import Query, TagFilter
 
 AUXILIARY = frozenset(
@@ -24,7 +24,10 @@ AUXILIARY = frozenset(
 )
 HIDDEN = frozenset(("tags", "going", "sealed", "pem"))
 """No filters: some have filters of their own, the others are nobody's."""
+SECRET: Mapping[type[Any], str] = {Token: "digest"}
+"""Another one that is nobody's, of records where the name says something else."""
 _NUMBER = re.compile(r"-?[0-9]{1,17}")
+MOST_TAGS = 50  # of one filter: each is a condition, and databases take only so many
 _NULLS = ("null", "none")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -59,7 +62,9 @@ def parse_page(
     query = Query(
         where=where,
         tags=_parse_tags(params),
-        sort=_parse_sort(params, [item.name for item in fields(kind)]),
+        sort=_parse_sort(
+            params, [item.name for item in fields(kind) if not _is_hidden(kind, item.name)]
+        ),
         marker=params.get("marker") or None,
         limit=limit,
         backwards=_BOOLEANS.get(params.get("page_reverse", "").lower(), False),
@@ -78,7 +83,7 @@ def _parse_where(
         if name in AUXILIARY:
             continue
         field = aliases.get(name, name)
-        if (field not in hints or field in HIDDEN) and name not in alike:
+        if (field not in hints or _is_hidden(kind, field)) and name not in alike:
             raise Invalid(f"Unknown attribute for argument: {quoted(name)}")
         values = params.getlist(name)
         if len(values) > 1:
@@ -89,6 +94,10 @@ def _parse_where(
         where[field], possible = _convert(values[0], hints[field])
         nothing = nothing or not possible
     return where, nothing
+
+
+def _is_hidden(kind: type[Any], field: str) -> bool:
+    return field in HIDDEN or field == SECRET.get(kind)
 
 
 def _is_shown_as(value: object, text: str) -> bool:
@@ -121,15 +130,14 @@ def _convert(text: str, hint: Any) -> tuple[object, bool]:
 
 
 def _convert_time(text: str) -> tuple[object, bool]:
-    from datetime import UTC
-
     # The + of a zone is a space in a query string that was not encoded.
     text = re.sub(r"(T.*) (\d\d:\d\d)$", r"\1+\2", text)
     try:
         value = datetime.fromisoformat(text)
-    except ValueError:
+        # also what overflows in UTC, which is what is stored
+        return (value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)), True
+    except (ValueError, OverflowError):
         return None, False
-    return (value if value.tzinfo else value.replace(tzinfo=UTC)), True
 
 
 def _parse_limit(text: str | None, most: int) -> int:
@@ -145,11 +153,18 @@ def _parse_limit(text: str | None, most: int) -> int:
 
 def _parse_tags(params: QueryParams) -> TagFilter:
     return TagFilter(
-        every=_split(params.getlist("tags")),
-        some=_split(params.getlist("tags-any")),
-        not_every=_split(params.getlist("not-tags")),
-        not_some=_split(params.getlist("not-tags-any")),
+        every=_tags(params, "tags"),
+        some=_tags(params, "tags-any"),
+        not_every=_tags(params, "not-tags"),
+        not_some=_tags(params, "not-tags-any"),
     )
+
+
+def _tags(params: QueryParams, name: str) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(_split(params.getlist(name))))
+    if len(found) > MOST_TAGS:
+        raise Invalid(f"cannot filter by {len(found)} {name}: {MOST_TAGS} are the most")
+    return found
 
 
 def _split(values: Sequence[str]) -> tuple[str, ...]:
@@ -164,7 +179,7 @@ def _parse_sort(params: QueryParams, known: Sequence[str]) -> tuple[tuple[str, b
         keys, ways = params.getlist("sort_key"), params.getlist("sort_dir")
         pairs = [(key, ways[n] if n < len(ways) else "asc") for n, key in enumerate(keys)]
     for key, way in pairs:
-        if key not in known or key in HIDDEN | {"session_persistence"}:
+        if key not in known or key == "session_persistence":
             raise Invalid(f"cannot sort by {quoted(key)}: there is no such attribute")
         if way.lower() not in ("", "asc", "desc"):
             raise Invalid(f"cannot sort {quoted(way)}: it must be asc or desc")

@@ -39,6 +39,8 @@ for group in verbs.build_groups():
         orders.add_questions(group)
     if group.info.name == resources.CERTIFICATE.command:
         certificates.add_certificate_verbs(group)
+    if group.info.name == resources.TOKEN.command:
+        orders.add_revocation(group)
     if group.info.name == resources.LOADBALANCER.command:
         orders.add_archive(group)
     app.add_typer(group)

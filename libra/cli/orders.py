@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from libra.cli.exits import FAILED, errors_as_exits, fail
-from libra.cli.resources import DEVICE, JOB, LOADBALANCER
+from libra.cli.resources import DEVICE, JOB, LOADBALANCER, TOKEN
 from libra.cli.rows import Format, Json, show_one
 from libra.cli.verbs import (
     POLL_SECONDS,
@@ -71,6 +71,22 @@ def _add_posting(
             rest = open_api(context, api_url, token_file)
             job = rest.call("POST", f"{path}/{name}/{verb}")["job"]
             _finish(rest, job, output, timeout if wait else None)
+
+
+def add_revocation(group: typer.Typer) -> None:
+    """Of a token; `delete` does the same, as with every other resource."""
+
+    @group.command("delete", help="The same as revoke.")
+    @group.command("revoke", help="Refuse it from now on; it stays in the list.")
+    def run(
+        context: typer.Context,
+        name: Annotated[str, typer.Argument(help="Its id or name.")],
+        api_url: UrlOption = None,
+        token_file: TokenOption = None,
+    ) -> None:
+        with errors_as_exits():
+            rest = open_api(context, api_url, token_file)
+            rest.call("DELETE", f"{TOKEN.path}/{find_key(rest, TOKEN, TOKEN.path, name)}")
 
 
 def add_archive(group: typer.Typer) -> None:

@@ -85,8 +85,8 @@ TOKEN = Resource(
     plural="tokens",
     path="/v1/tokens",
     columns=("id", "name", "role", "project_id", "expires_at", "revoked_at"),
-    help="Tokens for the API. delete revokes one.",
-    verbs=("list", "create", "delete"),
+    help="Tokens for the API.",
+    verbs=("list", "create"),
 )
 EVENT = Resource(
     command="event",

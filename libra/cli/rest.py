@@ -50,7 +50,8 @@ class Rest:
     def find(self, path: str, plural: str, key: str) -> Json:
         """By id or by name; raises `NotFound`, and `Invalid` for a name that several have."""
         for name in ("id", "name"):
-            found: list[Json] = self.call("GET", path, **{name: key})[plural]
+            rows: list[Json] = self.call("GET", path, **{name: key})[plural]
+            found = [row for row in rows if row[name] == key]
             if len(found) > 1:
                 raise Invalid(f"cannot choose: {len(found)} are named {key!a}; use an id")
             if found:

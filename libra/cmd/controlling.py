@@ -8,6 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import NAMESPACE_DNS, uuid5
 
+import structlog
+
 from libra.api.app import ApiParts, create_app
 from libra.api.server import ApiServer
 from libra.config.controller import AddressPoolSettings, QuotaSettings
@@ -24,8 +26,10 @@ from libra.storage.lease import open_lease
 from libra.storage.schema import upgrade
 from libra.storage.sql import open_storage
 from libra.usecases.services import AddressPool, Limits, Services
-from libra.usecases.tokens import SECRET_BYTES, store_token
+from libra.usecases.tokens import LONGEST_SECRET, SECRET_BYTES, store_token
 from libra.vault import open_vault
+
+log = structlog.get_logger(__name__)
 
 HUNG = timedelta(minutes=1)
 STATUS_SECONDS = 1.0  # how long one job server may take to tell of its workers
@@ -95,6 +99,11 @@ def ensure_admin_token(services: Services, path: Path) -> None:
     if not secret:
         with services.storage.reading() as unit:
             if unit.tokens.count({}):
+                log.warning(
+                    "there is no administrator's token in its file; what is written into it is one",
+                    action="start",
+                    file=str(path),
+                )
                 return
         secret = secrets.token_urlsafe(SECRET_BYTES)
         try:
@@ -108,11 +117,18 @@ def ensure_admin_token(services: Services, path: Path) -> None:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text().strip()
+        text = path.read_text().strip()
     except FileNotFoundError:
         return ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise StateError(f"cannot read {path}: {error}") from error
+    except OSError as error:
+        raise StateError(f"cannot read the token in {path}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        text = "\0"  # which is no token either
+    if not text.isascii() or not text.isprintable() or len(text) > LONGEST_SECRET:
+        raise StateError(
+            f"cannot use the token in {path}: it must be one line of at most {LONGEST_SECRET} plain characters"
+        )
+    return text
 
 
 def build_services(settings: Settings, storage: object) -> Services:

@@ -8,11 +8,12 @@ from functools import partial
 
 from libra.errors import Invalid, NotFound
 from libra.model.access import Caller, Role, Token
-from libra.storage.base import Query
+from libra.storage.base import EVERYTHING, Query
 from libra.usecases.outbox import add_event
 from libra.usecases.services import Services, new_id
 
 SECRET_BYTES = 32
+LONGEST_SECRET = 512
 
 
 def create_token(
@@ -55,10 +56,10 @@ def store_token(
     return token
 
 
-def list_tokens(services: Services) -> list[Token]:
+def list_tokens(services: Services, query: Query = EVERYTHING) -> list[Token]:
     """Revoked ones, too."""
     with services.storage.reading() as unit:
-        return unit.tokens.find()
+        return unit.tokens.find(query)
 
 
 def revoke_token(services: Services, caller: Caller, key: str) -> Token:

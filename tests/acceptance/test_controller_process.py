@@ -125,6 +125,23 @@ def test_a_port_that_is_taken(process: Process) -> None:
     assert f"cannot serve the API on 127.0.0.1:{process.port}" in done.stderr
 
 
+def test_a_token_file_that_holds_none(process: Process) -> None:
+    for content in (
+        b"\xff\xfe\n",
+        b"two\nlines\n",
+        b"x" * 513,
+        "caf\N{LATIN SMALL LETTER E WITH ACUTE}".encode(),
+    ):
+        process.token_file.write_bytes(content)
+        done = process.run()
+        assert done.returncode == 1
+        assert f"cannot use the token in {process.token_file}: it must be one line" in done.stderr
+    process.token_file.unlink()
+    process.token_file.mkdir()
+    said = process.run().stderr
+    assert f"cannot read the token in {process.token_file}: Is a directory\n" in said
+
+
 def test_the_database_by_hand(process: Process) -> None:
     libra = PROGRAM.with_name("libra")
 

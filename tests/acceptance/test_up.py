@@ -122,6 +122,18 @@ def test_jobs_are_steered_by_hand(fleet: Fleet) -> None:
     assert fleet.stop() == 0
 
 
+def test_tokens_by_hand(fleet: Fleet) -> None:
+    fleet.start()
+    assert "cannot find 'admn'" in fleet.run("token", "revoke", "admn", status=1)
+    fleet.run("token", "create", "name=ops", "role=operator")
+    fleet.run("token", "create", "name=old", "role=reader")
+    fleet.run("token", "revoke", "ops")
+    fleet.run("token", "delete", "old")
+    revoked = {item["name"]: item["revoked_at"] is not None for item in fleet.json("token", "list")}
+    assert revoked == {"admin": False, "ops": True, "old": True}
+    assert fleet.stop() == 0
+
+
 def test_a_certificate_by_hand(fleet: Fleet, tmp_path: Path) -> None:
     """Kept, used by a listener that ends TLS, renewed; its key is never shown."""
     authority = Authority(tmp_path)

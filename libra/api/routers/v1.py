@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from libra.api.auth import ADMINS, EVERYBODY, OBSERVERS, OPERATORS, WRITERS, Asking, Given
 from libra.api.listing import build_links
 from libra.api.rendering import WrittenRoute
-from libra.api.routers.octavia import Json, page_of
+from libra.api.routers.octavia import Json, answer, page_of
 from libra.api.schemas.shown import show_fields
 from libra.api.schemas.v1 import DeviceBody, LogsBody, TokenBody
 from libra.errors import Forbidden, Invalid
@@ -169,9 +169,11 @@ def _show_event(event: Event) -> Json:
 
 
 @router.get("/tokens", dependencies=[Depends(ADMINS)], tags=["tokens"])
-def list_tokens(services: Given) -> Json:
+def list_tokens(request: Request, services: Given, caller: Asking) -> Json:
     """Without their secrets, which nobody knows."""
-    return {"tokens": [_show_token(token) for token in tokens.list_tokens(services)]}
+    page = page_of(request, Token, caller)
+    found = [] if page.nothing else tokens.list_tokens(services, page.query)
+    return answer(request, "tokens", found, [_show_token(token) for token in found], page)
 
 
 def _show_token(token: Token) -> Json:
@@ -182,8 +184,6 @@ def _show_token(token: Token) -> Json:
 def create_token(body: TokenBody, services: Given, caller: Asking) -> Json:
     """The secret is in this answer only."""
     expires = body.expires_at
-    if expires is not None and expires.tzinfo is None:
-        expires = expires.replace(tzinfo=UTC)
     if expires is not None and expires <= services.clock():
         raise Invalid("cannot create the token: expires_at is over")
     token, secret = tokens.create_token(

@@ -1,6 +1,6 @@
 """Request bodies of our own API."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -23,6 +23,14 @@ def _host(value: str) -> str:
         raise ValueError("it must be an address or a host name") from None
 
 
+def _utc(value: datetime) -> datetime:
+    """As it is stored."""
+    try:
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    except OverflowError:
+        raise ValueError("it must be a time that UTC has, too") from None
+
+
 Printable = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]+$", max_length=16384)]
 
 
@@ -39,7 +47,7 @@ class TokenBody(Body):
     name: Annotated[Text, Field(min_length=1)]
     role: Role
     project_id: Text | None = None
-    expires_at: datetime | None = None
+    expires_at: Annotated[datetime, AfterValidator(_utc)] | None = None
 
 
 class LogsBody(Body):
