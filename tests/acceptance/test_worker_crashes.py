@@ -129,6 +129,16 @@ def serving(port: int) -> frozenset[str]:
     return frozenset(body for _, body in replies)
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """How often it was killed, who answered right after that, and how it ended: what is saved, and who serves."""
+
+    killed: int
+    seen: frozenset[str]
+    saved: Desired
+    served_by: frozenset[str]
+
+
 class Crashes:
     """Back and forth between two states, with a crash on each way. The site is in the first state."""
 
@@ -137,14 +147,19 @@ class Crashes:
         self.port = port
         self.ways = ((one, other), (other, one))
         self.killed = 0
+        self.seen: frozenset[str] = frozenset()
 
-    def run(self, kills: int = KILLS) -> None:
-        """Once at each step that is to be tried, on each way."""
+    def run(self, kills: int = KILLS) -> Outcome:
+        """Once at each step that is to be tried, on each way, so that it ends where it began.
+
+        After each, what runs, is installed and is saved has to be the same, and one of the two: `check_state`.
+        """
         steps = max(len(self.watch(after)) for _, after in self.ways)
         for step in chosen(steps, kills):
             for before, after in self.ways:
                 self.crash(before, after, step)
         self.tell(steps)
+        return Outcome(self.killed, self.seen, self.site.saved(), serving(self.port))
 
     def tell(self, steps: int) -> None:
         print(f"killed {self.killed} times at one of {steps} steps")  # noqa: T201 - for who asks
@@ -174,9 +189,17 @@ class Crashes:
         """Old or new, and whole; HAProxy may still be loading the new one."""
         known = before.served_by, after.served_by
         if before.reloads:
-            wait_until(lambda: any(serving(self.port) <= by for by in known), what="one of them")
+            wait_until(lambda: self.look(*known), what="one of them")
         else:
-            assert serving(self.port) <= before.served_by | after.served_by
+            assert self.look(before.served_by | after.served_by)
+
+    def look(self, *known: frozenset[str]) -> bool:
+        """Whether one of these serves now."""
+        now = serving(self.port)
+        is_known = any(now <= by for by in known)
+        if is_known:
+            self.seen |= now
+        return is_known
 
     def check_restored(self, before: State, after: State) -> None:
         """Before any job comes, a new worker goes back to the state on disk: the job server stands still."""
@@ -218,7 +241,11 @@ def test_an_update_by_a_reload(scene: Scene) -> None:
     other = scene.update(scene.nodes(c=1, d=1), "cd", algorithm="LEAST_CONNECTIONS")
     scene.site.carry_out(one.action, one.message)
     with served(scene):
-        Crashes(scene.site, scene.port, one, other).run()
+        outcome = Crashes(scene.site, scene.port, one, other).run()
+    assert outcome.killed > 0
+    assert outcome.seen <= one.served_by | other.served_by
+    assert outcome.saved == one.desired
+    assert outcome.served_by <= one.served_by
 
 
 @both_binaries
@@ -229,7 +256,11 @@ def test_an_update_at_runtime(scene: Scene) -> None:
     other = scene.update(nodes, "bde", reloads=False)
     scene.site.carry_out(one.action, one.message)
     with served(scene):
-        Crashes(scene.site, scene.port, one, other).run()
+        outcome = Crashes(scene.site, scene.port, one, other).run()
+    assert outcome.killed > 0
+    assert outcome.seen <= one.served_by | other.served_by
+    assert outcome.saved == one.desired
+    assert outcome.served_by <= one.served_by
 
 
 def test_a_renewed_certificate_and_other_networks(scene: Scene, tmp_path: Path) -> None:
@@ -256,7 +287,11 @@ def test_a_renewed_certificate_and_other_networks(scene: Scene, tmp_path: Path) 
     scene.site.carry_out(one.action, one.message)
     reloads = scene.site.master.show_processes().master.reloads
     with served(scene):
-        Crashes(scene.site, scene.port, one, other).run()
+        outcome = Crashes(scene.site, scene.port, one, other).run()
+    assert outcome.killed > 0
+    assert outcome.seen <= one.served_by | other.served_by
+    assert outcome.saved == one.desired
+    assert outcome.served_by <= one.served_by
     assert scene.site.master.show_processes().master.reloads == reloads
 
 
@@ -265,12 +300,21 @@ def test_suspend_and_enable(scene: Scene) -> None:
     scene.site.carry_out(update.action, update.message)
     enabled = State("ENABLE", {}, update.desired, update.served_by, reloads=False)
     suspended = State("SUSPEND", {}, replace(update.desired, suspended=True), NOBODY, reloads=False)
-    Crashes(scene.site, scene.port, enabled, suspended).run()
+    outcome = Crashes(scene.site, scene.port, enabled, suspended).run()
+    assert outcome.killed > 0
+    assert outcome.seen <= enabled.served_by | suspended.served_by
+    assert outcome.saved == enabled.desired
+    assert outcome.served_by <= enabled.served_by
 
 
 def test_delete_and_the_first_update(scene: Scene) -> None:
     update = scene.update(scene.nodes(a=1, b=1), "ab")
-    Crashes(scene.site, scene.port, State("DELETE", {}, Desired(), NOBODY), update).run()
+    deleted = State("DELETE", {}, Desired(), NOBODY)
+    outcome = Crashes(scene.site, scene.port, deleted, update).run()
+    assert outcome.killed > 0
+    assert outcome.seen <= deleted.served_by | update.served_by
+    assert outcome.saved == deleted.desired
+    assert outcome.served_by <= deleted.served_by
 
 
 def test_an_update_that_haproxy_cannot_load(scene: Scene) -> None:
@@ -286,7 +330,11 @@ def test_an_update_that_haproxy_cannot_load(scene: Scene) -> None:
         other.bind(("127.0.0.2", scene.port))
         reply = scene.site.ask(refused.action, refused.message)
         assert "cannot bind socket" in reply["hpcs_error"]
-        Crashes(scene.site, scene.port, good, refused).run(kills=3)
+        outcome = Crashes(scene.site, scene.port, good, refused).run(kills=3)
+    assert outcome.killed > 0
+    assert outcome.seen <= good.served_by | refused.served_by
+    assert outcome.saved == good.desired
+    assert outcome.served_by <= good.served_by
 
 
 def test_an_update_that_haproxys_check_refuses(scene: Scene) -> None:
@@ -297,25 +345,37 @@ def test_an_update_that_haproxys_check_refuses(scene: Scene) -> None:
     with served(scene):
         reply = scene.site.ask(refused.action, refused.message)
         assert reply["hpcs_error"].endswith("bad luck")
-        Crashes(scene.site, scene.port, good, refused).run()
+        outcome = Crashes(scene.site, scene.port, good, refused).run()
+    assert outcome.killed > 0
+    assert outcome.seen <= good.served_by | refused.served_by
+    assert outcome.saved == good.desired
+    assert outcome.served_by <= good.served_by
 
 
-def crash_starts(site: CrashSite, prepare: Callable[[], None], check: Callable[[], None]) -> None:
-    """Kill the worker at steps of its first restore, each time after `prepare`; `check` what the next one restored."""
-    steps = crash_start(site, 0, prepare)
+def crash_starts(site: CrashSite, prepare: Callable[[], None], check: Callable[[], None]) -> int:
+    """Kill the worker at steps of its first restore, each time after `prepare`; `check` what the next one restored.
+
+    Returns how often it was killed.
+    """
+    assert not crash_start(site, 0, prepare)
+    steps = len(site.worker.steps)
     check()
-    for step in chosen(len(steps)):
-        crash_start(site, step, prepare)
+    killed = 0
+    for step in chosen(steps):
+        killed += crash_start(site, step, prepare)
         check()
+    return killed
 
 
-def crash_start(site: CrashSite, step: int, prepare: Callable[[], None]) -> list[str]:
+def crash_start(site: CrashSite, step: int, prepare: Callable[[], None]) -> bool:
+    """Whether it was killed: the last steps may not come again."""
     prepare()
     site.worker.plan_crash(START, step)
     site.worker.start()
-    if site.worker.await_crash() is not None:
+    killed = site.worker.await_crash() is not None
+    if killed:
         site.start()
-    return site.worker.steps
+    return killed
 
 
 @both_binaries
@@ -330,7 +390,9 @@ def test_a_start_after_a_power_cut(scene: Scene) -> None:
 
     Path(f"{scene.site.haproxy['binary']}.slow").touch()
 
-    crash_starts(scene.site, scene.site.kill_everything, check)
+    assert crash_starts(scene.site, scene.site.kill_everything, check) > 0
+    assert scene.site.saved() == state.desired
+    assert serving(scene.port) <= state.served_by
 
 
 def test_a_restore_after_a_reload_that_nobody_answered(scene: Scene) -> None:
@@ -356,7 +418,9 @@ def test_a_restore_after_a_reload_that_nobody_answered(scene: Scene) -> None:
         site.carry_out(one.action, one.message)
 
     with served(scene):
-        crash_starts(site, crash_job, check)
+        assert crash_starts(site, crash_job, check) > 0
+    assert site.saved() == one.desired
+    assert serving(scene.port) <= one.served_by
 
 
 @pytest.mark.skipif(not ALL, reason="takes long; LIBRA_CRASHES=all runs it")
@@ -373,3 +437,6 @@ def test_a_reload_that_outlasts_the_next_workers_start(scene: Scene) -> None:
     site.carry_out(one.action, one.message)
     with served(scene):
         crashes.crash(one, other, told)
+    assert crashes.killed == 1
+    assert site.saved() == other.desired
+    assert serving(scene.port) <= other.served_by

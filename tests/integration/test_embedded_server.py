@@ -60,9 +60,10 @@ def is_hung_up(sock: socket.socket) -> bool:
     return True
 
 
-def ensure_serves(closing: ExitStack, server: EmbeddedJobServer) -> None:
+def serves(closing: ExitStack, server: EmbeddedJobServer) -> bool:
+    """Whether a job of a new client comes to a new worker, and its answer back."""
     with working(open_source(closing, server)):
-        assert open_client(closing, server).submit("w1", b"x", timeout=LONG) == b"x"
+        return open_client(closing, server).submit("w1", b"x", timeout=LONG) == b"x"
 
 
 # --- other people's programs
@@ -227,8 +228,9 @@ def test_sending_to_one_who_has_gone_raises_nothing() -> None:
     ours, theirs = socket.socketpair()
     peer = Peer(("gone", 0), ours)
     theirs.close()
-    for _ in range(3):
-        peer.sendRaw(b"x" * 100)
+    assert [peer.sendRaw(b"x" * 100) for _ in range(3)] == [None] * 3
+    with pytest.raises(BrokenPipeError):  # as the socket itself does
+        ours.send(b"x")
     ours.close()
 
 
@@ -254,7 +256,7 @@ def test_garbage_ends_its_own_connection_only(
         sock.sendall(garbage)
         sock.shutdown(socket.SHUT_WR)
         assert is_hung_up(sock)
-    ensure_serves(closing, server)
+    assert serves(closing, server)
 
 
 def test_half_packets_hold_up_nobody(server: EmbeddedJobServer, closing: ExitStack) -> None:
@@ -262,7 +264,7 @@ def test_half_packets_hold_up_nobody(server: EmbeddedJobServer, closing: ExitSta
     for size in range(0, len(whole), 100):
         sock = closing.enter_context(dial(server.port))
         sock.sendall(whole[:size])
-    ensure_serves(closing, server)
+    assert serves(closing, server)
 
 
 def test_names_that_no_list_can_show_do_no_harm(
@@ -282,14 +284,14 @@ def test_names_that_no_list_can_show_do_no_harm(
 def test_a_flood_of_connections(server: EmbeddedJobServer, closing: ExitStack) -> None:
     for _ in range(200):
         closing.enter_context(dial(server.port))
-    ensure_serves(closing, server)
+    assert serves(closing, server)
 
 
 def test_one_that_never_reads_is_dropped(server: EmbeddedJobServer, closing: ExitStack) -> None:
     sock = closing.enter_context(dial(server.port))
     with pytest.raises(OSError, match=r"Broken pipe|reset by peer"):  # not the server's memory
         sock.sendall(request(constants.ECHO_REQ, bytes(1_000_000)) * 300)
-    ensure_serves(closing, server)
+    assert serves(closing, server)
 
 
 def test_one_that_never_stops_leaves_the_others_a_turn(
@@ -305,7 +307,7 @@ def test_one_that_never_stops_leaves_the_others_a_turn(
     thread = threading.Thread(target=flood, daemon=True)
     thread.start()
     try:
-        ensure_serves(closing, server)
+        assert serves(closing, server)
     finally:
         stop.set()
         thread.join(10)
@@ -334,7 +336,7 @@ def test_it_leaves_nothing_behind() -> None:
         server.start()
         socks = [dial(server.port) for _ in range(5)]
         with ExitStack() as closing:
-            ensure_serves(closing, server)
+            assert serves(closing, server)
         port = server.port
         server.stop()
         server.stop()

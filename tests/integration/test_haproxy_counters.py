@@ -77,10 +77,13 @@ def test_a_process_without_clients_ends_at_once(device: Device, echo: EchoServer
     device.start(desired)
     device.reload(desired)
     device.await_end_of_old()
+    assert device.old_pids() == []
     wait_until(
         lambda: all(thread.name != "haproxy-anchors" for thread in threading.enumerate()),
         what="the end of the watching thread",
     )
+    (lb,) = device.reader.read(desired)
+    assert (lb.total_sessions, lb.current_sessions) == (0, 0)
 
 
 def test_a_closed_reader_holds_nothing(device: Device, echo: EchoServer) -> None:
@@ -92,6 +95,8 @@ def test_a_closed_reader_holds_nothing(device: Device, echo: EchoServer) -> None
     device.reader.close()
     device.reload(desired, hold=False)
     device.await_end_of_old()
+    assert device.old_pids() == []
+    assert all(thread.name != "haproxy-anchors" for thread in threading.enumerate())
 
 
 def test_twenty_reloads_under_load_lose_no_count(device: Device, web: WebServer) -> None:
@@ -271,8 +276,9 @@ def test_a_broken_file_is_no_reason_to_report_nothing(device: Device, web: WebSe
     desired = desire(Protocol.HTTP, web.port)
     device.start(desired)
     send_requests(port_of(desired), 1)
-    settled(device, desired, lambda lb: served(lb) == 1)
-    assert device.ledger.with_name("counters.json.unreadable").exists()
+    lb = settled(device, desired, lambda lb: served(lb) == 1)
+    assert lb.total_sessions == 1
+    assert device.ledger.with_name("counters.json.unreadable").read_bytes() == b"\x00" * 4096
 
 
 def test_nothing_is_written_where_nothing_was_counted(device: Device, web: WebServer) -> None:

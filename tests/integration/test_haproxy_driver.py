@@ -1,6 +1,8 @@
 """The driver and a real HAProxy that it starts itself: served, found again, brought back."""
 
+import hashlib
 import os
+import re
 import signal
 import socket
 from contextlib import suppress
@@ -21,6 +23,7 @@ from tests.support.haproxy import (
     socket_directory,
     stop_master,
 )
+from tests.support.load import Load
 from tests.support.ports import accepts, free_port, wait_until
 from tests.support.web import WebServer, get
 
@@ -226,6 +229,29 @@ def test_a_file_changed_by_hand_is_refused_until_it_is_adopted(
     adopting.driver.apply(Desired())
     assert adopting.pid() != pid
     assert (haproxy.directory / "haproxy.cfg.adopted").read_text() == changed
+
+
+def test_a_haproxy_of_the_first_release_is_taken_over_by_a_reload(haproxy: DrivenHAProxy) -> None:
+    """Its text has one digest, so its structure is not known."""
+    port = free_port()
+    with WebServer("one") as one:
+        desired = build_desired(one.port, listen=port)
+        haproxy.driver.apply(desired)
+        haproxy.driver.stop()
+        before, after = re.split(r"    description .*\n", haproxy.text())
+        digest = hashlib.sha256((before + after).encode()).hexdigest()[:32]
+        haproxy.config_file.unlink()
+        haproxy.config_file.write_text(f"{before}    description libra {digest}\n{after}")
+        (haproxy.directory / "haproxy.cfg.last-good").unlink()
+        haproxy.driver.ensure_running()
+        assert f"description: libra {digest}" in haproxy.admin.ask("show info").splitlines()
+        driver = haproxy.new_driver()
+        with Load(port) as load:
+            driver.apply(desired)
+        assert load.failures == []
+        assert haproxy.text() not in ("", before)
+        assert haproxy.master.show_processes().master.reloads == 1
+        driver.close()
 
 
 def test_stop_ends_all_processes(haproxy: DrivenHAProxy) -> None:

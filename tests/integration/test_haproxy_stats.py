@@ -170,7 +170,8 @@ def test_without_a_master_the_serving_process_is_still_reported(
     device.start(desired)
     send_requests(port_of(desired), 1)
     device.reader = StatisticsReader(device.admin, MasterSocket(tmp_path / "none"), device.ledger)
-    settled(device, desired, lambda lb: served(lb) == 1)
+    lb = settled(device, desired, lambda lb: served(lb) == 1)
+    assert (lb.status, lb.total_sessions, lb.errors) == (OperatingStatus.ONLINE, 1, 0)
 
 
 def test_many_readers_at_once_agree(device: Device, web: WebServer) -> None:

@@ -21,7 +21,8 @@ from tests.support.updates import updates
 __all__ = ["haproxy_binary"]
 
 
-def check(binary: Path, message: dict[str, Any]) -> None:
+def refusal(binary: Path, message: dict[str, Any]) -> str:
+    """HAProxy's words against what becomes of the message, and that; empty where its check passes it."""
     with TemporaryDirectory() as name:
         directory = Path(name)
         settings = DrivenHAProxy(binary, directory, directory).settings.haproxy
@@ -31,13 +32,13 @@ def check(binary: Path, message: dict[str, Any]) -> None:
         clients_file(settings.config_file).touch()  # as the driver does
         argv = [binary, "-c", "-f", directory / "cfg"]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, f"{done.stderr}\n{text}"
+    return f"{done.stderr}\n{text}" if done.returncode else ""
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(message=updates())
 def test_any_good_update(haproxy_binary: Path, message: dict[str, Any]) -> None:
-    check(haproxy_binary, message)
+    assert refusal(haproxy_binary, message) == ""
 
 
 @pytest.mark.parametrize(
@@ -55,4 +56,4 @@ def test_any_good_update(haproxy_binary: Path, message: dict[str, Any]) -> None:
     ids=range(8),
 )  # fmt: skip
 def test_the_odd_ones(haproxy_binary: Path, fields: dict[str, Any]) -> None:
-    check(haproxy_binary, update(http(**fields)))
+    assert refusal(haproxy_binary, update(http(**fields))) == ""

@@ -29,7 +29,10 @@ from libra.errors import Invalid
 from libra.messages.fields import has_control_characters
 
 MARK = "# Managed by libra: changes made by hand are lost."
-_DESCRIPTION = re.compile(r"^    description libra ([0-9a-f]{32}) ([0-9a-f]{32})$", re.MULTILINE)
+# The first releases wrote one digest only: of such a text nobody knows the structure.
+_DESCRIPTION = re.compile(
+    r"^    description (libra ([0-9a-f]{32})(?: [0-9a-f]{32})?)$", re.MULTILINE
+)
 _PLAIN = re.compile(r"[A-Za-z0-9_./:*\[\],+=@%?&~-]+")
 IN_EXPRESSION = re.compile(r"[A-Za-z0-9_./+-]+")
 _TIMEOUTS = (("connect", 5), ("client", 50), ("server", 50), ("http-request", 10))  # seconds
@@ -124,7 +127,7 @@ def description_of(text: str) -> str | None:
     if match is None or not text.startswith(MARK):
         return None
     bare = text[: match.start()] + text[match.end() + 1 :]
-    return _description(match[1], match[2]) if _digest(bare) == match[1] else None
+    return match[1] if _digest(bare) == match[2] else None
 
 
 def structure_in(description: str | None) -> str | None:

@@ -31,7 +31,7 @@ class ServingProcess:
     @property
     def is_libras(self) -> bool:
         """Whether it was started from a text of libra's."""
-        return structure_in(self.description) is not None
+        return self.description.startswith("libra ")
 
     def started_from(self, description: str | None) -> bool:
         """Whether it was started from the text with this description; it may have been changed since."""

@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from libra.errors import StateError
 from libra.messages.digest import digest_of
 from libra.model.loadbalancer import Desired
+from libra.model.pool import Algorithm
 from libra.worker.state import DesiredState, FileState, MemoryState, StateStore
 from tests.support.drivers import TroubledState
 from tests.support.messages import http, many_nodes, parse_update, tcp, update
 from tests.support.second import second_desireds
 from tests.support.updates import updates
 
+STATES = Path(__file__).parents[2] / "data" / "states"
 ONE = Desired(loadbalancers=parse_update(update(http(id="one"))))
 TWO = Desired(loadbalancers=parse_update(update(http(id="two"), tcp())), suspended=True)
 
@@ -89,6 +91,35 @@ def test_a_file_of_an_earlier_release_is_read(path: Path) -> None:
     message = {"HPCS_ACTION": "update", "x": [], "LoadBalancers": [http(id="one", port="80")]}
     path.write_text(json.dumps({"format": 1, "suspended": False, "update": message}))
     assert FileState(path).load() == ONE
+
+
+@pytest.mark.parametrize("name", ["desired-1-as-it-came", "desired-2-as-understood"])
+def test_every_layout_of_the_first_format_is_read(name: str) -> None:
+    """Files that earlier releases wrote."""
+    state = FileState(STATES / f"{name}.json").load()
+    shop, db = state.loadbalancers
+    (pool,) = (listener.pool for listener in shop.listeners)
+    assert (state.suspended, state.generation, state.version) == (True, 0, "1.0")
+    assert [(item.id, item.weight, item.condition.value) for item in pool.members] == [
+        ("web-1", 3, "ENABLED"),
+        ("web-2", 1, "DISABLED"),
+    ]
+    assert pool.algorithm is Algorithm.LEAST_CONNECTIONS
+    assert pool.monitor is not None
+    assert (pool.monitor.path, pool.monitor.attempts) == ("/up", 2)
+    assert pool.persistence is not None
+    assert pool.persistence.cookie_name == "sid"
+    assert [(item.protocol.value, item.port) for item in db.listeners] == [("TCP", 8081)]
+
+
+def test_every_layout_of_the_second_format_is_read() -> None:
+    state = FileState(STATES / "desired-3-generation.json").load()
+    assert (state.suspended, state.generation, state.version) == (False, 7, "2.0")
+    (listener,) = state.loadbalancers[0].listeners
+    assert listener.allowed_cidrs == ("10.0.0.0/8",)
+    assert [member.weight for member in listener.pool.members] == [3]
+    empty = FileState(STATES / "desired-3-generation-empty.json").load()
+    assert (empty.loadbalancers, empty.generation) == ((), 8)
 
 
 def test_5000_nodes(path: Path) -> None:

@@ -31,6 +31,15 @@ def test_what_is_written_is_read(ledger: Ledger) -> None:
     assert decode(encode(ledger, "b1"), "b1") == ledger
 
 
+def test_a_file_of_an_earlier_release_is_read() -> None:
+    data = (Path(__file__).parents[3] / "data" / "states" / "counters-1.json").read_bytes()
+    assert decode(data, "b1") == Ledger(
+        {("be-15", "web-1"): Counters(1, 2, 3, 4)},
+        {Process(7, 8): {("fe-15", "FRONTEND"): Counters(5, 6, 7, 8)}},
+        frozenset({Process(9, 10)}),
+    )
+
+
 def test_after_a_reboot_no_process_is_known_but_totals_stay() -> None:
     ledger = Ledger(SOME.totals, {Process(7, 8): SOME.totals}, frozenset({Process(9, 9)}))
     assert decode(encode(ledger, "b1"), "b2") == Ledger(SOME.totals)

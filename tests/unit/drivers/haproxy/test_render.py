@@ -1,6 +1,7 @@
 """Rendering: stable, marked, and nothing of a message can break out of its word."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -50,6 +51,17 @@ def test_a_text_carries_its_own_digest_until_it_is_changed(desired: Desired) -> 
     assert description_of(text) is not None
     assert description_of(text.replace("retries 3", "retries 4", 1)) is None
     assert description_of(text + "\n") is None
+
+
+@pytest.mark.parametrize("name", ["haproxy-1-one-digest", "haproxy-2-two-digests"])
+def test_a_text_of_an_earlier_release_is_libras(name: str) -> None:
+    """Else an upgrade would refuse it as one that was changed by hand."""
+    text = (Path(__file__).parents[3] / "data" / "states" / f"{name}.cfg").read_text()
+    description = description_of(text)
+    assert description is not None
+    assert f"    description {description}\n" in text
+    assert description_of(text.replace("10.0.0.1", "10.0.0.9")) is None
+    assert (structure_in(description) is None) == (name == "haproxy-1-one-digest")
 
 
 def test_a_foreign_text_has_no_digest() -> None:
