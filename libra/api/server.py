@@ -10,6 +10,7 @@ from collections.abc import Callable
 import uvicorn
 from fastapi import FastAPI
 
+from libra.api.patience import build_protocol
 from libra.config.controller import ApiSettings
 from libra.errors import StateError
 
@@ -37,6 +38,7 @@ class ApiServer:
             access_log=False,
             server_header=False,
             lifespan="off",
+            http=build_protocol(self._settings.receive_timeout_seconds),
             timeout_keep_alive=30,
             timeout_graceful_shutdown=int(STOP_SECONDS),
             ssl_certfile=str(self._settings.cert) if self._settings.cert else None,

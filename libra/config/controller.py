@@ -45,6 +45,8 @@ class ApiSettings(Section):
     """Serve beyond the loopback address without TLS, as behind a proxy that ends it."""
     max_body_bytes: Whole = Field(default=2_000_000, ge=1024, le=64_000_000)
     """The largest request body."""
+    receive_timeout_seconds: Seconds = Field(default=60.0, gt=0, le=3600)
+    """How long a client may take to send one request."""
     max_page: Whole = Field(default=1000, ge=1, le=100_000)
     """The most rows in one answer; more come by paging."""
     anonymous_metrics: bool = True
