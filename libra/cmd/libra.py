@@ -80,6 +80,6 @@ def check_database(url: str) -> None:
 
     storage = open_storage(url, connections=2)
     try:
-        storage.check()
+        storage.check(whole=True)
     finally:
         storage.close()

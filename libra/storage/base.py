@@ -277,8 +277,11 @@ class Storage(Protocol):
         Raises `StorageUnavailable` where the database does not answer, also from inside the block.
         """
 
-    def check(self) -> None:
-        """Raises `StorageUnavailable` unless the database answers and has this release's schema."""
+    def check(self, *, whole: bool = False) -> None:
+        """Raises `StorageUnavailable` unless the database answers and has this release's schema.
+
+        With `whole`, which takes longer, every table and column of it must be there.
+        """
 
     def close(self) -> None:
         """Let go of every connection; idempotent."""

@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from libra.errors import StorageUnavailable
 from libra.storage.engines import WRITING, open_engine, parse_url
+from libra.storage.tables import metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -53,6 +54,27 @@ def check_schema(connection: Connection) -> str:
             "'libra db upgrade' brings an older one up to date"
         )
     return found
+
+
+def check_tables(connection: Connection) -> None:
+    """Raises `StorageUnavailable` where something is missing that the schema of this release has."""
+    if missing := sorted(_missing(connection)):
+        raise StorageUnavailable(
+            f"cannot use the database: it lacks {', '.join(missing)}; bring back a copy that has it"
+        )
+
+
+def _missing(connection: Connection) -> Iterator[str]:
+    """Tables and columns that somebody has removed by hand."""
+    found = inspect(connection).get_multi_columns()
+    columns = {table: {column["name"] for column in of} for (_, table), of in found.items()}
+    for table in metadata.sorted_tables:
+        if table.name not in columns:
+            yield f"the table {table.name}"
+            continue
+        for column in table.columns:
+            if column.name not in columns[table.name]:
+                yield f"the column {table.name}.{column.name}"
 
 
 def newest_revision() -> str:

@@ -22,7 +22,7 @@ from libra.storage.engines import SQLITE_BUSY_SECONDS, WRITING, lock_number, ope
 from libra.storage.fleet import SqlDevices, SqlJobs
 from libra.storage.loadbalancers import SqlLoadBalancers
 from libra.storage.rows import SqlRows
-from libra.storage.schema import NO_SCHEMA, check_schema
+from libra.storage.schema import NO_SCHEMA, check_schema, check_tables
 from libra.storage.side import SqlAddresses, SqlCounters, SqlEvents
 
 
@@ -100,13 +100,18 @@ class SqlStorage:
         finally:
             self._writer.release()
 
-    def check(self) -> None:
-        """Raises `StorageUnavailable`. SQLite would make the file that it is asked about, under a mistyped name too."""
+    def check(self, *, whole: bool = False) -> None:
+        """Raises `StorageUnavailable`; with `whole` also for tables and columns that somebody has removed.
+
+        SQLite would make the file that it is asked about, under a mistyped name too.
+        """
         where = self._engine.url
         if where.get_backend_name() == "sqlite" and not Path(where.database or "").exists():
             raise StorageUnavailable(NO_SCHEMA)
         with _explained(), self._engine.connect() as connection:
             check_schema(connection)
+            if whole:
+                check_tables(connection)
 
     def close(self) -> None:
         """Idempotent."""

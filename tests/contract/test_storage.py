@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from libra.errors import AlreadyExists, Invalid, NotFound, StorageUnavailable
 from libra.model.access import Role, Token
@@ -23,6 +24,7 @@ from libra.model.resources.pool import PersistenceKind, PoolPersistence
 from libra.model.resources.tree import LoadBalancerTree, PoolTree
 from libra.model.status import MUTABLE, ProvisioningStatus
 from libra.storage.base import Query, TagFilter
+from libra.storage.engines import open_engine
 from libra.storage.schema import newest_revision, upgrade
 from libra.storage.sql import SqlStorage, open_storage
 from tests.support.postgres import Postgres, running_postgres
@@ -399,6 +401,20 @@ def test_a_database_without_a_schema(url: str) -> None:
         assert Path(url.removeprefix("sqlite:///")).stat().st_mode & 0o077 == 0
     storage.check()
     storage.close()
+
+
+def test_a_table_that_somebody_removed(url: str, storage: SqlStorage) -> None:
+    storage.check(whole=True)
+    engine = open_engine(url, connections=1)
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE tokens DROP COLUMN role"))
+        connection.execute(text("DROP TABLE counters"))
+    engine.dispose()
+    storage.check()
+    with pytest.raises(
+        StorageUnavailable, match=r"lacks the column tokens\.role, the table counters;"
+    ):
+        storage.check(whole=True)
 
 
 def _upgrade(url: str) -> None:
