@@ -1,9 +1,11 @@
 """Certificates and networks are renewed under clients that hold a connection, and none of them notices."""
 
 import http.client
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -125,3 +127,40 @@ def test_renewals_under_load_cost_nobody_anything(shop: Shop, authority: Authori
             wait_until(lambda before=before: asking.answers > before + 1)
     assert fresh == {("one", der(issued)) for issued in pair}
     assert kept == {(200, "one", der(pair[0]))}
+
+
+def test_a_preview_tells_of_renewals_and_makes_none(
+    device: Device, one: WebServer, authority: Authority
+) -> None:
+    port, context = free_port(), trusting(authority)
+    old, new = authority.issue("told-old"), authority.issue("told-new")
+
+    def message(issued: Certificate, network: str) -> dict[str, Any]:
+        return simple(
+            port,
+            node("n", one.port),
+            protocol="TERMINATED_HTTPS",
+            tls={"certificates": [certificate("1", issued)]},
+            allowed_cidrs=["127.0.0.0/8", network],
+        )
+
+    device.pass_(message(old, "10.0.0.0/8"))
+    materials = set(device.haproxy.directory.rglob("*.d/*"))
+    plan = device.pass_({**message(new, "10.1.0.0/16"), "hpcs_dry_run": True})["plan"]
+    assert (plan["step"], plan["reload"]) == ("change", False)
+    assert [re.sub(r"\S+$", "...", action) for action in plan["actions"]] == [
+        "let 2 networks in by ...",
+        "renew the certificate ...",
+    ]
+    assert ask(port, context=context).certificate == der(old)
+    assert set(device.haproxy.directory.rglob("*.d/*")) == materials
+    device.pass_(message(new, "10.1.0.0/16"))
+    assert ask(port, context=context).certificate == der(new)
+    assert device.reloads() == 0
+    suspended = device.pass_({"hpcs_action": "SUSPEND", "hpcs_dry_run": True})["plan"]
+    assert suspended["actions"] == ["refuse new connections on fe-li"]
+    device.pass_({"hpcs_action": "SUSPEND"})
+    enabled = device.pass_({"hpcs_action": "ENABLE", "hpcs_dry_run": True})["plan"]
+    assert enabled["actions"] == ["listen again on fe-li"]
+    with pytest.raises(OSError):  # noqa: PT011 - nobody listens
+        ask(port, context=context)

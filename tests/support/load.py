@@ -11,7 +11,7 @@ from typing import Self
 
 from tests.support.ports import LOOPBACK
 
-TIMEOUT = 5.0
+TIMEOUT = 15.0  # many tests may run beside this one
 REQUEST = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
 LAST_REQUEST = b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
 

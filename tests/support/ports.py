@@ -46,7 +46,7 @@ def accepts(port: int, host: str = LOOPBACK) -> bool:
 
 
 def wait_until(
-    condition: Callable[[], object], *, timeout: float = 10.0, what: str = "the condition"
+    condition: Callable[[], object], *, timeout: float = 30.0, what: str = "the condition"
 ) -> None:
     """Return once `condition()` is true; an AssertionError names `what` after `timeout` seconds."""
     deadline = time.monotonic() + timeout

@@ -19,7 +19,7 @@ from libra.messages.codec import JsonObject, decode, encode
 from tests.support.ports import LOOPBACK, wait_until
 
 SCRIPT = Path(sys.executable).with_name("libra-worker")
-WAIT = 15.0
+WAIT = 60.0  # for what takes a second at most, on a machine that has much else to do
 
 
 class NotifySocket:
