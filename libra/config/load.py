@@ -66,10 +66,15 @@ def _unreadable(reason: str) -> Document:
 
 def _read_bytes(path: Path) -> bytes:
     """At most one byte more than is taken. O_NONBLOCK, for a pipe nobody writes to would hang the open."""
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file")
-        return file.read(MAX_BYTES + 1)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        # Of a directory it makes no file, and then would not close it either.
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EINVAL, "not a regular file")
+            return file.read(MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)
 
 
 def _without_empty(tree: dict[str, object], model: type[BaseModel]) -> dict[str, object]:

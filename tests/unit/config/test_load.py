@@ -247,6 +247,16 @@ def test_files_that_cannot_be_read_say_why(tmp_path: Path) -> None:
     assert faults(Path("/dev/zero")) == ["FILE: cannot be read: not a regular file"]
 
 
+def test_files_that_cannot_be_read_are_closed(tmp_path: Path) -> None:
+    """A daemon is told to read them again and again."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for path in (tmp_path, fifo, Path("/dev/zero")) * 5:
+        faults(path)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_key(file: Path) -> None:
     file.write_bytes(b"\xef\xbb\xbfworker: {name: web1}")
     assert load_settings(file, {}).worker.name == "web1"
