@@ -57,12 +57,17 @@ def _ensure_installed(file: Path, settings: "Settings") -> None:
     from libra import plugins
     from libra.errors import Invalid
 
-    known = plugins.names("libra.drivers")
-    if settings.worker.driver not in known:
-        raise Invalid(
-            f"{file}: worker.driver: must be an installed driver ({', '.join(known)}), "
-            f"got '{settings.worker.driver}'"
-        )
+    named = {
+        "worker.driver": ("driver", "libra.drivers", settings.worker.driver),
+        "vip.adapter": ("adapter", "libra.vips", settings.vip.adapter),
+    }
+    faults = [
+        f"{file}: {key}: must be an installed {kind} ({', '.join(plugins.names(group))}), got '{name}'"
+        for key, (kind, group, name) in named.items()
+        if name not in plugins.names(group)
+    ]
+    if faults:
+        raise Invalid("\n".join(faults))
 
 
 def _summarise(settings: "Settings") -> dict[str, str]:

@@ -36,13 +36,16 @@ def test_every_fault_is_told(file: Path) -> None:
     ]
 
 
-def test_a_driver_that_is_not_installed_is_a_fault(file: Path) -> None:
-    file.write_text("worker: {driver: nginx}\n")
+def test_what_is_not_installed_is_a_fault(file: Path) -> None:
+    file.write_text("worker: {driver: nginx}\nvip: {adapter: bgp}\n")
     result = invoke("config", "check", str(file))
-    assert result.exit_code == 1
-    assert (
-        "worker.driver: must be an installed driver (haproxy, noop), got 'nginx'" in result.stderr
+    assert (result.exit_code, result.stdout) == (1, "")
+    driver, adapter = result.stderr.splitlines()
+    assert driver == (
+        f"{file}: worker.driver: must be an installed driver (haproxy, noop), got 'nginx'"
     )
+    assert adapter.startswith(f"{file}: vip.adapter: must be an installed adapter (")
+    assert adapter.endswith("), got 'bgp'")
 
 
 def test_a_missing_file_is_a_fault(file: Path) -> None:
