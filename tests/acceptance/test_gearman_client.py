@@ -2,9 +2,6 @@
 
 import gzip
 import json
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,15 +10,18 @@ import pytest
 
 from tests.support.gearmand import Gearmand
 from tests.support.haproxy import find_haproxy, socket_directory, stop_master
+from tests.support.haproxyworker import (
+    ask_by_gearman,
+    build_haproxy_worker,
+    build_loadbalancer,
+)
 from tests.support.load import Load
 from tests.support.ports import accepts, free_port
 from tests.support.swift_lab import SwiftLab
 from tests.support.web import EchoServer, WebServer, get
-from tests.support.worker import WAIT, WorkerProcess
+from tests.support.worker import WorkerProcess
 
 __all__ = ["socket_directory"]
-
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.fixture(params=["system", "packaged"])
@@ -31,44 +31,16 @@ def worker(
     """A worker that runs HAProxy itself, at a real gearmand."""
     binary = find_haproxy(request.param)
     with Gearmand() as gearmand:
-        process = WorkerProcess(
-            tmp_path,
-            [gearmand.port],
-            worker={"driver": "haproxy"},
-            haproxy={
-                "supervisor": "own",
-                "binary": str(binary),
-                "config_file": str(tmp_path / "state" / "haproxy.cfg"),
-                "admin_socket": str(socket_directory / "a"),
-                "master_socket": str(socket_directory / "m"),
-                "log_file": str(tmp_path / "haproxy.log"),
-            },
-            object_stores={"swift": {"allowed_endpoints": ["http://127.0.0.1:*"]}},
-        )
+        process = build_haproxy_worker(tmp_path, socket_directory, binary, [gearmand.port])
         with process:
             yield process.wait_ready()
         stop_master(socket_directory / "m")
 
 
-def send(worker: WorkerProcess, text: str) -> dict[str, Any]:
-    """The reply to these bytes, by a program that nobody here wrote."""
-    program = shutil.which("gearman")
-    if program is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("gearman is not installed")
-    done = subprocess.run(
-        [program, "-h", "127.0.0.1", "-p", str(worker.ports[0]), "-f", worker.name],
-        input=text.encode(),
-        capture_output=True,
-        timeout=2 * WAIT,
-        check=True,
-    )
-    return dict(json.loads(done.stdout))
-
-
 def act(worker: WorkerProcess, action: str, **fields: object) -> dict[str, Any]:
     """The reply to one action, which has to be its echo and PASS."""
     message = {"hpcs_action": action, **fields}
-    reply = send(worker, json.dumps(message))
+    reply = ask_by_gearman(worker, json.dumps(message).encode())
     assert reply["hpcs_response"] == "PASS", reply
     echoed = [name for name in reply if name in message]
     assert echoed == list(message)
@@ -76,22 +48,11 @@ def act(worker: WorkerProcess, action: str, **fields: object) -> dict[str, Any]:
     return reply
 
 
-def loadbalancer(port: int, *nodes: WebServer) -> dict[str, object]:
-    return {
-        "id": "15",
-        "name": "lb #1",
-        "protocol": "http",
-        "bind_address": "127.0.0.1",
-        "port": str(port),
-        "nodes": [{"address": "127.0.0.1", "port": str(node.port)} for node in nodes],
-    }
-
-
 def test_all_seven_actions(worker: WorkerProcess, swift: SwiftLab) -> None:
     port = free_port()
     with WebServer("one") as one, WebServer("two") as two:
         assert act(worker, "DISCOVER")["version"] == "2.0"
-        act(worker, "UPDATE", loadbalancers=[loadbalancer(port, one, two)])
+        act(worker, "UPDATE", loadbalancers=[build_loadbalancer(port, one, two)])
         assert {get(port) for _ in range(10)} == {(200, "one"), (200, "two")}
 
         statistics = act(worker, "STATS")["loadbalancers"][0]
@@ -134,7 +95,7 @@ def test_bad_input_is_answered_and_changes_nothing(
 ) -> None:
     installed = worker.state_dir / "haproxy.cfg"
     before = installed.read_bytes()
-    reply = send(worker, text)
+    reply = ask_by_gearman(worker, text.encode())
     assert reply["hpcs_response"] == "FAIL"
     assert words in reply["hpcs_error"]
     assert installed.read_bytes() == before
@@ -145,7 +106,7 @@ def test_fifty_updates_under_load_fail_no_request(worker: WorkerProcess) -> None
     http, tcp = free_port(), free_port()
     with WebServer("one") as one, WebServer("two") as two, EchoServer("echo") as echo:
         both = [
-            loadbalancer(http, one, two),
+            build_loadbalancer(http, one, two),
             {
                 "id": "16",
                 "protocol": "TCP",

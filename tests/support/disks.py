@@ -5,6 +5,7 @@ import os
 import resource
 import shutil
 import signal
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,6 +47,16 @@ def directory_of_others() -> Iterator[Path]:
 def read_only(directory: Path) -> Iterator[None]:
     """Nobody may write there, root included: it becomes somebody else meanwhile."""
     directory.chmod(0o555)
+    try:
+        with no_root():
+            yield
+    finally:
+        directory.chmod(0o777)
+
+
+@contextmanager
+def no_root() -> Iterator[None]:
+    """Root becomes somebody else meanwhile, for whom permissions count."""
     user = os.geteuid()
     if user == 0:
         os.seteuid(NOBODY)
@@ -53,7 +64,6 @@ def read_only(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.seteuid(user)
-        directory.chmod(0o777)
 
 
 class FailingDisk:
@@ -102,3 +112,14 @@ class FailingDisk:
         if name == "open" and not int(str(arguments[0])) & os.O_CREAT:
             return False
         return str(where).startswith(self._directory)
+
+
+@contextmanager
+def small_disk(path: Path, *, megabytes: int) -> Iterator[Path]:
+    """A disk of that size at an empty directory, which can be filled up; for root only."""
+    options = f"size={megabytes}m"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", path], check=True)
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", "--lazy", path], check=True)

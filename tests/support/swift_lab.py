@@ -185,9 +185,13 @@ class SwiftLab:
         path = self._etc / "faults.json.requests"
         return path.read_text().splitlines() if path.exists() else []
 
+    def device(self, kind: str, number: int) -> Path:
+        """Where a disk of "object", "container" or "account" is mounted."""
+        return self._devices / kind / f"d{number}"
+
     def disk(self, kind: str, number: int, *, mounted: bool) -> None:
         """Mount or lose a disk: without the stub the server answers 507 for that device."""
-        stub = self._devices / kind / f"d{number}" / ".ismount"
+        stub = self.device(kind, number) / ".ismount"
         stub.touch() if mounted else stub.unlink()
 
     def signal(self, server: str, number: signal.Signals) -> None:

@@ -88,9 +88,9 @@ class WorkerProcess:
             }
         }
         self.serve(*self.ports, **sections)
-        self._environ = {**os.environ, **(environ or {})}
+        self.environ = {**os.environ, **(environ or {})}
         if path is not None:
-            self._environ["PYTHONPATH"] = str(path)
+            self.environ["PYTHONPATH"] = str(path)
         self.process: subprocess.Popen[bytes] | None = None
 
     def serve(self, *job_ports: int, **sections: Mapping[str, object]) -> None:
@@ -109,7 +109,7 @@ class WorkerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=self._environ,
+                env=self.environ,
             )
         return self
 
@@ -119,7 +119,7 @@ class WorkerProcess:
             [SCRIPT, "--config", self.config, *arguments],
             capture_output=True,
             text=True,
-            env=self._environ,
+            env=self.environ,
             timeout=2 * WAIT,
             check=False,
         )
