@@ -16,6 +16,7 @@ from libra.drivers.haproxy import logs
 from libra.drivers.haproxy.logs import open_access_log
 from libra.errors import DriverError
 from tests.support.accesslogs import LINES, MINE, Line, build_line
+from tests.support.disks import directory_of_others, no_root
 from tests.support.ports import wait_until
 
 OTHER = "fe-16"
@@ -131,6 +132,17 @@ def test_a_damaged_rotated_file_is_an_error(way: str, tmp_path: Path) -> None:
     (tmp_path / "x.log.2.gz").write_bytes(gzip.compress(build_line(MINE, 1) * 1000)[:-9])
     with pytest.raises(DriverError, match=r"^cannot read the access log .*/x\.log\.2\.gz: "):
         read(tmp_path / "x.log")
+
+
+def test_a_file_that_may_not_be_read_is_an_error(way: str) -> None:
+    """Also where the others may be: a PASS would hide that lines are missing."""
+    with directory_of_others() as directory:
+        (directory / "x.log").write_bytes(build_line(MINE, 2))
+        old = directory / "x.log.1"
+        old.write_bytes(build_line(MINE, 1))
+        old.chmod(0)
+        with no_root(), pytest.raises(DriverError, match=r"access log .*/x\.log\.1: Permission"):
+            read(directory / "x.log")
 
 
 def test_leaving_early_ends_everything(way: str, tmp_path: Path) -> None:
