@@ -2,7 +2,9 @@
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -117,6 +119,101 @@ def test_the_second_is_refused_and_the_first_goes_on(tmp_path: Path, gearmand: G
         assert f"cannot lock {worker.state_dir}/worker.lock" in done.stderr
         assert not (tmp_path / "other.pid").exists()
         assert worker.ask("DISCOVER")["hpcs_response"] == "PASS"
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["{dead}\n", "{other}\n", "1\n", "rubbish", "-1\n", "\x00" * 5000, "9" * 400, ""],
+    ids=["a dead one", "another program's", "init's", "rubbish", "-1", "zeros", "huge", "empty"],
+)
+def test_a_pid_file_that_was_left_behind_is_in_nobodys_way(
+    tmp_path: Path, gearmand: Gearmand, content: str
+) -> None:
+    """As by a power cut: whoever has that number now is left alone."""
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    other = subprocess.Popen(["sleep", "1000"])
+    try:
+        with Detached(tmp_path, [gearmand.port]) as worker:
+            worker.pid_file.parent.mkdir()
+            worker.pid_file.write_text(content.format(dead=ended.pid, other=other.pid))
+            assert worker.run("--daemon").returncode == 0
+            assert worker.pid not in (ended.pid, other.pid)
+            assert worker.ask("DISCOVER")["hpcs_response"] == "PASS"
+            worker.stop()
+            assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+
+
+def test_killed_it_is_started_again_over_its_pid_file(tmp_path: Path, gearmand: Gearmand) -> None:
+    with Detached(tmp_path, [gearmand.port]) as worker:
+        assert worker.run("--daemon").returncode == 0
+        assert worker.ask("UPDATE", **UPDATE)["hpcs_response"] == "PASS"
+        killed = worker.pid
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: not alive(killed), timeout=WAIT, what="its end")
+        assert worker.run("--daemon").returncode == 0
+        assert worker.pid != killed
+        reply = worker.ask("STATS")
+        assert [lb["id"] for lb in reply["loadbalancers"]] == ["15"]  # type: ignore[attr-defined]
+        worker.stop()
+
+
+def test_a_pid_file_through_a_link_is_refused(tmp_path: Path) -> None:
+    """Its directory may be writable by others: what they link to must not be overwritten."""
+    precious = tmp_path / "precious"
+    precious.write_text("kept")
+    worker = Detached(tmp_path, [1])
+    worker.pid_file.parent.mkdir()
+    worker.pid_file.symlink_to(precious)
+    done = worker.run("--daemon")
+    assert done.returncode == 1
+    assert f"cannot write {worker.pid_file}: " in done.stderr
+    assert precious.read_text() == "kept"
+
+
+def test_started_many_times_at_once_one_runs(tmp_path: Path, gearmand: Gearmand) -> None:
+    with Detached(tmp_path, [gearmand.port]) as worker:
+        with ThreadPoolExecutor(4) as pool:
+            started = [pool.submit(worker.run, "--daemon") for _ in range(4)]
+        assert sorted(one.result().returncode for one in started) == [0, 1, 1, 1]
+        for one in started:
+            assert one.result().returncode == 0 or "is held by a running process" in (
+                one.result().stderr
+            )
+        assert alive(worker.pid)
+        assert worker.ask("DISCOVER")["hpcs_response"] == "PASS"
+        worker.stop()
+
+
+def test_a_stop_amid_a_job_answers_it(tmp_path: Path, gearmand: Gearmand) -> None:
+    held = HeldDriver(tmp_path)
+    with (
+        Detached(
+            tmp_path,
+            [gearmand.port],
+            path=held.path,
+            environ=held.environ,
+            worker={"driver": "held"},
+        ) as worker,
+        ThreadPoolExecutor(1) as background,
+    ):
+        assert worker.run("--daemon").returncode == 0
+        held.hold()
+        update = background.submit(worker.ask, "UPDATE", **UPDATE)
+        held.wait_entered()
+        pid = worker.pid
+        os.kill(pid, signal.SIGTERM)
+        log = worker.state_dir / "libra-worker.log"
+        wait_until(lambda: "stopping" in log.read_text(), timeout=WAIT, what="a stop that waits")
+        assert alive(pid)
+        assert worker.pid_file.exists()
+        held.let_go()
+        assert update.result(WAIT)["hpcs_response"] == "PASS"
+        wait_until(lambda: not alive(pid), timeout=WAIT, what="its end")
+        assert not worker.pid_file.exists()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from tests.support.gearmand import Gearmand, read_admin
 from tests.support.ports import free_port, wait_until
 from tests.support.programs import find_program
+from tests.support.strangers import say, stranger
 from tests.support.worker import WAIT, HeldDriver, WorkerProcess
 
 UPDATE = {
@@ -142,6 +144,36 @@ def test_a_dead_job_server_does_not_keep_the_other_waiting(
         worker.wait_ready()
         assert "registered at 1 of 2 job servers" in worker.log
         assert worker.ask("DISCOVER")["hpcs_response"] == "PASS"
+
+
+def test_a_frozen_job_server_does_not_keep_the_other_waiting(
+    tmp_path: Path, gearmand: Gearmand
+) -> None:
+    """Its connections stay and the kernel accepts new ones, so nothing but silence tells that it hangs."""
+    with Gearmand() as frozen, WorkerProcess(tmp_path, [frozen.port, gearmand.port]) as worker:
+        worker.wait_ready()
+        frozen.freeze()
+        try:
+            worker.ports = (gearmand.port,)
+            for _ in range(3):
+                assert worker.ask("DISCOVER")["hpcs_response"] == "PASS"
+        finally:
+            frozen.thaw()
+        worker.ports = (frozen.port,)
+        assert worker.ask("DISCOVER")["hpcs_response"] == "PASS"
+        frozen.freeze()
+        assert worker.end() == 0
+
+
+def test_a_job_server_that_hangs_up_at_once_is_tried_ever_more_rarely(tmp_path: Path) -> None:
+    with stranger(say("")) as server, WorkerProcess(tmp_path, [server.port]) as worker:
+        worker.wait_ready()
+        wait_until(lambda: len(server.received) >= 5, timeout=WAIT, what="five attempts")
+        begun, count = time.monotonic(), len(server.received)
+        wait_until(lambda: len(server.received) >= count + 2, timeout=WAIT, what="two more")
+        assert time.monotonic() - begun > 1.0
+        assert worker.log.count("cannot work for the job server") == 1
+        assert worker.end() == 0
 
 
 def test_new_settings_are_used_and_the_old_job_server_is_left(
