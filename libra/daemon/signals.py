@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from types import FrameType
 
@@ -10,7 +10,7 @@ HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class SignalQueue:
-    """What came in, in order.
+    """What came in, in order, but SIGHUP after the others.
 
     A `SimpleQueue`, for its `put` may interrupt its own `get` in the same thread. An `Event` set by a handler can
     deadlock: the main thread may hold the event's lock at that moment.
@@ -36,11 +36,27 @@ class SignalQueue:
         self._queue.put(number)
 
     def get(self, timeout_seconds: float) -> signal.Signals | None:
-        """The next signal, or None after the time."""
+        """The next signal, or None after the time.
+
+        However many SIGHUPs wait, they are one, for the settings are read after the last of them came. Whoever wants
+        an end has it before them: a storm of them would hold up the stop for minutes.
+        """
         try:
-            return self._queue.get(timeout=timeout_seconds)
+            first = self._queue.get(timeout=timeout_seconds)
         except Empty:
             return None
+        return self._pass_by_reloads() if first is signal.SIGHUP else first
+
+    def _pass_by_reloads(self) -> signal.Signals:
+        ends = [number for number in self._take_waiting() if number is not signal.SIGHUP]
+        for number in ends[1:]:
+            self._queue.put(number)
+        return ends[0] if ends else signal.SIGHUP
+
+    def _take_waiting(self) -> Iterator[signal.Signals]:
+        with suppress(Empty):
+            while True:
+                yield self._queue.get_nowait()
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         self._queue.put(signal.Signals(number))

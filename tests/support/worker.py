@@ -99,7 +99,9 @@ class WorkerProcess:
         self.settings["job_servers"] = [{"host": LOOPBACK, "port": port} for port in job_ports]
         for name, values in sections.items():
             self.settings[name] = {**self.settings.get(name, {}), **values}
-        self.config.write_text(yaml.safe_dump(self.settings))
+        beside = self.config.with_suffix(".new")
+        beside.write_text(yaml.safe_dump(self.settings))
+        beside.replace(self.config)  # whole, for a worker may be reading it
 
     def start(self, *arguments: str) -> Self:
         """In the foreground, with its log in a file; returns at once."""
