@@ -15,13 +15,14 @@ import socket
 import subprocess
 import sys
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 MOST_REPEATS = 3
+LONGEST_LOOP = 12  # steps: a look at HAProxy connects, asks and hears, and each of that is two
 JOB, START = "job", "start"
 
 
@@ -44,6 +45,7 @@ class Saboteur:
             self._log = _OPEN(self._log_path, flags, 0o600)
             self._crash_at = int(words[1])
             self._seen: Counter[str] = Counter()
+            self._recent: deque[str] = deque(maxlen=LONGEST_LOOP)
             self._count = 0
             self._armed = kind
 
@@ -58,8 +60,9 @@ class Saboteur:
         with self._lock:
             if not self._armed:
                 return
-            if name not in self._seen:
+            if name not in self._recent:
                 self._seen.clear()
+            self._recent.append(name)
             self._seen[name] += 1
             if self._seen[name] > MOST_REPEATS:
                 return
