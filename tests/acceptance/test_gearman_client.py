@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.archives import build_archive
 from tests.support.gearmand import Gearmand
 from tests.support.haproxy import find_haproxy, socket_directory, stop_master
 from tests.support.haproxyworker import (
@@ -79,6 +80,42 @@ def test_all_seven_actions(worker: WorkerProcess, swift: SwiftLab) -> None:
         act(worker, "DELETE")
         assert not accepts(port)
         assert act(worker, "STATS")["loadbalancers"] == []
+
+
+def test_suspended_changed_enabled_deleted_and_begun_afresh(worker: WorkerProcess) -> None:
+    port = free_port()
+    nothing = {
+        "SUSPEND": "cannot suspend: no load balancer is configured",
+        "ENABLE": "cannot enable: no load balancer is configured",
+        "ARCHIVE": "cannot archive: no load balancer is configured",
+    }
+    archive = build_archive("http://127.0.0.1:1/v1", "t", "logs", {"protocol": "HTTP"})
+
+    def refuse_all() -> None:
+        for action, words in nothing.items():
+            reply = ask_by_gearman(worker, json.dumps({**archive, "hpcs_action": action}).encode())
+            assert (reply["hpcs_response"], reply["hpcs_error"][: len(words)]) == ("FAIL", words)
+
+    refuse_all()
+    with WebServer("one") as one, WebServer("two") as two:
+        act(worker, "UPDATE", loadbalancers=[build_loadbalancer(port, one)])
+        assert get(port) == (200, "one")
+        act(worker, "SUSPEND")
+        act(worker, "SUSPEND")
+        act(worker, "UPDATE", loadbalancers=[build_loadbalancer(port, two)])
+        assert not accepts(port)
+        assert act(worker, "STATS")["loadbalancers"][0]["status"] == "SUSPENDED"
+        act(worker, "ENABLE")
+        act(worker, "ENABLE")
+        assert get(port) == (200, "two")
+        act(worker, "DELETE")
+        act(worker, "DELETE")
+        assert not accepts(port)
+        refuse_all()
+        act(worker, "UPDATE", loadbalancers=[build_loadbalancer(port, one)])
+        statistics = act(worker, "STATS")["loadbalancers"][0]
+        assert (statistics["status"], statistics["total_sessions"]) == ("ONLINE", 0)
+        assert get(port) == (200, "one")
 
 
 @pytest.mark.parametrize(
