@@ -165,12 +165,13 @@ def test_a_pid_file_through_a_link_is_refused(tmp_path: Path) -> None:
     """Its directory may be writable by others: what they link to must not be overwritten."""
     precious = tmp_path / "precious"
     precious.write_text("kept")
-    worker = Detached(tmp_path, [1])
-    worker.pid_file.parent.mkdir()
-    worker.pid_file.symlink_to(precious)
-    done = worker.run("--daemon")
-    assert done.returncode == 1
-    assert f"cannot write {worker.pid_file}: " in done.stderr
+    with Detached(tmp_path, [1]) as worker:
+        worker.pid_file.parent.mkdir()
+        worker.pid_file.symlink_to(precious)
+        done = worker.run("--daemon")
+        assert done.returncode == 1
+        assert f"cannot write {worker.pid_file}: " in done.stderr
+        worker.pid_file.unlink()
     assert precious.read_text() == "kept"
 
 
