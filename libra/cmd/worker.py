@@ -69,6 +69,7 @@ def _start(config: Path) -> "Settings":
     with Reading(config, os.environ) as reading:
         import libra.logs  # noqa: F401 - before anything imports structlog, for what it keeps out
         from libra.cmd import assembly  # noqa: F401 - loaded
+        from libra.drivers.haproxy import driver  # noqa: F401 - most have it
         from libra.worker import daemon  # noqa: F401 - loaded
 
         return reading.result()
