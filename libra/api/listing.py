@@ -1,7 +1,7 @@
 """Lists as Octavia gives them: filters on every attribute, tags, fields, sorting, pages with links."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import Enum
@@ -91,7 +91,7 @@ def _parse_where(
         if name in alike:
             nothing = nothing or not _is_shown_as(alike[name], values[0])
             continue
-        where[field], possible = _convert(values[0], hints[field])
+        where[field], possible = convert(values[0], hints[field])
         nothing = nothing or not possible
     return where, nothing
 
@@ -111,7 +111,7 @@ def _hints_of(kind: Any) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-def _convert(text: str, hint: Any) -> tuple[object, bool]:
+def convert(text: str, hint: Any) -> tuple[object, bool]:
     """The value as the record has it, and whether any row could have it."""
     kinds = [item for item in (get_args(hint) or (hint,)) if item is not type(None)]
     kind = kinds[0]
@@ -194,16 +194,20 @@ def choose_fields(body: dict[str, Any], shown: Sequence[str]) -> dict[str, Any]:
 
 
 def build_links(
-    path: str, params: QueryParams, rows: Sequence[Any], page: Page
+    path: str,
+    params: QueryParams,
+    rows: Sequence[Any],
+    page: Page,
+    mark: Callable[[Any], str] = lambda row: str(row.id),
 ) -> list[dict[str, str]]:
-    """To the next page where this one is full, and back where it was not the first."""
+    """To the next page where this one is full, and back where it was not the first. `mark` gives a row's marker."""
     links = []
     is_full = len(rows) == page.asked  # also where more was asked for than a page may hold
     backwards = page.query.backwards
     if rows and (is_full or backwards):
-        links.append(_link("next", path, params, rows[-1].id, reverse=False))
+        links.append(_link("next", path, params, mark(rows[-1]), reverse=False))
     if rows and (page.query.marker or (backwards and is_full)):
-        links.append(_link("previous", path, params, rows[0].id, reverse=True))
+        links.append(_link("previous", path, params, mark(rows[0]), reverse=True))
     return links
 
 

@@ -4,7 +4,7 @@ A unit of work is one transaction: a consistent view, and everything or nothing 
 change is `dataclasses.replace` and `replace`. SQLite is the twin of PostgreSQL: one contract suite runs over both.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -51,7 +51,8 @@ class Query:
 
     `where` maps names of fields to the value they must equal, to a collection of which they must equal one, or to a
     `Since`; values are as in the record (enums, not their texts). `sort` holds (field, ascending) and is always
-    followed by created_at and id. `marker` is the id of the row before the page, or behind it where `backwards`.
+    followed by created_at and id. `marker` is the id of the row before the page, or behind it where `backwards`;
+    `place` stands for it where that row may have moved: the values that it was sorted by, as `order_of` names them.
     `limit` None means all.
     """
 
@@ -59,11 +60,21 @@ class Query:
     tags: TagFilter = TagFilter()
     sort: tuple[tuple[str, bool], ...] = ()
     marker: str | None = None
+    place: tuple[object, ...] | None = None
     limit: int | None = None
     backwards: bool = False
 
 
 EVERYTHING = Query()
+
+
+def order_of(query: Query, fields: Collection[str], key: str = "id") -> Iterator[tuple[str, bool]]:
+    """The names of the fields that rows with these fields are sorted by, always a total order; whether each ascends."""
+    seen: set[str] = set()
+    for name, ascends in [*query.sort, ("created_at", True), (key, True)]:
+        if name not in seen and (name in fields or name != "created_at"):
+            seen.add(name)
+            yield name, ascends
 
 
 class Rows(Protocol[R]):
@@ -167,10 +178,14 @@ class JobRows(Rows[Job], Protocol):
 
 
 class EventRows(Protocol):
-    """Events: written once, read by id."""
+    """Events: written once, read by id.
 
-    def add(self, event: Event) -> int:
-        """Its id."""
+    Ids are given at the end of a transaction and grow as transactions end, so that whoever has seen one has seen, or
+    can find, every event with a smaller one.
+    """
+
+    def add(self, event: Event) -> None:
+        """To be written when the transaction ends; not found before."""
 
     def since(
         self,

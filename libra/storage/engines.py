@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 
 from libra.errors import Invalid
@@ -64,6 +64,12 @@ def lock_number(name: str) -> int:
     """What an advisory lock of PostgreSQL is called."""
     digest = hashlib.sha256(name.encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def hold(connection: Connection, name: str) -> None:
+    """Until the transaction's end. SQLite has one writer at a time anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": lock_number(name)})
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from libra.errors import Invalid
-from libra.storage.base import Query, Since, TagFilter
+from libra.storage.base import Query, Since, TagFilter, order_of
 
 Key = tuple[ColumnElement[Any], bool]  # and whether it ascends
 
@@ -66,26 +66,32 @@ def narrow(every: Select[Any], table: Table, query: Query, connection: Connectio
     if "tags" in table.c:
         conditions += build_tag_conditions(table, query.tags)
     keys = _keys(table, query)
-    if query.marker is not None:
+    if query.place is not None:
+        conditions.append(_behind(keys, _of_place(table, query)))
+    elif query.marker is not None:
         conditions.append(_behind(keys, _marker(table, keys, query.marker, connection)))
     order = [column.asc() if ascends else column.desc() for column, ascends in keys]
     return every.where(*conditions).order_by(*order).limit(query.limit)
 
 
 def _keys(table: Table, query: Query) -> list[Key]:
-    """Always a total order. A null comes before every value."""
-    sort = [*query.sort, ("created_at", True), (_primary(table), True)]
+    """A null comes before every value."""
     keys: list[Key] = []
-    seen: set[str] = set()
-    for name, ascends in sort:
-        if name in seen or (name not in table.c and name == "created_at"):
-            continue
-        seen.add(name)
+    for name, ascends in order_of(query, table.c.keys(), _primary(table)):
         column = column_of(table, name)
-        if table.c[name].nullable:
+        if column.nullable:
             keys.append((case((column.is_(None), 0), else_=1), ascends != query.backwards))
         keys.append((column, ascends != query.backwards))
     return keys
+
+
+def _of_place(table: Table, query: Query) -> list[Any]:
+    """The values of `_keys`."""
+    values: list[Any] = []
+    names = (name for name, _ in order_of(query, table.c.keys(), _primary(table)))
+    for name, value in zip(names, query.place or (), strict=True):
+        values += [int(value is not None), value] if table.c[name].nullable else [value]
+    return values
 
 
 def _primary(table: Table) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
@@ -10,6 +11,7 @@ from libra.errors import AlreadyExists
 from libra.model.counters import ListenerCounters
 from libra.model.event import Event
 from libra.storage import tables
+from libra.storage.engines import hold
 from libra.storage.querying import build_conditions, chunks
 from libra.storage.rows import SqlRows
 
@@ -19,15 +21,26 @@ class SqlEvents:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._added: list[dict[str, Any]] = []
 
-    def add(self, event: Event) -> int:
-        """The database counts."""
+    def add(self, event: Event) -> None:
+        """Kept until `write`."""
         values = asdict(event)
         del values["id"]
-        result = self._connection.execute(
-            insert(tables.events).values(values).returning(tables.events.c.id)
-        )
-        return int(result.scalar_one())
+        self._added.append(values)
+
+    def write(self) -> None:
+        """The last thing that a transaction does: until its commit nobody else is given an id.
+
+        PostgreSQL counts when a row is written, but shows it when its transaction ends. Without the lock one with a
+        larger id may be seen first, and whoever reads on from there never sees the other. Taken last, by one that
+        waits for nothing any more, it cannot be part of a deadlock.
+        """
+        if not self._added:
+            return
+        hold(self._connection, "events")
+        self._connection.execute(insert(tables.events), self._added)
+        self._added = []
 
     def since(
         self,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -18,7 +18,7 @@ from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.pool import Pool
 from libra.storage import tables
-from libra.storage.engines import SQLITE_BUSY_SECONDS, WRITING, lock_number, open_engine
+from libra.storage.engines import SQLITE_BUSY_SECONDS, WRITING, hold, open_engine
 from libra.storage.fleet import SqlDevices, SqlJobs
 from libra.storage.loadbalancers import SqlLoadBalancers
 from libra.storage.rows import SqlRows
@@ -51,10 +51,8 @@ class SqlUnitOfWork:
         self.counters = SqlCounters(connection)
 
     def hold(self, name: str) -> None:
-        """SQLite has one writer at a time anyway."""
-        if self._connection.dialect.name == "postgresql":
-            number = {"n": lock_number(name)}
-            self._connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), number)
+        """An advisory lock."""
+        hold(self._connection, name)
 
 
 class SqlStorage:
@@ -81,7 +79,9 @@ class SqlStorage:
         with self._turn(), _explained(), self._engine.connect() as connection:
             connection.execution_options(**{WRITING: True})
             with connection.begin():
-                yield SqlUnitOfWork(connection)
+                unit = SqlUnitOfWork(connection)
+                yield unit
+                unit.events.write()
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -23,7 +23,7 @@ from libra.model.quota import Quota
 from libra.model.resources.pool import PersistenceKind, PoolPersistence
 from libra.model.resources.tree import LoadBalancerTree, PoolTree
 from libra.model.status import MUTABLE, ProvisioningStatus
-from libra.storage.base import Query, TagFilter
+from libra.storage.base import Query, TagFilter, order_of
 from libra.storage.engines import open_engine
 from libra.storage.schema import newest_revision, upgrade
 from libra.storage.sql import SqlStorage, open_storage
@@ -313,6 +313,24 @@ def test_pages_add_up_both_ways(
     assert back == whole
 
 
+@pytest.mark.parametrize("sort", SORTS)
+def test_a_page_behind_a_place_needs_no_row(
+    ten: SqlStorage, sort: tuple[tuple[str, bool], ...]
+) -> None:
+    with ten.reading() as unit:
+        whole = unit.loadbalancers.find(Query(sort=sort))
+    order = [name for name, _ in order_of(Query(sort=sort), ("id", "created_at"))]
+    every = [item.name for item in whole]
+    for n, row in enumerate(whole):
+        place = tuple(getattr(row, name) for name in order)
+        with ten.writing() as unit:
+            unit.loadbalancers.remove(row.id)
+        assert names(ten, Query(sort=sort, place=place)) == every[n + 1 :]
+        assert names(ten, Query(sort=sort, place=place, backwards=True)) == every[:n]
+        with ten.writing() as unit:
+            unit.loadbalancers.add(row)
+
+
 def test_a_marker_that_is_no_row(ten: SqlStorage) -> None:
     with pytest.raises(Invalid, match="cannot find the marker"):
         names(ten, Query(marker="x"))
@@ -351,7 +369,10 @@ def test_events(storage: SqlStorage) -> None:
     kinds = ("loadbalancer.active", "loadbalancer.error", "device.error")
     events = [Event(at=at(n), kind=kind, subject_id=str(n)) for n, kind in enumerate(kinds)]
     with storage.writing() as unit:
-        numbers = [unit.events.add(event) for event in events]
+        for event in events:
+            unit.events.add(event)
+    with storage.writing() as unit:
+        numbers = [event.id for event in unit.events.since(0, limit=10)]
         assert numbers == sorted(numbers)
         found = unit.events.since(numbers[0], limit=10)
         assert found == [replace(events[n], id=numbers[n]) for n in (1, 2)]
@@ -359,6 +380,42 @@ def test_events(storage: SqlStorage) -> None:
         assert len(unit.events.since(0, limit=1)) == 1
         assert len(unit.events.since(0, limit=9, where={"subject_id": "2"})) == 1
         assert unit.events.prune(at(2), 10) == 2
+
+
+def follow(storage: SqlStorage, last: int) -> list[Event]:
+    with storage.reading() as unit:
+        return unit.events.since(last, limit=1000)
+
+
+def test_who_follows_events_misses_none_that_is_stored_late(postgres: Postgres) -> None:
+    with migrated(postgres.new_url()) as storage:
+        with storage.writing() as slow:
+            slow.events.add(Event(at=NOW, kind="device.error", subject_id="begun first"))
+            with storage.writing() as quick:
+                quick.events.add(Event(at=NOW, kind="device.error", subject_id="begun last"))
+            (seen,) = follow(storage, 0)
+        assert [event.subject_id for event in follow(storage, seen.id)] == ["begun first"]
+
+
+def test_who_follows_events_sees_each_once_in_order(storage: SqlStorage) -> None:
+    writers, each = 8, 40
+
+    def write(number: int) -> None:
+        for n in range(each):
+            with storage.writing() as unit:
+                unit.events.add(Event(at=at(n), kind="device.error", subject_id=f"{number}"))
+                unit.events.add(Event(at=at(n), kind="device.ready", subject_id=f"{number}"))
+
+    seen: list[Event] = []
+    with ThreadPoolExecutor(writers) as pool:
+        running = [pool.submit(write, number) for number in range(writers)]
+        while not all(item.done() for item in running):
+            seen += follow(storage, seen[-1].id if seen else 0)
+        [item.result() for item in running]
+    seen += follow(storage, seen[-1].id if seen else 0)
+    assert len(seen) == 2 * writers * each
+    ids = [event.id for event in seen]
+    assert ids == sorted(set(ids))
 
 
 def test_old_rows_go_some_at_a_time_and_the_oldest_first(storage: SqlStorage) -> None:
@@ -372,6 +429,7 @@ def test_old_rows_go_some_at_a_time_and_the_oldest_first(storage: SqlStorage) ->
             unit.events.add(Event(at=at(n), kind="device.error", subject_id=str(n)))
         assert [unit.jobs.prune(at(3), 1) for _ in range(3)] == [1, 1, 0]
         assert {job.id for job in unit.jobs.find()} == {jobs[1].id, jobs[3].id}  # one is open
+    with storage.writing() as unit:
         assert unit.events.prune(at(5), 2) == 2
         assert [event.subject_id for event in unit.events.since(0, limit=5)] == ["2"]
 

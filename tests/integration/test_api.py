@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -284,6 +285,63 @@ def test_a_second_change_has_to_wait(lab: ControlLab, tmp_path: Path) -> None:
     assert {answer.status_code for answer in answers} <= {409, 200, 204}
     assert answers[0].status_code == 409
     assert "immutable" in answers[0].json()["faultstring"]
+
+
+def page_that_ends_in_a_probe(lab: ControlLab) -> dict[str, Any]:
+    """Tried again where the next probe came in between."""
+    while True:
+        actions = [job["action"] for job in lab.get("/v1/jobs", limit=1000)["jobs"]]
+        page: dict[str, Any] = lab.get("/v1/jobs", limit=actions.index("STATS") + 1)
+        if page["jobs"][-1]["action"] == "STATS":
+            return page
+
+
+def test_a_page_of_jobs_behind_the_record_of_a_probe(lab: ControlLab) -> None:
+    """The record goes to the end with the next probe; what was between is not left out."""
+    lab.wait(lambda: lab.get("/v1/jobs", action="STATS")["jobs"], "a probe")
+    page = page_that_ends_in_a_probe(lab)
+    last, (link,) = page["jobs"][-1], page["jobs_links"]
+    asked = lab.post("/v1/devices/web1/discover", {}, 202)["job"]["id"]
+
+    def has_moved() -> bool:
+        now: str = lab.get(f"/v1/jobs/{last['id']}")["job"]["created_at"]
+        return now > last["created_at"]
+
+    lab.wait(has_moved, "the next probe")
+    found = read_on(lab, link, asked)
+    assert asked in found
+    assert not set(found) & {job["id"] for job in page["jobs"][:-1]}
+
+
+def read_on(lab: ControlLab, link: dict[str, str], until: str) -> list[str]:
+    """The ids of jobs on the pages from there on, up to one of them or to the end."""
+    found: list[str] = []
+    while until not in found:
+        page = lab.get(link["href"])
+        found += [job["id"] for job in page["jobs"]]
+        following = [item for item in page["jobs_links"] if item["rel"] == "next"]
+        if not following:
+            break
+        link = following[0]
+    return found
+
+
+@pytest.mark.parametrize("marker", ["[", "[]", "[1,2]", '["x","y"]', "[null,null]", "[" * 9999])
+def test_a_marker_that_is_none(lab: ControlLab, marker: str) -> None:
+    assert "marker" in lab.get("/v1/jobs", 400, marker=marker)["faultstring"]
+
+
+@pytest.mark.parametrize("sort", ["not_before:desc", "priority,generation", "id", "error:asc"])
+def test_pages_of_jobs_backwards_and_forwards(lab: ControlLab, sort: str) -> None:
+    wanted = {"requested_by": "admin", "sort": sort}
+    for _ in range(2):
+        lab.post("/v1/devices/web1/discover", {}, 202)
+    whole = [job["id"] for job in lab.get("/v1/jobs", **wanted)["jobs"]]
+    first = lab.get("/v1/jobs", limit=1, **wanted)
+    second = lab.get(first["jobs_links"][0]["href"])
+    assert [page["jobs"][0]["id"] for page in (first, second)] == whole[:2]
+    (back,) = [item for item in second["jobs_links"] if item["rel"] == "previous"]
+    assert [job["id"] for job in lab.get(back["href"])["jobs"]] == whole[:1]
 
 
 def test_jobs_since_a_time(lab: ControlLab) -> None:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from libra.api.auth import ADMINS, EVERYBODY, OBSERVERS, OPERATORS, WRITERS, Asking, Given
 from libra.api.listing import build_links
+from libra.api.places import marker_of, read_place
 from libra.api.rendering import WrittenRoute
 from libra.api.routers.octavia import Json, answer, page_of
 from libra.api.schemas.shown import show_fields
@@ -106,7 +107,12 @@ def _show_job(job: Job, *, whole: bool = False) -> Json:
 
 @router.get("/jobs", dependencies=[Depends(EVERYBODY)], tags=["jobs"])
 def list_jobs(request: Request, services: Given, caller: Asking) -> Json:
-    """By state, device, load_balancer, action and every other attribute; `since` a time, those made from then on."""
+    """By state, device, load_balancer, action and every other attribute; `since` a time, those made from then on.
+
+    A job is seen when the change that it carries is stored, which may be after others that were made later: who asks
+    again and again with `since` goes a minute further back than what is known, or follows the events. Pages are
+    followed by their links, for the records of probes move to the end.
+    """
     aliases = {
         "device": "device_name",
         "load_balancer": "loadbalancer_id",
@@ -114,8 +120,10 @@ def list_jobs(request: Request, services: Given, caller: Asking) -> Json:
     }
     page = page_of(request, Job, caller, aliases)
     query = _with_since(page.query) if "since" in request.query_params else page.query
+    query = replace(query, place=read_place(query.marker, query, Job))
     found = [] if page.nothing else jobs.list_jobs(services, query)
-    links = build_links(str(request.url.replace(query="")), request.query_params, found, page)
+    mark, url = marker_of(query, Job), str(request.url.replace(query=""))
+    links = build_links(url, request.query_params, found, page, mark)
     return {"jobs": [show_fields(item, _JOB) for item in found], "jobs_links": links}
 
 

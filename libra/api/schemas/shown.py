@@ -38,7 +38,8 @@ _HIDDEN = frozenset(("device_id", "generation", "reason", "loadbalancer_id", "po
 _NULL_WHERE_EMPTY = frozenset(("allowed_cidrs", "tls_versions", "alpn_protocols"))
 
 
-def _plain(name: str, value: Any) -> Any:
+def plain(name: str, value: Any) -> Any:
+    """The value of a field, as answers have it."""
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime):
@@ -52,7 +53,7 @@ def _common(record: Resource) -> Shown:
     names, odd, read = _reading(type(record))  # type: ignore[arg-type]
     shown = dict(zip(names, read(record), strict=True))
     for name in odd:
-        shown[name] = _plain(name, shown[name])
+        shown[name] = plain(name, shown[name])
     shown["tenant_id"] = record.project_id
     return shown
 
@@ -218,7 +219,7 @@ def _brief(record: Resource) -> Shown:
 
 def show_fields(record: Any, names: Iterable[str]) -> Shown:
     """Any record by these of its fields."""
-    return {name: _plain(name, getattr(record, name)) for name in names}
+    return {name: plain(name, getattr(record, name)) for name in names}
 
 
 Parts = Mapping[str, list[str]]
