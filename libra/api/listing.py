@@ -1,19 +1,16 @@
 """Lists as Octavia gives them: filters on every attribute, tags, fields, sorting, pages with links."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
-from enum import Enum
-from functools import cache
-from typing import Any, get_args, get_type_hints
+from typing import Any
 from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
 
+from libra.api.filtering import BOOLEANS, Filters, is_hidden
 from libra.errors import Invalid
 from libra.messages.fields import quoted
-from libra.model.access import Caller, Token
+from libra.model.access import Caller
 from libra.storage.base import Query, TagFilter
 
 AUXILIARY = frozenset(
@@ -22,14 +19,7 @@ AUXILIARY = frozenset(
         *("tags", "tags-any", "not-tags", "not-tags-any"),
     )
 )
-HIDDEN = frozenset(("tags", "going", "sealed", "pem"))
-"""No filters: some have filters of their own, the others are nobody's."""
-SECRET: Mapping[type[Any], str] = {Token: "digest"}
-"""Another one that is nobody's, of records where the name says something else."""
-_NUMBER = re.compile(r"-?[0-9]{1,17}")
 MOST_TAGS = 50  # of one filter: each is a condition, and databases take only so many
-_NULLS = ("null", "none")
-_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +44,11 @@ def parse_page(
 
     Raises `Invalid`.
     """
-    where, nothing = _parse_where(params, kind, aliases or {}, alike or {})
+    found = Filters(kind, aliases or {}, alike or {})
+    for name in dict.fromkeys(params.keys()):
+        if name not in AUXILIARY:
+            found.add(name, params.getlist(name))
+    where, nothing = found.where, found.nothing
     if not caller.sees_everything:
         asked = where.setdefault("project_id", caller.project_id)
         nothing = nothing or asked != caller.project_id
@@ -62,82 +56,15 @@ def parse_page(
     query = Query(
         where=where,
         tags=_parse_tags(params),
+        parts=tuple(found.parts),
         sort=_parse_sort(
-            params, [item.name for item in fields(kind) if not _is_hidden(kind, item.name)]
+            params, [item.name for item in fields(kind) if not is_hidden(kind, item.name)]
         ),
         marker=params.get("marker") or None,
         limit=limit,
-        backwards=_BOOLEANS.get(params.get("page_reverse", "").lower(), False),
+        backwards=BOOLEANS.get(params.get("page_reverse", "").lower(), False),
     )
     return Page(query, _split(params.getlist("fields")), limit, nothing)
-
-
-def _parse_where(
-    params: QueryParams, kind: type[Any], aliases: Mapping[str, str], alike: Mapping[str, object]
-) -> tuple[dict[str, object], bool]:
-    """The filters, and whether no row can pass them."""
-    hints = _hints_of(kind)  # type: ignore[arg-type]
-    where: dict[str, object] = {}
-    nothing = False
-    for name in dict.fromkeys(params.keys()):
-        if name in AUXILIARY:
-            continue
-        field = aliases.get(name, name)
-        if (field not in hints or _is_hidden(kind, field)) and name not in alike:
-            raise Invalid(f"Unknown attribute for argument: {quoted(name)}")
-        values = params.getlist(name)
-        if len(values) > 1:
-            raise Invalid(f"cannot filter by {quoted(name)}: it is given twice")
-        if name in alike:
-            nothing = nothing or not _is_shown_as(alike[name], values[0])
-            continue
-        where[field], possible = convert(values[0], hints[field])
-        nothing = nothing or not possible
-    return where, nothing
-
-
-def _is_hidden(kind: type[Any], field: str) -> bool:
-    return field in HIDDEN or field == SECRET.get(kind)
-
-
-def _is_shown_as(value: object, text: str) -> bool:
-    if value is None:
-        return text.lower() in _NULLS
-    return _BOOLEANS.get(text.lower()) is value if isinstance(value, bool) else text == value
-
-
-@cache
-def _hints_of(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
-
-
-def convert(text: str, hint: Any) -> tuple[object, bool]:
-    """The value as the record has it, and whether any row could have it."""
-    kinds = [item for item in (get_args(hint) or (hint,)) if item is not type(None)]
-    kind = kinds[0]
-    if text.lower() in _NULLS and len(get_args(hint)) > len(kinds):
-        return None, True
-    if kind is bool:
-        return _BOOLEANS.get(text.lower()), text.lower() in _BOOLEANS
-    if kind is int:
-        return (int(text), True) if _NUMBER.fullmatch(text) else (None, False)
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        found = next((item for item in kind if str(item.value).upper() == text.upper()), None)
-        return found, found is not None
-    if kind is datetime:
-        return _convert_time(text)
-    return (text, True) if kind is str else (None, False)
-
-
-def _convert_time(text: str) -> tuple[object, bool]:
-    # The + of a zone is a space in a query string that was not encoded.
-    text = re.sub(r"(T.*) (\d\d:\d\d)$", r"\1+\2", text)
-    try:
-        value = datetime.fromisoformat(text)
-        # also what overflows in UTC, which is what is stored
-        return (value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)), True
-    except (ValueError, OverflowError):
-        return None, False
 
 
 def _parse_limit(text: str | None, most: int) -> int:

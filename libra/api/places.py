@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any, get_type_hints
 
-from libra.api.listing import convert
+from libra.api.filtering import convert
 from libra.api.schemas.shown import plain
 from libra.errors import Invalid
 from libra.messages.fields import quoted

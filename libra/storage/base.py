@@ -45,19 +45,36 @@ class Since:
     moment: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Has:
+    """For `Query.where`: a tuple with this item, or session persistence of this kind."""
+
+    item: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows that the row `key` of another table names in its field `column`; None: rows that none of them names."""
+
+    table: str
+    column: str
+    key: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """A page of rows.
 
-    `where` maps names of fields to the value they must equal, to a collection of which they must equal one, or to a
-    `Since`; values are as in the record (enums, not their texts). `sort` holds (field, ascending) and is always
-    followed by created_at and id. `marker` is the id of the row before the page, or behind it where `backwards`;
-    `place` stands for it where that row may have moved: the values that it was sorted by, as `order_of` names them.
-    `limit` None means all.
+    `where` maps names of fields to the value they must equal, to a collection of which they must equal one, to a
+    `Since` or a `Has`; values are as in the record (enums, not their texts). `sort` holds (field, ascending) and is
+    always followed by created_at and id. `marker` is the id of the row before the page, or behind it where
+    `backwards`; `place` stands for it where that row may have moved: the values that it was sorted by, as `order_of`
+    names them. `limit` None means all.
     """
 
     where: Mapping[str, object] = field(default_factory=dict)
     tags: TagFilter = TagFilter()
+    parts: tuple[Part, ...] = ()
     sort: tuple[tuple[str, bool], ...] = ()
     marker: str | None = None
     place: tuple[object, ...] | None = None

@@ -18,7 +18,8 @@ from sqlalchemy import (
 )
 
 from libra.errors import Invalid
-from libra.storage.base import Query, Since, TagFilter, order_of
+from libra.storage.base import Has, Part, Query, Since, TagFilter, order_of
+from libra.storage.columns import Persistence
 
 Key = tuple[ColumnElement[Any], bool]  # and whether it ascends
 
@@ -38,17 +39,35 @@ def column_of(table: Table, name: str) -> ColumnElement[Any]:
 def _condition(column: ColumnElement[Any], value: object) -> ColumnElement[bool]:
     if isinstance(value, Since):
         return column >= value.moment
+    if isinstance(value, Has):
+        return _has(column, value.item)
     if isinstance(value, list | set | frozenset):
         return column.in_(list(value))
     return column.is_(None) if value is None else column == value
 
 
-def build_tag_conditions(table: Table, tags: TagFilter) -> Iterator[ColumnElement[bool]]:
+def _has(column: ColumnElement[Any], item: str) -> ColumnElement[bool]:
     """A text's own JSON stands in the list's where it is one of it, for quotes are escaped inside."""
+    text = type_coerce(column, Text)
+    if isinstance(column.type, Persistence):  # its kind is the first of the list
+        return text.startswith(f"[{json.dumps(item)},", autoescape=True)
+    return text.contains(json.dumps(item), autoescape=True)
+
+
+def build_part_condition(table: Table, part: Part) -> ColumnElement[bool]:
+    """Raises `Invalid`."""
+    other = table.metadata.tables[part.table]
+    owner = column_of(other, part.column)
+    if part.key is None:
+        return ~select(other.c.id).where(owner == table.c.id).exists()
+    return table.c.id.in_(select(owner).where(other.c.id == part.key))
+
+
+def build_tag_conditions(table: Table, tags: TagFilter) -> Iterator[ColumnElement[bool]]:
+    """Octavia's four."""
 
     def has(tag: str) -> ColumnElement[bool]:
-        column = type_coerce(table.c.tags, Text)
-        return column.contains(json.dumps(tag), autoescape=True)
+        return _has(table.c.tags, tag)
 
     if tags.every:
         yield and_(*map(has, tags.every))
@@ -65,6 +84,7 @@ def narrow(every: Select[Any], table: Table, query: Query, connection: Connectio
     conditions = build_conditions(table, query.where)
     if "tags" in table.c:
         conditions += build_tag_conditions(table, query.tags)
+    conditions += [build_part_condition(table, part) for part in query.parts]
     keys = _keys(table, query)
     if query.place is not None:
         conditions.append(_behind(keys, _of_place(table, query)))

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 from fastapi import Request
 
 from libra.api.listing import Page, build_links, choose_fields, parse_page
+from libra.api.schemas import filters
 from libra.api.schemas.shown import ALIKE
 from libra.api.schemas.types import Body
 from libra.errors import Invalid
@@ -21,7 +22,7 @@ def page_of(
 ) -> Page:
     """What the query string asks for."""
     most: int = request.app.state.max_page
-    names = {**ALIASES, **(aliases or {})}
+    names = {**ALIASES, **filters.ALIASES.get(kind, {}), **(aliases or {})}
     return parse_page(request.query_params, kind, caller, most, names, ALIKE.get(kind))
 
 

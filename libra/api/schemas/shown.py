@@ -24,8 +24,11 @@ _NO_TLS = ("tls_container_ref", "ca_tls_container_ref", "crl_container_ref")
 ALIKE: Mapping[type[Resource], Shown] = {
     LoadBalancer: {
         "vip_vnic_type": "normal",
+        "vip_sg_ids": [],
+        "additional_vips": [],
         **dict.fromkeys(("vip_qos_policy_id", "flavor_id", "availability_zone")),
     },
+    Listener: {"l7policies": []},
     Pool: {
         "tls_enabled": False,
         **dict.fromkeys((*_NO_TLS, "tls_ciphers", "tls_versions", "alpn_protocols")),
@@ -35,7 +38,7 @@ ALIKE: Mapping[type[Resource], Shown] = {
 """What is the same for all: shown, and good for filters, but never stored."""
 _PLAIN = {str, int, bool, NoneType}
 _HIDDEN = frozenset(("device_id", "generation", "reason", "loadbalancer_id", "pool_id", "going"))
-_NULL_WHERE_EMPTY = frozenset(("allowed_cidrs", "tls_versions", "alpn_protocols"))
+NULL_WHERE_EMPTY = frozenset(("allowed_cidrs", "tls_versions", "alpn_protocols"))
 
 
 def plain(name: str, value: Any) -> Any:
@@ -45,7 +48,7 @@ def plain(name: str, value: Any) -> Any:
     if isinstance(value, datetime):
         return value.replace(tzinfo=None).isoformat(timespec="microseconds")
     if isinstance(value, tuple):
-        return list(value) if value or name not in _NULL_WHERE_EMPTY else None
+        return list(value) if value or name not in NULL_WHERE_EMPTY else None
     return value
 
 
@@ -81,8 +84,6 @@ def show_loadbalancer(
     shown = _common(record)
     shown["listeners"] = ids(listeners)
     shown["pools"] = ids(pools)
-    shown["vip_sg_ids"] = []
-    shown["additional_vips"] = []
     shown |= ALIKE[LoadBalancer]
     return shown
 
@@ -100,7 +101,7 @@ def show_listener(record: Listener) -> Shown:
     shown = _common(record)
     shown["insert_headers"] = dict(record.insert_headers)
     shown["loadbalancers"] = ids([record.loadbalancer_id])
-    shown["l7policies"] = []
+    shown |= ALIKE[Listener]
     return shown
 
 

@@ -1,0 +1,40 @@
+"""What lists are filtered by that is no column of the kind itself, or is shown as something else."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from libra.model.resources.listener import Listener
+from libra.model.resources.loadbalancer import LoadBalancer
+from libra.model.resources.monitor import HealthMonitor, HealthMonitorType
+from libra.model.resources.pool import Pool
+
+ALIASES: Mapping[Any, Mapping[str, str]] = {
+    Listener: {"loadbalancers": "loadbalancer_id"},
+    Pool: {"loadbalancers": "loadbalancer_id"},
+    HealthMonitor: {"pools": "pool_id"},
+}
+"""Shown as a list of one."""
+
+PARTS: Mapping[Any, Mapping[str, tuple[str, str]]] = {
+    LoadBalancer: {
+        "listeners": ("listeners", "loadbalancer_id"),
+        "pools": ("pools", "loadbalancer_id"),
+    },
+    Pool: {
+        "listeners": ("listeners", "default_pool_id"),
+        "members": ("members", "pool_id"),
+        "healthmonitor_id": ("monitors", "pool_id"),
+    },
+}
+"""Where the part of that name is kept, and which field of it refers to the kind."""
+
+SINGLE = frozenset(("healthmonitor_id",))
+"""Parts of which there is one or none, which null finds."""
+
+ONLY: Mapping[Any, Mapping[str, tuple[str, frozenset[Any]]]] = {
+    HealthMonitor: dict.fromkeys(
+        ("http_method", "url_path", "expected_codes"),
+        ("type", frozenset(item for item in HealthMonitorType if item.is_http)),
+    ),
+}
+"""Shown only of rows where another field has one of these values, and null of the others, whatever is stored."""
