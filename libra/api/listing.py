@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 from urllib.parse import urlencode
 
@@ -125,7 +126,7 @@ def build_links(
     params: QueryParams,
     rows: Sequence[Any],
     page: Page,
-    mark: Callable[[Any], str] = lambda row: str(row.id),
+    mark: Callable[[Any], str] = attrgetter("id"),
 ) -> list[dict[str, str]]:
     """To the next page where this one is full, and back where it was not the first. `mark` gives a row's marker."""
     links = []

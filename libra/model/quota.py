@@ -7,7 +7,7 @@ UNLIMITED = -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """None means the default of the settings, -1 no limit."""
+    """None means the default of the settings, -1 no limit. There are no L7 policies and rules to be counted yet."""
 
     project_id: str
     load_balancer: int | None = None
@@ -15,3 +15,5 @@ class Quota:
     pool: int | None = None
     member: int | None = None
     health_monitor: int | None = None
+    l7policy: int | None = None
+    l7rule: int | None = None

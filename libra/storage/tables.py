@@ -269,6 +269,8 @@ quotas = Table(
     _number("pool", nullable=True),
     _number("member", nullable=True),
     _number("health_monitor", nullable=True),
+    _number("l7policy", nullable=True),
+    _number("l7rule", nullable=True),
 )
 
 addresses = Table(

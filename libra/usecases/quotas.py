@@ -1,11 +1,12 @@
 """How many resources a project may have."""
 
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
-from libra.errors import Invalid, QuotaExceeded
+from libra.errors import Invalid, NotFound, QuotaExceeded
 from libra.model.quota import UNLIMITED, Quota
-from libra.storage.base import EVERYTHING, Rows, UnitOfWork
+from libra.storage.base import EVERYTHING, Query, Rows, UnitOfWork
 from libra.usecases.services import Services
 
 KINDS = tuple(field.name for field in fields(Quota) if field.name != "project_id")
@@ -45,7 +46,10 @@ def effective(services: Services, own: Quota | None, project: str) -> Quota:
     """The project's own numbers, and the defaults for the others."""
     defaults = services.limits.quota
     chosen = {
-        kind: getattr(defaults, kind) if getattr(own, kind, None) is None else getattr(own, kind)
+        kind: next(
+            (n for n in (getattr(own, kind, None), getattr(defaults, kind)) if n is not None),
+            UNLIMITED,
+        )
         for kind in KINDS
     }
     return Quota(project_id=project, **chosen)
@@ -57,12 +61,33 @@ def show_quota(services: Services, project: str) -> Quota:
         return effective(services, unit.quotas.get(project), project)
 
 
-def list_quotas(services: Services) -> list[Quota]:
-    """Of the projects that have some of their own."""
+def list_quotas(services: Services, query: Query = EVERYTHING) -> list[Quota]:
+    """Of the projects that have some of their own; raises `Invalid` for a marker that is none of them.
+
+    They are looked for and sorted by what is shown, of which the database has only a part.
+    """
     with services.storage.reading() as unit:
-        return [
-            effective(services, quota, quota.project_id) for quota in unit.quotas.find(EVERYTHING)
-        ]
+        stored = unit.quotas.find(EVERYTHING)
+    found = [effective(services, quota, quota.project_id) for quota in stored]
+    found = [item for item in found if _fits(item, query)]
+    for name, ascends in reversed(query.sort):
+        found.sort(key=attrgetter(name), reverse=not ascends)
+    return _page(found, query)
+
+
+def _fits(quota: Quota, query: Query) -> bool:
+    return all(getattr(quota, name) == value for name, value in query.where.items())
+
+
+def _page(found: list[Quota], query: Query) -> list[Quota]:
+    start, end = 0, len(found)
+    if query.marker is not None:
+        places = [n for n, item in enumerate(found) if item.project_id == query.marker]
+        if not places:
+            raise Invalid(f"cannot find the marker {query.marker[:64]!a}")
+        start, end = (0, places[0]) if query.backwards else (places[0] + 1, end)
+    limit = len(found) if query.limit is None else query.limit
+    return found[max(start, end - limit) : end] if query.backwards else found[start:end][:limit]
 
 
 def set_quota(services: Services, project: str, **numbers: int | None) -> Quota:
@@ -79,6 +104,8 @@ def set_quota(services: Services, project: str, **numbers: int | None) -> Quota:
 
 
 def reset_quota(services: Services, project: str) -> None:
-    """The defaults from now on."""
+    """The defaults from now on; raises `NotFound` where the project has them already."""
     with services.storage.writing() as unit:
+        if unit.quotas.get(project) is None:
+            raise NotFound(f"Quota {project} not found.")
         unit.quotas.remove(project)

@@ -153,6 +153,45 @@ def test_quotas_are_met_and_given_back(lab: ControlLab) -> None:
     assert client.put(f"{LBAAS}/quotas/small", json={"quota": {}}).status_code == 403
 
 
+def test_quotas_are_listed_as_everything_else(lab: ControlLab) -> None:
+    path = f"{LBAAS}/quotas"
+    for name, number in (("qa", 3), ("qb", 1), ("qc", 2), ("qd", 2)):
+        lab.put(f"{path}/{name}", {"quota": {"listener": number, "l7policy": 7}}, 202)
+
+    def listed(**params: Any) -> list[str]:
+        found = lab.get(path, l7policy="7", **params)["quotas"]
+        return [item["project_id"] for item in found]
+
+    assert listed() == ["qa", "qb", "qc", "qd"]
+    assert listed(sort="listener:desc,project_id:desc") == ["qa", "qd", "qc", "qb"]
+    assert listed(sort="listener", limit=2) == ["qb", "qc"]
+    assert listed(sort="listener", marker="qc") == ["qd", "qa"]
+    assert listed(sort="listener", marker="qd", page_reverse="true", limit=1) == ["qc"]
+    assert listed(sort="listener", page_reverse="true", limit=2) == ["qd", "qa"]
+    assert listed(listener="2", loadbalancer="-1") == ["qc", "qd"]
+    assert listed(healthmonitor="5") == listed(project_id="none") == []
+    assert lab.get(path, project_id="qa", fields="l7rule")["quotas"] == [{"l7rule": -1}]
+    (link,) = lab.get(path, l7policy="7", limit=3)["quotas_links"]
+    assert [item["project_id"] for item in lab.get(link["href"])["quotas"]] == ["qd"]
+    for wrong in ({"sort": "name"}, {"marker": "nobody"}, {"tenant_id": "qa"}):
+        lab.get(path, 400, **wrong)
+    member = lab.token(Role.MEMBER, "qb")
+    assert [item["project_id"] for item in member.get(path).json()["quotas"]] == ["qb"]
+
+
+def test_a_quota_is_reset_once(lab: ControlLab) -> None:
+    path = f"{LBAAS}/quotas/reset"
+    given = {"quota": {"l7policy": 5, "l7rule": "6", "pool": 1}}
+    assert lab.put(path, given, 202)["quota"]["l7rule"] == 6
+    lab.put(path, {"quota": {"l7rule": None}}, 202)
+    kept = lab.get(path)["quota"]
+    assert (kept["l7policy"], kept["l7rule"], kept["pool"]) == (5, -1, 1)
+    lab.delete(path, 202)
+    assert lab.get(path)["quota"]["l7policy"] == -1
+    assert lab.client.delete(path).json()["faultstring"] == "Quota reset not found."
+    lab.delete(path, 404)
+
+
 BAD_BODIES = [
     b"",
     b"{",

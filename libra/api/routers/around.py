@@ -1,14 +1,17 @@
 """What Octavia's clients ask besides: versions, quotas, providers, and the networks that are our address pools."""
 
+from operator import attrgetter
+
 from fastapi import APIRouter, Depends, Request, Response
 
 from libra.api.auth import OPERATORS, Asking, Given
 from libra.api.rendering import WrittenRoute
-from libra.api.routers.octavia import Json
+from libra.api.routers.octavia import Json, answer, page_of
 from libra.api.schemas.octavia import PROVIDERS, QuotaChange
 from libra.api.schemas.shown import show_quota
 from libra.errors import Forbidden, Invalid
 from libra.messages.fields import quoted
+from libra.model.quota import Quota
 from libra.usecases import quotas
 from libra.usecases.loadbalancers import DEVICES_OWN
 from libra.usecases.services import Services
@@ -52,12 +55,12 @@ def show_project(project_id: str, caller: Asking) -> Json:
 
 
 @router.get("/quotas")
-def list_quotas(services: Given, caller: Asking) -> Json:
+def list_quotas(request: Request, services: Given, caller: Asking) -> Json:
     """Of the projects that have some of their own."""
-    found = quotas.list_quotas(services)
-    if not caller.sees_everything:
-        found = [quota for quota in found if quota.project_id == caller.project_id]
-    return {"quotas": [show_quota(quota) for quota in found], "quotas_links": []}
+    page = page_of(request, Quota, caller)
+    found = [] if page.nothing else quotas.list_quotas(services, page.query)
+    shown = [show_quota(quota) for quota in found]
+    return answer(request, "quotas", found, shown, page, attrgetter("project_id"))
 
 
 @router.get("/quotas/{project_id}")
@@ -85,6 +88,8 @@ def change_quota(project_id: str, body: QuotaChange, services: Given) -> Json:
         ("pool", ()),
         ("member", ()),
         ("health_monitor", ("healthmonitor",)),
+        ("l7policy", ()),
+        ("l7rule", ()),
     ):
         for spelling in (name, *others):
             if spelling in given:
@@ -101,7 +106,7 @@ def change_quota(project_id: str, body: QuotaChange, services: Given) -> Json:
     dependencies=[Depends(OPERATORS)],
 )
 def reset_quota(project_id: str, services: Given) -> Response:
-    """The defaults from now on."""
+    """The defaults from now on; 404 where the project has them already."""
     quotas.reset_quota(services, project_id)
     return Response(status_code=202)
 

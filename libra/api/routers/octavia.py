@@ -1,5 +1,7 @@
 """What every list and every body of Octavia's API has in common."""
 
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -31,10 +33,17 @@ def find(rows: Rows[R], page: Page) -> list[R]:
     return [] if page.nothing else rows.find(page.query)
 
 
-def answer(request: Request, plural: str, rows: list[Any], shown: list[Json], page: Page) -> Json:
-    """The list and its links."""
+def answer(
+    request: Request,
+    plural: str,
+    rows: list[Any],
+    shown: list[Json],
+    page: Page,
+    mark: Callable[[Any], str] = attrgetter("id"),
+) -> Json:
+    """The list and its links; see `build_links`."""
     url = str(request.url.replace(query=""))
-    links = build_links(url, request.query_params, rows, page)
+    links = build_links(url, request.query_params, rows, page, mark)
     return {
         plural: [choose_fields(item, page.shown) for item in shown],
         f"{plural}_links": links,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from libra.model.quota import Quota
 from libra.model.resources.listener import Listener
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.monitor import HealthMonitor, HealthMonitorType
@@ -12,8 +13,9 @@ ALIASES: Mapping[Any, Mapping[str, str]] = {
     Listener: {"loadbalancers": "loadbalancer_id"},
     Pool: {"loadbalancers": "loadbalancer_id"},
     HealthMonitor: {"pools": "pool_id"},
+    Quota: {"loadbalancer": "load_balancer", "healthmonitor": "health_monitor"},
 }
-"""Shown as a list of one."""
+"""Other names, such as those of lists of one."""
 
 PARTS: Mapping[Any, Mapping[str, tuple[str, str]]] = {
     LoadBalancer: {

@@ -178,8 +178,8 @@ def show_quota(quota: Quota) -> Shown:
         "member": quota.member,
         "health_monitor": quota.health_monitor,
         "healthmonitor": quota.health_monitor,
-        "l7policy": -1,
-        "l7rule": -1,
+        "l7policy": quota.l7policy,
+        "l7rule": quota.l7rule,
     }
 
 
