@@ -5,9 +5,10 @@ confirmed it last, or not at all, until the next write or repair tries it again.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
-from libra.model.loadbalancer import Desired
+from libra.model.loadbalancer import Desired, LoadBalancer
 from libra.model.materials import NO_MATERIALS, Materials
 from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import ProvisioningStatus
@@ -19,12 +20,13 @@ SECOND_VERSION = "2.0"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevicePlan:
     """`desired` is what is sent. A reply settles `current`, which are sent in their new form, and `deleted`, which
-    are left out because they are going.
+    are left out because they are going. `materials` is what those in their new form show.
     """
 
     desired: Desired
     current: frozenset[str] = frozenset()
     deleted: frozenset[str] = frozenset()
+    materials: Materials = field(default_factory=dict, repr=False)
 
     @property
     def pending(self) -> frozenset[str]:
@@ -38,9 +40,14 @@ def plan_device(
     generation: int,
     only: str | None = None,
     materials: Materials = NO_MATERIALS,
+    confirmed: Mapping[str, Materials] = MappingProxyType({}),
 ) -> DevicePlan:
-    """`only` is the id of the one that is tried, where the others stay as they are at the device."""
-    sent: list[LoadBalancerTree] = []
+    """`only` is the id of the one that is tried, where the others stay as they are at the device.
+
+    `confirmed` is what those that are sent as confirmed showed then, by their ids, for a certificate may have been
+    renewed by one that is refused.
+    """
+    sent: list[LoadBalancer] = []
     current: set[str] = set()
     deleted: set[str] = set()
     for tree in trees:
@@ -50,14 +57,19 @@ def plan_device(
             deleted.add(key)
         elif is_tried:
             current.add(key)
-            sent.append(tree)
+            sent.append(translate(tree, materials))
         elif status is ProvisioningStatus.ACTIVE:
-            sent.append(tree)
+            sent.append(translate(tree, materials))
         elif key in applied and (not tree.loadbalancer.going or only is not None):
-            sent.append(applied[key])
+            sent.append(translate(applied[key], {**materials, **confirmed.get(key, {})}))
     desired = Desired(
-        loadbalancers=tuple(translate(tree, materials) for tree in sent),
+        loadbalancers=tuple(sent),
         generation=generation,
         version=SECOND_VERSION,
     )
-    return DevicePlan(desired=desired, current=frozenset(current), deleted=frozenset(deleted))
+    return DevicePlan(
+        desired=desired,
+        current=frozenset(current),
+        deleted=frozenset(deleted),
+        materials=materials,
+    )

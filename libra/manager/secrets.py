@@ -1,11 +1,11 @@
-"""Certificates and keys out of the storage, opened for a message."""
+"""Certificates and keys out of the storage, opened for a message, and back."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from libra.model.materials import NO_MATERIALS, Material, Materials
 from libra.model.resources.references import references_of
 from libra.model.resources.tree import LoadBalancerTree
-from libra.storage.base import Query, UnitOfWork
+from libra.storage.base import Query, SealedMaterials, UnitOfWork
 from libra.usecases.services import Sealer
 
 
@@ -17,7 +17,29 @@ def load_materials(
     if not wanted:
         return NO_MATERIALS
     found = unit.certificates.find(Query(where={"id": sorted(wanted)}))
+    return {item.id: _open(sealer, item.pem, item.sealed) for item in found}
+
+
+def load_confirmed(
+    unit: UnitOfWork, sealer: Sealer, trees: Mapping[str, LoadBalancerTree]
+) -> dict[str, Materials]:
+    """What these, by their ids, showed when their device confirmed them; of some it is not on record."""
+    with_tls = [key for key, tree in trees.items() if any(map(references_of, tree.listeners))]
+    found = unit.loadbalancers.applied_materials(with_tls) if with_tls else {}
     return {
-        item.id: Material(item.pem, sealer.unseal(item.sealed) if item.sealed else "")
-        for item in found
+        owner: {key: _open(sealer, pem, sealed) for key, (pem, sealed) in shown.items()}
+        for owner, shown in found.items()
     }
+
+
+def seal_shown(sealer: Sealer, tree: LoadBalancerTree, materials: Materials) -> SealedMaterials:
+    """What this one shows, keys encrypted, to be kept."""
+    wanted = {key for item in tree.listeners for key in references_of(item)}
+    return {
+        key: (materials[key].pem, sealer.seal(materials[key].key) if materials[key].key else "")
+        for key in sorted(wanted & materials.keys())
+    }
+
+
+def _open(sealer: Sealer, pem: str, sealed: str) -> Material:
+    return Material(pem, sealer.unseal(sealed) if sealed else "")

@@ -11,7 +11,7 @@ import structlog
 from libra.errors import Invalid, JobError, LibraError, StorageUnavailable
 from libra.jobs.base import JobClient, Priority
 from libra.manager.plan import DevicePlan, plan_device
-from libra.manager.secrets import load_materials
+from libra.manager.secrets import load_confirmed, load_materials
 from libra.manager.settle import finish_job, settle_fail, settle_pass
 from libra.messages.codec import JsonObject, decode, encode
 from libra.messages.digest import digest_of
@@ -186,7 +186,9 @@ def plan_now(
     trees = unit.loadbalancers.trees_of(device_id)
     applied = unit.loadbalancers.applied([tree.loadbalancer.id for tree in trees])
     materials = load_materials(unit, sealer, [*trees, *applied.values()])
-    return plan_device(trees, applied, device.generation if device else 1, only, materials)
+    confirmed = load_confirmed(unit, sealer, applied)
+    generation = device.generation if device else 1
+    return plan_device(trees, applied, generation, only, materials, confirmed)
 
 
 def expected_digest(plan: DevicePlan) -> str:

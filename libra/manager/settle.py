@@ -5,10 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 from libra.manager.plan import DevicePlan
+from libra.manager.secrets import seal_shown
 from libra.manager.statuses import records
 from libra.model.access import Caller, Role
 from libra.model.device import Device, DeviceState
 from libra.model.job import OPEN, Job, JobPriority, JobState
+from libra.model.materials import Materials
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.resource import Resource
 from libra.model.resources.tree import LoadBalancerTree
@@ -34,11 +36,13 @@ def settle_pass(
             unit.loadbalancers.remove_tree(owner.id)
             _tell(unit, services, owner, "loadbalancer.deleted")
         elif not owner.going:
-            _activate(unit, services, tree)
+            _activate(unit, services, tree, plan.materials)
     _acknowledge(unit, services, job.device_id, plan.desired.generation, digest)
 
 
-def _activate(unit: UnitOfWork, services: Services, tree: LoadBalancerTree) -> None:
+def _activate(
+    unit: UnitOfWork, services: Services, tree: LoadBalancerTree, materials: Materials
+) -> None:
     now, kept = services.clock(), without_deleted(tree)
     remaining = {record.id for record in records(kept)}
     for record in records(tree):
@@ -53,7 +57,7 @@ def _activate(unit: UnitOfWork, services: Services, tree: LoadBalancerTree) -> N
             rows.replace(replace(_as_kept(record, kept), **changes))
     live = unit.loadbalancers.tree(tree.loadbalancer.id)
     if live is not None:
-        unit.loadbalancers.set_applied(live)
+        unit.loadbalancers.set_applied(live, seal_shown(services.sealer, live, materials))
     _tell(unit, services, tree.loadbalancer, "loadbalancer.active")
 
 

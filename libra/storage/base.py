@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from libra.model.access import Token
@@ -122,6 +123,11 @@ class Rows(Protocol[R]):
         """Idempotent."""
 
 
+SealedMaterials = Mapping[str, tuple[str, str]]
+"""PEM and encrypted key, as certificates have them, by the certificate's id."""
+NO_SEALED: SealedMaterials = MappingProxyType({})
+
+
 class LoadBalancerRows(Rows[LoadBalancer], Protocol):
     """Load balancers, their lock, and their trees."""
 
@@ -145,8 +151,11 @@ class LoadBalancerRows(Rows[LoadBalancer], Protocol):
     def applied(self, keys: Collection[str]) -> dict[str, LoadBalancerTree]:
         """What a device has confirmed of these last; absent where it never has."""
 
-    def set_applied(self, tree: LoadBalancerTree) -> None:
-        """Remember it as confirmed."""
+    def set_applied(self, tree: LoadBalancerTree, materials: SealedMaterials = NO_SEALED) -> None:
+        """Remember it as confirmed, and what it showed."""
+
+    def applied_materials(self, keys: Collection[str]) -> dict[str, SealedMaterials]:
+        """What these showed when they were confirmed last, by load balancer; absent where that is not known."""
 
     def drop_applied(self, key: str) -> None:
         """A device has it no more; idempotent."""

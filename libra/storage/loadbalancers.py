@@ -1,5 +1,6 @@
 """Load balancers, their lock and their trees in SQL."""
 
+import json
 from collections.abc import Collection, Iterable
 from functools import cache
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from libra.model.resources.pool import Pool
 from libra.model.resources.tree import LoadBalancerTree, PoolTree
 from libra.model.status import ProvisioningStatus
 from libra.storage import tables
+from libra.storage.base import NO_SEALED, SealedMaterials
 from libra.storage.querying import chunks
 from libra.storage.rows import SqlRows
 
@@ -65,19 +67,36 @@ class SqlLoadBalancers(SqlRows[LoadBalancer]):
             row.loadbalancer_id: _adapter().validate_json(row.tree)
             for chunk in chunks(keys)
             for row in self._connection.execute(
-                select(table).where(table.c.loadbalancer_id.in_(chunk))
+                select(table.c.loadbalancer_id, table.c.tree).where(
+                    table.c.loadbalancer_id.in_(chunk)
+                )
             )
         }
 
-    def set_applied(self, tree: LoadBalancerTree) -> None:
+    def set_applied(self, tree: LoadBalancerTree, materials: SealedMaterials = NO_SEALED) -> None:
         """In place of what was."""
         table, key = tables.applied, tree.loadbalancer.id
-        text = _adapter().dump_json(tree).decode()
+        kept = json.dumps(dict(materials)) if materials else None
+        values = {"tree": _adapter().dump_json(tree).decode(), "materials": kept}
         changed = self._connection.execute(
-            update(table).where(table.c.loadbalancer_id == key).values(tree=text)
+            update(table).where(table.c.loadbalancer_id == key).values(values)
         )
         if not changed.rowcount:
-            self._connection.execute(insert(table).values(loadbalancer_id=key, tree=text))
+            self._connection.execute(insert(table).values(loadbalancer_id=key, **values))
+
+    def applied_materials(self, keys: Collection[str]) -> dict[str, SealedMaterials]:
+        """By the load balancer's id."""
+        table = tables.applied
+        columns = (table.c.loadbalancer_id, table.c.materials)
+        return {
+            owner: {key: (pem, sealed) for key, (pem, sealed) in json.loads(text).items()}
+            for chunk in chunks(keys)
+            for owner, text in self._connection.execute(
+                select(*columns).where(
+                    table.c.loadbalancer_id.in_(chunk), table.c.materials.is_not(None)
+                )
+            )
+        }
 
     def drop_applied(self, key: str) -> None:
         """Forget it."""

@@ -305,6 +305,7 @@ applied = Table(
         primary_key=True,
     ),
     _long("tree"),
+    Column("materials", Text, nullable=True),
 )
 
 certificates = Table(

@@ -33,7 +33,6 @@ class Vip:
     address: str | None = None
     pool: str | None = None
     network: str | None = None
-    port_id: str | None = None
 
 
 def create(

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 MOST_CHARACTERS = 256 * 1024
 MOST_IN_CHAIN = 20
 LEAST_RSA_BITS, MOST_RSA_BITS = 2048, 8192
+LEAST_EC_BITS = 224  # of an issuer; the 112 bits of security that OpenSSL's level 2, which Debian sets, asks for
 _CURVES = ("secp256r1", "secp384r1", "secp521r1")
+_HASHES = (None, "sha224", "sha256", "sha384", "sha512")
+"""What OpenSSL knows the strength of; none is Ed25519's."""
 _ODD_LIST = re.compile(r"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", re.DOTALL)
 
 
@@ -84,6 +87,7 @@ def parse_revocations(text: str) -> Parsed:
         raise Invalid("cannot read certificate: it holds a broken revocation list") from None
     if not lists:
         raise Invalid("cannot read certificate: it must be one or more revocation lists in PEM")
+    _ensure_size("certificate", pem)
     return Parsed(
         pem=pem,
         subject=subjects[0],
@@ -102,6 +106,8 @@ def _pair(chain: "Sequence[x509.Certificate]", key: Any, now: datetime) -> Parse
     )
 
     _ensure_strength(key)
+    for number, item in enumerate(chain, 1):
+        _ensure_shown(number, item)
     if _public_bytes(key.public_key()) != _public_bytes(chain[0].public_key()):
         raise Invalid("cannot use the key: it does not belong to the certificate, the first one")
     _ensure_chain(chain)
@@ -109,7 +115,6 @@ def _pair(chain: "Sequence[x509.Certificate]", key: Any, now: datetime) -> Parse
         if item.not_valid_after_utc <= now:
             end = item.not_valid_after_utc.isoformat(timespec="seconds")
             raise Invalid(f"cannot take certificate {number} of the chain: it expired at {end}")
-    _ensure_signature(chain[0])
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     return replace(_parsed(chain), key=text)
 
@@ -168,11 +173,34 @@ def _ensure_strength(key: Any) -> None:
         raise Invalid("cannot use the key: it must be RSA, EC or Ed25519")
 
 
-def _ensure_signature(certificate: "x509.Certificate") -> None:
-    """OpenSSL shows no certificate that is signed by a broken hash."""
-    algorithm = certificate.signature_hash_algorithm
-    if algorithm is not None and algorithm.name in ("md5", "sha1"):
-        raise Invalid(f"cannot use the certificate: it is signed with {algorithm.name}")
+def _ensure_shown(number: int, certificate: "x509.Certificate") -> None:
+    """OpenSSL shows no chain with a weak key or signature in it, but does not look at what signs itself."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    which = f"certificate {number} of the chain"
+    try:
+        _ensure_public_key(which, certificate)
+        algorithm = certificate.signature_hash_algorithm
+    except (UnsupportedAlgorithm, ValueError):
+        raise Invalid(f"cannot use {which}: its key or signature is of an unknown kind") from None
+    name = algorithm.name if algorithm is not None else None
+    signs_itself = number > 1 and certificate.issuer == certificate.subject
+    if name not in _HASHES and not signs_itself:
+        raise Invalid(f"cannot use {which}: it is signed with {name}")
+
+
+def _ensure_public_key(which: str, certificate: "x509.Certificate") -> None:
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.x509.oid import PublicKeyAlgorithmOID
+
+    key = certificate.public_key()
+    # the library writes its key as one for any kind of signature, which no longer belongs to it
+    if certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS:
+        raise Invalid(f"cannot use {which}: its key is for RSASSA-PSS only")
+    if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+        least = LEAST_RSA_BITS if isinstance(key, rsa.RSAPublicKey) else LEAST_EC_BITS
+        if key.key_size < least:
+            raise Invalid(f"cannot use {which}: its key has {key.key_size} bits, not {least}")
 
 
 def _ensure_chain(chain: "Sequence[x509.Certificate]") -> None:
@@ -206,9 +234,11 @@ def _parsed(found: "Sequence[x509.Certificate]") -> Parsed:
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.serialization import Encoding
 
+    pem = "".join(item.public_bytes(Encoding.PEM).decode() for item in found)
+    _ensure_size("certificate", pem)  # lines may have been longer
     try:
         return Parsed(
-            pem="".join(item.public_bytes(Encoding.PEM).decode() for item in found),
+            pem=pem,
             subject=found[0].subject.rfc4514_string(),
             names=_names(found[0]),
             fingerprint=found[0].fingerprint(hashes.SHA256()).hex(),

@@ -116,7 +116,10 @@ def test_trees_and_what_was_applied(storage: SqlStorage) -> None:
         assert [tree.loadbalancer for tree in trees] == owners
         assert [len(tree.pools) for tree in trees] == [1, 1, 1]
         unit.loadbalancers.set_applied(trees[0])
-        unit.loadbalancers.set_applied(trees[0])
+        assert unit.loadbalancers.applied_materials([owners[0].id]) == {}
+        unit.loadbalancers.set_applied(trees[0], {"c1": ("pem", "sealed")})
+        found = unit.loadbalancers.applied_materials([owners[0].id, owners[1].id])
+        assert found == {owners[0].id: {"c1": ("pem", "sealed")}}
     with storage.writing() as unit:
         keys = [owner.id for owner in owners]
         assert unit.loadbalancers.applied(keys) == {owners[0].id: trees[0]}

@@ -128,6 +128,42 @@ def assert_no_key_is_seen(
             assert line.encode() not in seen
 
 
+def test_a_renewal_that_the_worker_refuses_holds_up_nobody_and_is_made_good_by_the_next(
+    lab: ControlLab, worker: ThreadWorker, authority: Authority
+) -> None:
+    """The first device's others keep changing, and are not sent what was refused."""
+    shop, other = lab.create("shop"), lab.create("other", **whole(8081))
+    good, bad, better = (authority.issue(f"renewed-{n}") for n in range(3))
+    key = store(lab, **pair(good))
+    listener(lab, shop["id"], 443, default_tls_container_ref=key)
+    worker.refuse = bad.cert.read_text().splitlines()[-2]  # of its signature
+    lab.put(f"{PATH}/{key}", pair(bad))
+    lab.wait_status(shop["id"], "ERROR")
+
+    lab.put(f"{LBAAS}/loadbalancers/{other['id']}", {"loadbalancer": {"name": "changed"}})
+    lab.wait_active(other["id"])
+    assert sent_certificates(worker) == {good.cert.read_text()}
+    assert lab.show(shop["id"])["provisioning_status"] == "ERROR"
+
+    lab.put(f"{PATH}/{key}", pair(better))
+    lab.wait_active(shop["id"])
+    assert sent_certificates(worker) == {better.cert.read_text()}
+    stored = b"".join(path.read_bytes() for path in lab.directory.glob("libra.db*"))
+    for item in (good, bad, better):
+        assert item.key.read_text().splitlines()[1].encode() not in stored
+
+
+def sent_certificates(worker: ThreadWorker) -> set[str]:
+    """By the last UPDATE that was not refused."""
+    taken = [item for item in worker.updates() if str(worker.refuse) not in json.dumps(item)]
+    return {
+        certificate["certificate"]
+        for balancer in taken[-1]["loadbalancers"]
+        for one in balancer["listeners"]
+        for certificate in one.get("tls", {}).get("certificates", [])
+    }
+
+
 @pytest.fixture
 def worker(lab: ControlLab) -> ThreadWorker:
     return lab.worker()

@@ -191,6 +191,13 @@ def test_subnet_and_network_are_of_one_address_pool(lab: ControlLab) -> None:
     assert "not found" in refusal(lab, vip_network_id="other")
 
 
+def test_a_port_that_is_named_is_not_passed_over(lab: ControlLab) -> None:
+    port = "8b6a0b7e-9b7c-4a3e-8c59-3b2f5d0c9a11"
+    assert refusal(lab, vip_port_id=port).startswith(f"Port {port} not found")
+    assert refusal(lab, vip_port_id=port, vip_subnet_id=None).startswith(f"Port {port} not found")
+    lab.create("without", vip_port_id=None, listeners=[])
+
+
 @pytest.mark.parametrize("field", ["address", "monitor_address"])
 def test_the_metadata_service_is_no_member(lab: ControlLab, field: str) -> None:
     for address in ("169.254.169.254", "::ffff:169.254.169.254", "FD00:EC2:0::254"):

@@ -1,4 +1,4 @@
-"""How many L7 policies and rules a project may have: what Octavia's clients set is kept."""
+"""What devices have confirmed of certificates, beside the trees; quotas of L7 policies and rules are kept."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,6 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Two columns; null is the default."""
+    """Null where nothing is known, and for the default."""
+    op.add_column("applied", sa.Column("materials", sa.Text(), nullable=True))
     for name in ("l7policy", "l7rule"):
         op.add_column("quotas", sa.Column(name, sa.BigInteger(), nullable=True))
