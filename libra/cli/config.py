@@ -1,5 +1,6 @@
 """`libra config`: look at settings before a worker does."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,11 @@ from libra.cli.exits import FAILED, complain
 from libra.cli.wiring import Wiring
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from libra.config.settings import JobServerSettings, Settings
+
+PLUGINS = (("worker", "driver", "libra.drivers"), ("vip", "adapter", "libra.vips"))  # by whom named
 
 app = typer.Typer(help="Check settings, or print a sample.", no_args_is_help=True)
 
@@ -35,8 +40,7 @@ def check(
 
     wiring: Wiring = context.obj
     try:
-        settings = load_settings(file, wiring.environ)
-        _ensure_installed(file, settings)
+        settings = load_settings(file, wiring.environ, _find_missing)
     except Invalid as error:
         complain(str(error))
         raise typer.Exit(FAILED) from None
@@ -53,21 +57,21 @@ def sample() -> None:
     typer.echo(render_sample(), nl=False)
 
 
-def _ensure_installed(file: Path, settings: "Settings") -> None:
+def _find_missing(tree: "Mapping[str, object]") -> "Iterator[tuple[tuple[str, ...], str]]":
+    """What only another package could bring; names that no package could have are told of anyway."""
     from libra import plugins
-    from libra.errors import Invalid
+    from libra.config.types import PLUGIN_NAME
 
-    named = {
-        "worker.driver": ("driver", "libra.drivers", settings.worker.driver),
-        "vip.adapter": ("adapter", "libra.vips", settings.vip.adapter),
-    }
-    faults = [
-        f"{file}: {key}: must be an installed {kind} ({', '.join(plugins.names(group))}), got '{name}'"
-        for key, (kind, group, name) in named.items()
-        if name not in plugins.names(group)
-    ]
-    if faults:
-        raise Invalid("\n".join(faults))
+    for section, key, group in PLUGINS:
+        values = tree.get(section)
+        name = values.get(key) if isinstance(values, dict) else None
+        if (
+            isinstance(name, str)
+            and re.fullmatch(PLUGIN_NAME, name)
+            and name not in plugins.names(group)
+        ):
+            known = ", ".join(plugins.names(group))
+            yield (section, key), f"must be an installed {key} ({known}), got '{name}'"
 
 
 def _summarise(settings: "Settings") -> dict[str, str]:

@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -19,11 +19,17 @@ MAX_BYTES = 1024 * 1024
 MAX_FAULTS = 50
 
 
-def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
+Inspect = Callable[[Mapping[str, object]], Iterable[tuple[tuple[str, ...], str]]]
+"""From the unchecked tree of settings to faults: the path of a setting, and what is wrong with it."""
+
+
+def load_settings(
+    path: Path | None, environ: Mapping[str, str], inspect: Inspect = lambda _tree: ()
+) -> Settings:
     """The settings of a YAML file (None: without one) and of the variables LIBRA_SECTION__KEY, which win.
 
     Raises `Invalid` whose text holds one line a fault: "FILE: worker.drain_seconds: must be ..., got ..." or
-    "LIBRA_WORKER__DRAIN_SECONDS: must be ..., got ...".
+    "LIBRA_WORKER__DRAIN_SECONDS: must be ..., got ...". `inspect` may find further ones.
     """
     source = "defaults" if path is None else str(path)
     document = Document(None) if path is None else _read_document(path)
@@ -33,9 +39,11 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     if tree is not None and not isinstance(tree, dict):
         faults.append(f"{source}: must hold sections like `worker:` with keys below them")
         tree = None
-    settings = _validate(
-        _merge(_without_empty(tree or {}, Settings), overlay.tree), source, overlay, faults
-    )
+    merged = _merge(_without_empty(tree or {}, Settings), overlay.tree)
+    settings = _validate(merged, source, overlay, faults)
+    for setting, fault in inspect(merged):
+        place = overlay.origins.get(setting) or f"{source}: {'.'.join(setting)}"
+        faults.append(f"{place}: {fault}")
     if settings is None or faults:
         raise Invalid("\n".join(_cut(faults)))
     return settings

@@ -124,9 +124,10 @@ FunctionName = Annotated[
     _check(is_function_name),
     Takes("a name of up to 128 letters, digits and . _ - that starts with a letter or digit"),
 ]
+PLUGIN_NAME = r"[a-z][a-z0-9_-]{0,63}"
 PluginName = Annotated[
     str,
-    _matches(r"[a-z][a-z0-9_-]{0,63}"),
+    _matches(PLUGIN_NAME),
     Takes("a name of lower-case letters, digits, _ and -"),
 ]
 AccountName = Annotated[

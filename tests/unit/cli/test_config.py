@@ -48,6 +48,17 @@ def test_what_is_not_installed_is_a_fault(file: Path) -> None:
     assert adapter.endswith("), got 'bgp'")
 
 
+def test_it_is_told_beside_all_other_faults_and_where_it_was_set(file: Path) -> None:
+    file.write_text("worker: {driver: nginx}\nvip: {adapter: 7}\nlogging: {level: loud}\n")
+    result = invoke("config", "check", str(file), environ={"LIBRA_WORKER__DRIVER": "apache"})
+    assert result.exit_code == 1
+    assert sorted(line.split(": must")[0] for line in result.stderr.splitlines()) == [
+        f"{file}: logging.level",
+        f"{file}: vip.adapter",
+        "LIBRA_WORKER__DRIVER",
+    ]
+
+
 def test_a_missing_file_is_a_fault(file: Path) -> None:
     result = invoke("config", "check", str(file))
     assert (result.exit_code, result.stderr) == (
