@@ -51,7 +51,7 @@ class SabotagedWorker(WorkerProcess):
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=self._environ | environ,
+                env=self.environ | environ,
             )
         return self
 
