@@ -20,7 +20,7 @@ from tests.support.ports import free_port, wait_until
 from tests.support.worker import NotifySocket
 
 PROGRAM = Path(sys.executable).parent / "libra-controller"
-WAIT = 30.0
+WAIT = 90.0
 
 
 class Process:

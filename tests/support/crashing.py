@@ -164,8 +164,12 @@ class CrashSite:
     def masters(self) -> list[int]:
         """Those of them that are nobody's child."""
         pids = set(self.pids())
-        stats = {pid: Path(f"/proc/{pid}/stat").read_text() for pid in pids}
-        return [pid for pid in pids if int(stats[pid].rpartition(") ")[2].split()[1]) not in pids]
+        found = []
+        for pid in pids:
+            with suppress(OSError):  # it has ended meanwhile
+                stat = Path(f"/proc/{pid}/stat").read_text()
+                found += [pid] if int(stat.rpartition(") ")[2].split()[1]) not in pids else []
+        return found
 
     def saved(self) -> Desired:
         """The state on disk."""

@@ -136,5 +136,6 @@ def _row(service: HAProxyService) -> Row:
 
 
 def _check(status: str, code: int | str) -> str | None:
+    """Without the code while the next check runs, for HAProxy sets it to 0 then."""
     word = str(status).removeprefix(_IN_PROGRESS)
-    return f"{word}/{code}" if word and code != "" else word or None
+    return f"{word}/{code}" if word and code not in ("", 0) else word or None

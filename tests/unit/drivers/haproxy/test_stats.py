@@ -62,7 +62,7 @@ def test_names_stay_texts(name: str) -> None:
         ("* L4CON", "", "L4CON"),
         ("INI", "", "INI"),
         ("", "", None),
-        ("L7OK", "0", "L7OK/0"),
+        ("L7OK", "0", "L7OK"),
     ],
 )
 def test_the_last_check(status: str, code: str, said: str | None) -> None:
