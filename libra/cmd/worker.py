@@ -75,10 +75,10 @@ def _start(config: Path) -> "Settings":
         return reading.result()
 
 
-def _load(config: Path) -> "Settings":
+def _load(config: Path, meanwhile: Callable[[], None]) -> "Settings":
     from libra.config.reading import read_settings
 
-    return read_settings(config, os.environ)
+    return read_settings(config, os.environ, meanwhile)
 
 
 def _detach(config: Path, settings: "Settings") -> int:
@@ -108,12 +108,14 @@ def _serve(
     faulthandler.enable()  # the watchdog's SIGABRT then says where every thread hangs
     environ = assembly.take_environment(os.environ, systemd.VARIABLES)
     watchdog = systemd.parse_watchdog(environ, os.getpid())
+    notifier = systemd.build_notifier(environ)
     with assembly.lock_state(settings):
         assembly.start_logging(settings, default_log_file)
         live = assembly.LiveSettings(settings)
         driver, stores = assembly.build_driver(settings), assembly.build_stores(live)
         renewer = assembly.SettingsRenewer(
-            lambda: _load(config),
+            # The main thread waits for it, and on a busy host longer than the watchdog does.
+            lambda: _load(config, notifier.alive),
             live,
             driver,
             stores,
@@ -124,7 +126,7 @@ def _serve(
             assembly.register(settings),
             assembly.build_controller(settings, driver, stores),
             timing=assembly.build_timing(settings, watchdog),
-            notifier=systemd.build_notifier(environ),
+            notifier=notifier,
             renew=renewer,
             on_ready=on_ready,
         )

@@ -3,7 +3,8 @@
 import pickle
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
@@ -14,16 +15,19 @@ if TYPE_CHECKING:
     from libra.config.settings import Settings
 
 DEADLINE_SECONDS = 60.0
+TICK_SECONDS = 0.1
 _COMMAND = (sys.executable, "-P", "-m", "libra.config.checking")  # -P: nothing from where we stand
 
 
-def read_settings(path: Path, environ: Mapping[str, str]) -> "Settings":
+def read_settings(
+    path: Path, environ: Mapping[str, str], meanwhile: Callable[[], None] = lambda: None
+) -> "Settings":
     """What `load_settings` gives, as far as it is a worker's, in `Values` with the same attributes.
 
-    Raises `Invalid` with its text.
+    Calls `meanwhile` again and again while it waits, for whoever watches the process. Raises `Invalid` with its text.
     """
     with Reading(path, environ) as reading:
-        return reading.result()
+        return reading.result(meanwhile)
 
 
 class Reading:
@@ -41,18 +45,25 @@ class Reading:
             raise Invalid(f"{path}: cannot be checked: {error.strerror}") from error
         self._path = path
 
-    def result(self) -> "Settings":
+    def result(self, meanwhile: Callable[[], None] = lambda: None) -> "Settings":
         """As `read_settings`; once."""
-        try:
-            output, _ = self._process.communicate(timeout=DEADLINE_SECONDS)
-        except subprocess.TimeoutExpired:
-            raise Invalid(f"{self._path}: not checked within {DEADLINE_SECONDS:g} s") from None
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while (output := self._wait(TICK_SECONDS)) is None:
+            if time.monotonic() > deadline:
+                raise Invalid(f"{self._path}: not checked within {DEADLINE_SECONDS:g} s")
+            meanwhile()
         if self._process.returncode:
             raise Invalid(f"{self._path}: the check ended with {self._process.returncode}")
         result = pickle.loads(output)  # noqa: S301 - our own child's
         if isinstance(result, str):
             raise Invalid(result)
         return cast("Settings", result)
+
+    def _wait(self, seconds: float) -> bytes | None:
+        try:
+            return self._process.communicate(timeout=seconds)[0]
+        except subprocess.TimeoutExpired:
+            return None
 
     def __enter__(self) -> Self:
         return self
