@@ -29,7 +29,7 @@ def main() -> int:
     # A daemon leaves the directory where a relative path starts; links are followed anew at each reload.
     config = arguments.config.absolute()
     try:
-        settings = _start(config)
+        settings = _load(config) if arguments.check else _load_beside(config)
     except LibraError as error:
         return _fail(str(error), BAD_SETTINGS)
     if arguments.check:
@@ -62,8 +62,8 @@ def _parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _start(config: Path) -> "Settings":
-    """The settings, with the daemon's modules loaded while they are read."""
+def _load_beside(config: Path) -> "Settings":
+    """The daemon's modules are loaded while another process reads the settings."""
     from libra.config.reading import Reading
 
     with Reading(config, os.environ) as reading:
@@ -75,7 +75,7 @@ def _start(config: Path) -> "Settings":
         return reading.result()
 
 
-def _load(config: Path, meanwhile: Callable[[], None]) -> "Settings":
+def _load(config: Path, meanwhile: Callable[[], None] = lambda: None) -> "Settings":
     from libra.config.reading import read_settings
 
     return read_settings(config, os.environ, meanwhile)

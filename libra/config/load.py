@@ -49,11 +49,6 @@ def load_settings(
     return settings
 
 
-def changed_sections(old: Settings, new: Settings) -> tuple[str, ...]:
-    """The names of the sections that differ, in the file's order."""
-    return tuple(name for name in Settings.model_fields if getattr(old, name) != getattr(new, name))
-
-
 def _read_document(path: Path) -> Document:
     try:
         data = _read_bytes(path)

@@ -1,6 +1,6 @@
 """Settings once they are checked: bare values, for a process that need not know how they were.
 
-What checks them costs 14 MB and 150 ms. Nothing here imports it.
+What checks them takes 14 MB. Nothing here imports it.
 """
 
 import copy

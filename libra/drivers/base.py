@@ -53,7 +53,8 @@ class LoadBalancerDriver(ABC):
 
     `apply`, `preview`, `ensure_running`, `configure`, `forget` and `close` are called by one thread at a time; the
     others at any time, also beside them.
-    An entry point names a factory `create_driver(settings: Settings) -> LoadBalancerDriver`.
+    An entry point names a factory `create_driver(settings: Settings) -> LoadBalancerDriver`; in a worker the settings
+    are `libra.config.values.Values`, with the attributes of `Settings` but none of pydantic's methods.
     """
 
     name: ClassVar[str]

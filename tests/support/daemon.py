@@ -8,7 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from signal import SIGHUP, SIGTERM
-from types import TracebackType
 from typing import Any, Self
 
 from libra.daemon.signals import SignalQueue
@@ -205,12 +204,7 @@ class DaemonLab:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.controller.let_go()
         self.terminate()
         self.terminate()

@@ -3,7 +3,6 @@
 import http.client
 import json
 import time
-from types import TracebackType
 from typing import Any, Self
 
 LBAAS = "/load-balancer/v2.0/lbaas"
@@ -23,12 +22,7 @@ class RestClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._connection.close()
 
     def post(self, path: str, body: Json) -> Json:

@@ -4,7 +4,6 @@ import re
 import shutil
 import subprocess
 import threading
-from types import TracebackType
 from typing import Self
 
 SLICE_SECONDS = 5
@@ -38,12 +37,7 @@ class Wrk:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join(SLICE_SECONDS + 60)
 

@@ -36,9 +36,8 @@ def create_loadbalancer(body: LoadBalancerCreate, services: Given, caller: Askin
     if given.provider not in (None, *PROVIDERS):
         raise NotImplementedHere(f"Provider '{given.provider}' is not enabled.")
     pool = given.vip_subnet_id or given.vip_network_id
-    if (
-        given.vip_port_id is not None
-    ):  # an address of its own would be another than the client expects
+    if given.vip_port_id is not None:
+        # An address of our own choice would be another than the client expects.
         raise Invalid(f"Port {given.vip_port_id} not found: there are no ports, name a subnet")
     if pool is None and services.address_pools:
         raise Invalid(

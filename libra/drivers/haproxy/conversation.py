@@ -3,7 +3,6 @@
 import socket
 from datetime import timedelta
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from libra.drivers.haproxy.runtime import checked
@@ -43,12 +42,7 @@ class Conversation:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._connection.close()
 
     def _exchange(self, command: str) -> str:

@@ -8,7 +8,6 @@ import subprocess
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from types import TracebackType
 from typing import IO, Self
 
 from libra.drivers.haproxy.logblocks import BLOCK_BYTES, cut_short, read_blocks
@@ -102,12 +101,7 @@ class Grep:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._child.kill()
         self._child.wait()
         self._feeder.join(STALL_SECONDS)  # its next write finds the child gone

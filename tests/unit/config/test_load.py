@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libra.config.load import MAX_BYTES, changed_sections, load_settings
+from libra.config.load import MAX_BYTES, load_settings
 from libra.config.settings import (
     JobServerSettings,
     LoggingSettings,
     Settings,
 )
-from libra.config.values import LogLevel, Supervisor
+from libra.config.values import Supervisor
 from libra.errors import Invalid
 
 
@@ -267,13 +267,6 @@ def test_a_host_whose_name_is_no_function_name_is_told(monkeypatch: pytest.Monke
     (fault,) = faults(None)
     assert fault.startswith("defaults: worker.name: must be a name")
     assert load_settings(None, {"LIBRA_WORKER__NAME": "web1"}).worker.name == "web1"
-
-
-def test_changed_sections_are_named() -> None:
-    old = Settings()
-    new = old.model_copy(update={"logging": LoggingSettings(level=LogLevel.DEBUG)})
-    assert changed_sections(old, old) == ()
-    assert changed_sections(old, new) == ("logging",)
 
 
 @given(

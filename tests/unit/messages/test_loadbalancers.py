@@ -106,7 +106,8 @@ def test_two_on_one_port_are_refused(one: str | None, other: str | None) -> None
 )
 def test_two_on_one_port_of_different_addresses_are_fine(one: str | None, other: str) -> None:
     for first, second in ((one, other), (other, one)):
-        parse_update(update(http(bind_address=first), tcp(port=80, bind_address=second)))
+        found = parse_update(update(http(bind_address=first), tcp(port=80, bind_address=second)))
+        assert [item.listeners[0].bind_address for item in found] == [first, second]
 
 
 def test_ids_are_unique_and_numbers_are_texts() -> None:

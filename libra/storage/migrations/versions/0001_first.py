@@ -10,7 +10,24 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Every table."""
+    """Every table, in the order in which they refer to each other."""
+    _make_devices()
+    _make_events()
+    _make_jobs()
+    _make_quotas()
+    _make_tokens()
+    _make_loadbalancers()
+    _make_addresses()
+    _make_applied()
+    _make_listeners()
+    _make_indexes_of_listeners()
+    _make_pools()
+    _make_counters()
+    _make_members()
+    _make_monitors()
+
+
+def _make_devices() -> None:
     op.create_table(
         "devices",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -29,6 +46,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_devices")),
         sa.UniqueConstraint("name", name=op.f("uq_devices_name")),
     )
+
+
+def _make_events() -> None:
     op.create_table(
         "events",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -44,6 +64,9 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_events_at"), "events", ["at"], unique=False)
     op.create_index(op.f("ix_events_subject_id"), "events", ["subject_id"], unique=False)
+
+
+def _make_jobs() -> None:
     op.create_table(
         "jobs",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -73,6 +96,9 @@ def upgrade() -> None:
     op.create_index(op.f("ix_jobs_device_id_state"), "jobs", ["device_id", "state"], unique=False)
     op.create_index(op.f("ix_jobs_loadbalancer_id"), "jobs", ["loadbalancer_id"], unique=False)
     op.create_index(op.f("ix_jobs_state_deadline"), "jobs", ["state", "deadline"], unique=False)
+
+
+def _make_quotas() -> None:
     op.create_table(
         "quotas",
         sa.Column("project_id", sa.String(length=255), nullable=False),
@@ -83,6 +109,9 @@ def upgrade() -> None:
         sa.Column("health_monitor", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("project_id", name=op.f("pk_quotas")),
     )
+
+
+def _make_tokens() -> None:
     op.create_table(
         "tokens",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -97,6 +126,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("digest", name=op.f("uq_tokens_digest")),
     )
     op.create_index(op.f("ix_tokens_name"), "tokens", ["name"], unique=False)
+
+
+def _make_loadbalancers() -> None:
     op.create_table(
         "loadbalancers",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -142,6 +174,9 @@ def upgrade() -> None:
         ["provisioning_status"],
         unique=False,
     )
+
+
+def _make_addresses() -> None:
     op.create_table(
         "addresses",
         sa.Column("address", sa.String(length=64), nullable=False),
@@ -159,6 +194,9 @@ def upgrade() -> None:
         op.f("ix_addresses_loadbalancer_id"), "addresses", ["loadbalancer_id"], unique=False
     )
     op.create_index(op.f("ix_addresses_pool"), "addresses", ["pool"], unique=False)
+
+
+def _make_applied() -> None:
     op.create_table(
         "applied",
         sa.Column("loadbalancer_id", sa.String(length=64), nullable=False),
@@ -171,6 +209,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("loadbalancer_id", name=op.f("pk_applied")),
     )
+
+
+def _make_listeners() -> None:
     op.create_table(
         "listeners",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -219,6 +260,9 @@ def upgrade() -> None:
             name=op.f("uq_listeners_loadbalancer_id_protocol_port"),
         ),
     )
+
+
+def _make_indexes_of_listeners() -> None:
     op.create_index(
         op.f("ix_listeners_created_at_id"), "listeners", ["created_at", "id"], unique=False
     )
@@ -235,6 +279,9 @@ def upgrade() -> None:
         ["project_id", "created_at", "id"],
         unique=False,
     )
+
+
+def _make_pools() -> None:
     op.create_table(
         "pools",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -269,6 +316,9 @@ def upgrade() -> None:
         ["project_id", "created_at", "id"],
         unique=False,
     )
+
+
+def _make_counters() -> None:
     op.create_table(
         "counters",
         sa.Column("listener_id", sa.String(length=64), nullable=False),
@@ -295,6 +345,9 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_counters_loadbalancer_id"), "counters", ["loadbalancer_id"], unique=False
     )
+
+
+def _make_members() -> None:
     op.create_table(
         "members",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -345,6 +398,9 @@ def upgrade() -> None:
         ["project_id", "created_at", "id"],
         unique=False,
     )
+
+
+def _make_monitors() -> None:
     op.create_table(
         "monitors",
         sa.Column("id", sa.String(length=64), nullable=False),
