@@ -136,9 +136,18 @@ def test_a_storm_of_updates_loses_nothing_and_leaves_nothing_behind(
     assert watch.readings > 10
     assert haproxy.master.show_processes().master.reloads == UPDATES // 2
     assert watch.most_old <= haproxy.settings.haproxy.max_old_processes + 1
-    # Idle keep-alive connections alone may take ten seconds.
-    wait_until(lambda: not haproxy.master.show_processes().old_workers, timeout=30)
+    await_end_of_old_processes(haproxy)
     haproxy.driver.close()
+
+
+def await_end_of_old_processes(haproxy: DrivenHAProxy) -> None:
+    """Idle keep-alive connections alone may take ten seconds. The error tells what the others still have."""
+    try:
+        wait_until(lambda: not haproxy.master.show_processes().old_workers, timeout=60)
+    except AssertionError as error:
+        for old in haproxy.master.show_processes().old_workers:
+            error.add_note(f"{old}:\n{haproxy.master.ask_worker(old.pid, 'show sess')}")
+        raise
 
 
 def test_old_processes_are_bounded_and_the_oldest_goes_first(
