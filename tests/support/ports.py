@@ -1,13 +1,18 @@
 """Free TCP ports on the loopback address, and waiting for something to happen on one."""
 
+import ipaddress
 import random
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 CANDIDATES = (15_000, 32_000)
+# The states as /proc/net/tcp writes them: numbers of the kernel, tcp_states.h.
+CLOSE_WAIT = "08"
+LISTENING = "0A"
 _CHANCE = random.SystemRandom()
 
 
@@ -43,6 +48,15 @@ def accepts(port: int, host: str = LOOPBACK) -> bool:
     except OSError:
         return False
     return True
+
+
+def local_ends() -> Iterator[tuple[ipaddress.IPv4Address, int, str]]:
+    """The IPv4 TCP sockets here: each one's own address, its port, and its state (`LISTENING`, `CLOSE_WAIT`, ...)."""
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, _, state, *_ = line.split()
+        address, _, port = local.partition(":")
+        number = int.from_bytes(bytes.fromhex(address), "little")
+        yield ipaddress.IPv4Address(number), int(port, 16), state
 
 
 def wait_until(

@@ -20,11 +20,12 @@ from typing import Any
 
 from tests.support.balancers import ALGORITHMS
 from tests.support.control import LBAAS
+from tests.support.ports import LISTENING, local_ends
 
 Json = dict[str, Any]
 Ask = Callable[[str], Json]
 Place = tuple[str, int]
-LISTENING, FORCED_MAINTENANCE = "0A", 1
+FORCED_MAINTENANCE = 1
 CLIENT_SECONDS = 5.0
 REFUSED, NOBODY = "refused", "nobody"
 
@@ -123,12 +124,9 @@ def _servers(text: str) -> Iterator[tuple[tuple[str, str], tuple[str, int, int, 
 
 
 def _listening(network: ipaddress.IPv4Network) -> Iterator[Place]:
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        _, local, _, state, *_ = line.split()
-        address, _, port = local.partition(":")
-        found = ipaddress.IPv4Address(int.from_bytes(bytes.fromhex(address), "little"))
-        if state == LISTENING and found in network:
-            yield str(found), int(port, 16)
+    for address, port, state in local_ends():
+        if state == LISTENING and address in network:
+            yield str(address), port
 
 
 def _ask(path: Path, command: str) -> str:
