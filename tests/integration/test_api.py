@@ -134,7 +134,36 @@ def test_projects_are_apart(lab: ControlLab) -> None:
     assert status(one, "/v1/devices") == 403
     events = one.get("/v1/events").json()["events"]
     assert {event["project_id"] for event in events} == {"one"}
+    assert two.get("/v1/events", params={"project_id": "one"}).json()["events"] == []
     assert [job["project_id"] for job in one.get("/v1/jobs").json()["jobs"]] == ["one"]
+
+
+def test_events_are_narrowed_by_whose_and_whence_they_are(lab: ControlLab) -> None:
+    other = lab.token(Role.MEMBER, "narrow")
+    given = {"loadbalancer": {"name": "mine", "vip_subnet_id": "default"}}
+    made = other.post(BALANCERS, json=given)
+    key = made.json()["loadbalancer"]["id"]
+    lab.wait_active(key)
+    (first, *_) = lab.get("/v1/events", subject_id=key)["events"]
+    assert first["request_id"] == made.headers["x-openstack-request-id"]
+    for name in ("project_id", "request_id", "actor"):
+        found = lab.get("/v1/events", **{name: first[name]})["events"]
+        assert first in found
+        assert {event[name] for event in found} == {first[name]}
+    assert lab.get("/v1/events", actor="nobody")["events"] == []
+    assert "reason" in lab.get("/v1/events", 400, reason="any")["faultstring"]
+
+
+def test_jobs_are_not_looked_for_in_states_that_there_are_not(lab: ControlLab) -> None:
+    for name, value, known in (
+        ("state", "stuck", "superseded"),
+        ("action", "REBOOT", "ARCHIVE"),
+        ("priority", "", "low"),
+    ):
+        told = lab.get("/v1/jobs", 400, **{name: value})["faultstring"]
+        assert f"the {name} '{value}'" in told
+        assert known in told
+    lab.get("/v1/jobs", state="Complete", action="update", priority="HIGH")
 
 
 def test_quotas_are_met_and_given_back(lab: ControlLab) -> None:

@@ -1,8 +1,10 @@
 """What is ours alone: devices, jobs, events, tokens, logs."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from enum import Enum
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -13,19 +15,19 @@ from libra.api.places import marker_of, read_place
 from libra.api.rendering import WrittenRoute
 from libra.api.routers.octavia import Json, answer, page_of
 from libra.api.schemas.shown import show_fields
-from libra.api.schemas.v1 import DeviceBody, LogsBody, TokenBody
+from libra.api.schemas.v1 import DeviceBody, EventsAsked, LogsBody, TokenBody
 from libra.errors import Forbidden, Invalid
+from libra.messages.fields import quoted
 from libra.model.access import Token
 from libra.model.device import Device
 from libra.model.event import Event
-from libra.model.job import Job, JobAction
+from libra.model.job import Job, JobAction, JobPriority, JobState
 from libra.storage.base import Query as StorageQuery
 from libra.storage.base import Since
 from libra.usecases import devices, jobs, logs, tokens
 from libra.usecases.jobs import Order
 
 router = APIRouter(prefix="/v1", route_class=WrittenRoute)
-LONGEST_WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.25
 _DEVICE = (
     *("id", "name", "address", "state", "reason", "generation", "acknowledged", "digest"),
@@ -36,6 +38,11 @@ _JOB = (
     *("loadbalancer_id", "generation", "attempts", "created_at", "updated_at", "deadline"),
     *("not_before", "requested_by", "request_id", "error"),
 )
+_CHOICES: Mapping[str, type[Enum]] = {
+    "state": JobState,
+    "action": JobAction,
+    "priority": JobPriority,
+}
 _EVENT = ("id", "at", "kind", "subject_id", "project_id", "actor", "reason", "request_id")
 _TOKEN = ("id", "name", "role", "project_id", "created_at", "expires_at", "revoked_at")
 
@@ -119,12 +126,23 @@ def list_jobs(request: Request, services: Given, caller: Asking) -> Json:
         "since": "created_at",
     }
     page = page_of(request, Job, caller, aliases)
+    for name, kind in _CHOICES.items():
+        _ensure_choice(name, kind, request.query_params.get(name))
     query = _with_since(page.query) if "since" in request.query_params else page.query
     query = replace(query, place=read_place(query.marker, query, Job))
     found = [] if page.nothing else jobs.list_jobs(services, query)
     mark, url = marker_of(query, Job), str(request.url.replace(query=""))
     links = build_links(url, request.query_params, found, page, mark)
     return {"jobs": [show_fields(item, _JOB) for item in found], "jobs_links": links}
+
+
+def _ensure_choice(name: str, kind: type[Enum], text: str | None) -> None:
+    """A list that is empty for a slip of the pen would look like good news."""
+    known = [str(item.value) for item in kind]
+    if text is not None and text.upper() not in map(str.upper, known):
+        raise Invalid(
+            f"cannot filter by the {name} {quoted(text)}: it is one of {', '.join(known)}"
+        )
 
 
 def _with_since(query: StorageQuery) -> StorageQuery:
@@ -150,23 +168,19 @@ def order_job(job_id: str, order: Order, services: Given, caller: Asking) -> Jso
 
 
 @router.get("/events", dependencies=[Depends(EVERYBODY)], tags=["events"])
-def list_events(
-    services: Given,
-    caller: Asking,
-    since: Annotated[int, Query(ge=0, le=2**62, description="the last id that is known")] = 0,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    kind: Annotated[str, Query(max_length=64, description="how it begins")] = "",
-    subject_id: Annotated[str | None, Query(max_length=64)] = None,
-    wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT_SECONDS)] = 0,
-) -> Json:
+def list_events(services: Given, caller: Asking, asked: Annotated[EventsAsked, Query()]) -> Json:
     """Oldest first; `wait` seconds for the next one where there is none yet."""
-    where: dict[str, object] = {} if subject_id is None else {"subject_id": subject_id}
+    where = asked.where()
     if not caller.sees_everything:
-        where["project_id"] = caller.project_id
-    until = time.monotonic() + wait
+        # Another project's are none that this caller could see, and no row matches an empty set.
+        mine = where.get("project_id", caller.project_id) == caller.project_id
+        where["project_id"] = caller.project_id if mine else frozenset()
+    until = time.monotonic() + asked.wait
     while True:
         with services.storage.reading() as unit:
-            found = unit.events.since(since, limit=limit, where=where, kind_prefix=kind)
+            found = unit.events.since(
+                asked.since, limit=asked.limit, where=where, kind_prefix=asked.kind
+            )
         if found or time.monotonic() >= until:
             return {"events": [_show_event(event) for event in found]}
         time.sleep(POLL_SECONDS)

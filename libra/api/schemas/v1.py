@@ -3,11 +3,13 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from libra.api.schemas.types import Body, Text
 from libra.config.types import is_function_name, parse_host
 from libra.model.access import Role
+
+LONGEST_WAIT_SECONDS = 30.0
 
 
 def _function(value: str) -> str:
@@ -59,3 +61,23 @@ class LogsBody(Body):
     object_store_endpoint: Annotated[Printable, StringConstraints(max_length=2048)]
     object_store_basepath: Annotated[Text, Field(min_length=1)]
     auth_token: Printable
+
+
+class EventsAsked(BaseModel):
+    """What a list of events is narrowed by; another name is refused, for it would show too much."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    since: Annotated[int, Field(ge=0, le=2**62, description="the last id that is known")] = 0
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    kind: Annotated[str, Field(max_length=64, description="how it begins")] = ""
+    subject_id: Annotated[str | None, Field(max_length=64)] = None
+    project_id: Annotated[str | None, Field(max_length=255)] = None
+    actor: Annotated[str | None, Field(max_length=255, description="who did it")] = None
+    request_id: Annotated[str | None, Field(max_length=255)] = None
+    wait: Annotated[float, Field(ge=0, le=LONGEST_WAIT_SECONDS)] = 0
+
+    def where(self) -> dict[str, object]:
+        """What the columns must be."""
+        columns = {"subject_id", "project_id", "actor", "request_id"}
+        return self.model_dump(include=columns, exclude_none=True)
