@@ -4,7 +4,7 @@ A unit of work is one transaction: a consistent view, and everything or nothing 
 change is `dataclasses.replace` and `replace`. SQLite is the twin of PostgreSQL: one contract suite runs over both.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,6 +27,7 @@ from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import ProvisioningStatus
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +136,9 @@ class LoadBalancerRows(Rows[LoadBalancer], Protocol):
         self, key: str, into: ProvisioningStatus, allowed: Collection[ProvisioningStatus]
     ) -> LoadBalancer | None:
         """Compare and set: the row in its new status; None where its status was none of `allowed` or it is gone."""
+
+    def brief(self, key: str) -> tuple[LoadBalancer, list[str], list[str]] | None:
+        """With the ids of its listeners and pools, each in order of creation; in one statement."""
 
     def tree(self, key: str) -> LoadBalancerTree | None:
         """The load balancer with all its parts."""
@@ -311,6 +315,12 @@ class Storage(Protocol):
 
     def reading(self) -> AbstractContextManager[UnitOfWork]:
         """A consistent view; writes in it are refused or lost."""
+
+    def look(self, read: Callable[[UnitOfWork], T]) -> T:
+        """What one statement of `read` finds: cheaper, but several would see several moments.
+
+        Runs `read` again where the connection turned out to be dead.
+        """
 
     def writing(self) -> AbstractContextManager[UnitOfWork]:
         """Commits at the end of the block, rolls back where it raises. Waits for other writers, at most seconds.

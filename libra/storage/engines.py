@@ -20,7 +20,9 @@ DEAD_PEER = {
 }
 FORMS = "sqlite:////PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME"
 WRITING = "libra_writing"
-"""The execution option of a connection that is going to write."""
+"""The execution option of a connection that is going to write; others see one moment and write nothing."""
+ALONE = "libra_alone"
+"""The execution option of one whose statements are no transaction together; each is one of its own."""
 
 
 def parse_url(url: str) -> URL:
@@ -49,15 +51,17 @@ def open_engine(url: str, *, connections: int = 20) -> Engine:
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
+    # Connections that died are noticed by the first statement, which is BEGIN, or may be repeated; see `SqlStorage`.
     options = f"-c statement_timeout={STATEMENT_SECONDS}s -c timezone=UTC"
-    return create_engine(
+    engine = create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         connect_args={"connect_timeout": CONNECT_SECONDS, "options": options, **DEAD_PEER},
         pool_size=connections,
         max_overflow=0,
-        pool_pre_ping=True,
-        isolation_level="READ COMMITTED",
+        isolation_level="AUTOCOMMIT",
     )
+    event.listen(engine, "begin", _begin_postgresql)
+    return engine
 
 
 def lock_number(name: str) -> int:
@@ -88,5 +92,16 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: Any) -> None:
     """A writer takes its lock at once: one that read before would be refused later where another wrote."""
-    writes = connection.get_execution_options().get(WRITING, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    _begin(connection, writing="BEGIN IMMEDIATE", reading="BEGIN")
+
+
+def _begin_postgresql(connection: Any) -> None:
+    """Not by the driver, which would say so to the server again and again."""
+    isolated = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+    _begin(connection, writing="BEGIN", reading=isolated)
+
+
+def _begin(connection: Any, *, writing: str, reading: str) -> None:
+    options = connection.get_execution_options()
+    if not options.get(ALONE, False):
+        connection.exec_driver_sql(writing if options.get(WRITING, False) else reading)

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from libra.daemon.lockfile import LockFile
 from libra.errors import Conflict, StateError, StorageUnavailable
 from libra.storage.base import Lease
-from libra.storage.engines import lock_number, open_engine, parse_url
+from libra.storage.engines import ALONE, lock_number, open_engine, parse_url
 
 NAME = "manager"
 LOST = (5, 2, 3)  # seconds until the first probe of a silent client, between probes, and how many
@@ -92,7 +92,7 @@ class PostgresLease:
         self._engine.dispose()
 
     def _connect(self) -> Connection:
-        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        connection = self._engine.connect().execution_options(**{ALONE: True})
         self._connection = connection
         name = f"libra manager {socket.gethostname()} pid {os.getpid()}"
         connection.execute(text("SELECT set_config('application_name', :n, false)"), {"n": name})

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Collection, Iterable
+from dataclasses import fields
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 
 from libra.model.resources.listener import Listener
 from libra.model.resources.loadbalancer import LoadBalancer
@@ -39,6 +40,15 @@ class SqlLoadBalancers(SqlRows[LoadBalancer]):
             .values(provisioning_status=into)
         )
         return self.get(key) if self._connection.execute(statement).rowcount else None
+
+    def brief(self, key: str) -> tuple[LoadBalancer, list[str], list[str]] | None:
+        """None where it is gone."""
+        row = self._connection.execute(_select_brief(), {"key": key}).first()
+        if row is None:
+            return None
+        *values, listeners, pools = row
+        record = LoadBalancer(**dict(zip(self._names, values, strict=True)))
+        return record, _split(listeners), _split(pools)
 
     def tree(self, key: str) -> LoadBalancerTree | None:
         """None where it is gone."""
@@ -150,6 +160,27 @@ class SqlLoadBalancers(SqlRows[LoadBalancer]):
     def _parts(self, table: Any, kind: type[R], wanted: Any) -> list[R]:
         rows = SqlRows(self._connection, table, kind)
         return rows.matching(table.c.loadbalancer_id.in_(wanted), *_by_creation(table))
+
+
+@cache
+def _select_brief() -> Any:
+    """Made once; see `SqlRows.get`. No id holds a comma."""
+    table = tables.loadbalancers
+    names = (field.name for field in fields(LoadBalancer))
+    parts = map(_ids_of_parts, (tables.listeners, tables.pools))
+    columns = (table.c[name] for name in names)
+    return select(*columns, *parts).where(table.c.id == bindparam("key"))
+
+
+def _ids_of_parts(table: Any) -> Any:
+    """Both databases take the rows as they come, and they come in order."""
+    owned = table.c.loadbalancer_id == bindparam("key")
+    ids = select(table.c.id).where(owned).order_by(*_by_creation(table)).subquery()
+    return select(func.aggregate_strings(ids.c.id, ",")).scalar_subquery()
+
+
+def _split(text: str | None) -> list[str]:
+    return text.split(",") if text else []
 
 
 def _by_creation(table: Any) -> tuple[Any, Any]:

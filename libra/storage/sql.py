@@ -1,9 +1,10 @@
 """The storage on SQLite or PostgreSQL."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -18,12 +19,14 @@ from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.pool import Pool
 from libra.storage import tables
-from libra.storage.engines import SQLITE_BUSY_SECONDS, WRITING, hold, open_engine
+from libra.storage.engines import ALONE, SQLITE_BUSY_SECONDS, WRITING, hold, open_engine
 from libra.storage.fleet import SqlDevices, SqlJobs
 from libra.storage.loadbalancers import SqlLoadBalancers
 from libra.storage.rows import SqlRows
 from libra.storage.schema import NO_SCHEMA, check_schema, check_tables
 from libra.storage.side import SqlAddresses, SqlCounters, SqlEvents
+
+T = TypeVar("T")
 
 
 def open_storage(url: str, *, connections: int = 20) -> "SqlStorage":
@@ -66,22 +69,55 @@ class SqlStorage:
     @contextmanager
     def reading(self) -> Iterator[SqlUnitOfWork]:
         """One snapshot, also where statements follow each other."""
-        with _explained(), self._engine.connect() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execution_options(
-                    isolation_level="REPEATABLE READ", postgresql_readonly=True
-                )
+        with _explained(), self._begun() as connection:
             yield SqlUnitOfWork(connection)
+
+    def look(self, read: Callable[[Any], T]) -> T:
+        """Without a transaction around it: PostgreSQL is asked once, and not three times."""
+        with _explained():
+            try:
+                return self._look(read)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                return self._look(read)
+
+    def _look(self, read: Callable[[Any], T]) -> T:
+        with self._engine.connect() as connection:
+            connection.execution_options(**{ALONE: True})
+            return read(SqlUnitOfWork(connection))
 
     @contextmanager
     def writing(self) -> Iterator[SqlUnitOfWork]:
         """Commits at the end, rolls back where the block raises."""
-        with self._turn(), _explained(), self._engine.connect() as connection:
-            connection.execution_options(**{WRITING: True})
-            with connection.begin():
-                unit = SqlUnitOfWork(connection)
-                yield unit
-                unit.events.write()
+        with self._turn(), _explained(), self._begun(**{WRITING: True}) as connection:
+            unit = SqlUnitOfWork(connection)
+            yield unit
+            unit.events.write()
+            connection.commit()
+
+    def _begun(self, **options: bool) -> Connection:
+        """In a transaction; whoever closes it without a commit rolls back.
+
+        Where its server was restarted, all connections in the pool are dead, which the first BEGIN tells. The pool
+        forgets them with that, and the second one is new.
+        """
+        try:
+            return self._begin(options)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            return self._begin(options)
+
+    def _begin(self, options: dict[str, bool]) -> Connection:
+        connection = self._engine.connect()
+        try:
+            connection.execution_options(**options)
+            connection.begin()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -69,8 +69,7 @@ def create(
 
 def show(services: Services, caller: Caller, key: str) -> StoredCertificate:
     """Raises `NotFound` and `Forbidden`."""
-    with services.storage.reading() as unit:
-        stored = unit.certificates.get(key)
+    stored = services.storage.look(lambda unit: unit.certificates.get(key))
     if stored is None:
         raise NotFound(f"Certificate {key} not found.")
     ensure_may_see(caller, stored)

@@ -34,8 +34,7 @@ ORDERS: dict[Order, tuple[tuple[JobState, ...], JobState]] = {
 
 def find_job(services: Services, key: str) -> Job:
     """Raises `NotFound`."""
-    with services.storage.reading() as unit:
-        job = unit.jobs.get(key)
+    job = services.storage.look(lambda unit: unit.jobs.get(key))
     if job is None:
         raise NotFound(f"Job {key} not found.")
     return job

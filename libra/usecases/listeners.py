@@ -95,8 +95,7 @@ def _ensure_port(change: Change, owner: LoadBalancer, listener: Listener) -> Non
 
 def show(services: Services, caller: Caller, key: str) -> Listener:
     """Raises `NotFound` and `Forbidden`."""
-    with services.storage.reading() as unit:
-        listener = unit.listeners.get(key)
+    listener = services.storage.look(lambda unit: unit.listeners.get(key))
     if listener is None:
         raise NotFound(f"Listener {key} not found.")
     ensure_may_see(caller, listener)

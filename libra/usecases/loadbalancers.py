@@ -120,13 +120,11 @@ def show_briefly(
     services: Services, caller: Caller, key: str
 ) -> tuple[LoadBalancer, list[str], list[str]]:
     """With the ids of its listeners and pools. Raises as `show`."""
-    with services.storage.reading() as unit:
-        found = unit.loadbalancers.get(key)
-        listeners, pools = part_ids(unit, [key])
+    found = services.storage.look(lambda unit: unit.loadbalancers.brief(key))
     if found is None:
         raise NotFound(f"Load Balancer {key} not found.")
-    ensure_may_see(caller, found)
-    return found, listeners[key], pools[key]
+    ensure_may_see(caller, found[0])
+    return found
 
 
 def part_ids(

@@ -54,8 +54,7 @@ def add_monitor(change: Change, pool: Pool, fields: Fields) -> HealthMonitor:
 
 def show(services: Services, caller: Caller, key: str) -> HealthMonitor:
     """Raises `NotFound` and `Forbidden`."""
-    with services.storage.reading() as unit:
-        monitor = unit.monitors.get(key)
+    monitor = services.storage.look(lambda unit: unit.monitors.get(key))
     if monitor is None:
         raise NotFound(f"HealthMonitor {key} not found.")
     ensure_may_see(caller, monitor)

@@ -81,8 +81,7 @@ def _make_default(change: Change, listener_id: str, pool: Pool) -> None:
 
 def show(services: Services, caller: Caller, key: str) -> Pool:
     """Raises `NotFound` and `Forbidden`."""
-    with services.storage.reading() as unit:
-        pool = unit.pools.get(key)
+    pool = services.storage.look(lambda unit: unit.pools.get(key))
     if pool is None:
         raise NotFound(f"Pool {key} not found.")
     ensure_may_see(caller, pool)

@@ -81,8 +81,8 @@ def look_for_token(services: Services, digest: str) -> Token | None:
 
 
 def _find(services: Services, digest: str) -> Token | None:
-    with services.storage.reading() as unit:
-        found = unit.tokens.find(Query(where={"digest": digest, "revoked_at": None}))
+    known = Query(where={"digest": digest, "revoked_at": None})
+    found = services.storage.look(lambda unit: unit.tokens.find(known))
     return found[0] if found else None
 
 

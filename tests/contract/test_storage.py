@@ -24,7 +24,7 @@ from libra.model.resources.pool import PersistenceKind, PoolPersistence
 from libra.model.resources.tree import LoadBalancerTree, PoolTree
 from libra.model.status import MUTABLE, ProvisioningStatus
 from libra.storage.base import Query, TagFilter, order_of
-from libra.storage.engines import open_engine
+from libra.storage.engines import WRITING, open_engine
 from libra.storage.schema import newest_revision, upgrade
 from libra.storage.sql import SqlStorage, open_storage
 from tests.support.postgres import Postgres, running_postgres
@@ -466,7 +466,7 @@ def test_a_database_without_a_schema(url: str) -> None:
 
 def test_a_table_that_somebody_removed(url: str, storage: SqlStorage) -> None:
     storage.check(whole=True)
-    engine = open_engine(url, connections=1)
+    engine = open_engine(url, connections=1).execution_options(**{WRITING: True})
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE tokens DROP COLUMN role"))
         connection.execute(text("DROP TABLE counters"))
@@ -514,6 +514,74 @@ def test_a_writer_that_is_killed_leaves_nothing(url: str, storage: SqlStorage) -
     with storage.writing() as unit:
         assert unit.devices.find() == []
         unit.devices.add(build_device())
+
+
+def count_devices(storage: SqlStorage, count: int, way: str) -> None:
+    """Over so many connections at once."""
+    together = threading.Barrier(count, timeout=30)
+
+    def look(unit: Any) -> int:
+        found = len(unit.devices.find())
+        if not together.broken:
+            together.wait()
+        return found
+
+    def ask(_: int) -> int:
+        if way == "look":
+            return storage.look(look)
+        with storage.reading() if way == "reading" else storage.writing() as unit:
+            return look(unit)
+
+    with ThreadPoolExecutor(count) as pool:
+        assert set(pool.map(ask, range(count))) == {1}
+
+
+@pytest.mark.parametrize("way", ["look", "reading", "writing"])
+def test_connections_that_died_are_none_of_the_next_ones_business(
+    postgres: Postgres, way: str
+) -> None:
+    with migrated(postgres.new_url()) as storage:
+        with storage.writing() as unit:
+            unit.devices.add(build_device())
+        count_devices(storage, 6, way)
+        postgres.stop()
+        postgres.start()
+        count_devices(storage, 6, way)
+
+
+def test_what_is_read_together_is_of_one_moment(storage: SqlStorage) -> None:
+    with storage.reading() as unit:
+        assert unit.devices.find() == []
+        with storage.writing() as other:
+            other.devices.add(build_device())
+        assert unit.devices.find() == []
+        assert len(storage.look(lambda one: one.devices.find())) == 1
+    with storage.reading() as unit:
+        assert len(unit.devices.find()) == 1
+
+
+def test_who_reads_cannot_write(postgres: Postgres) -> None:
+    with (
+        migrated(postgres.new_url()) as storage,
+        pytest.raises(StorageUnavailable, match="read-only"),
+        storage.reading() as unit,
+    ):
+        unit.devices.add(build_device())
+
+
+def test_one_in_brief(storage: SqlStorage) -> None:
+    owner, bare = build_loadbalancer(tags=("a", "b")), build_loadbalancer()
+    pools = [build_pool(owner, created_at=at(n)) for n in (3, 1, 2)]
+    listener = build_listener(owner)
+    with storage.writing() as unit:
+        unit.loadbalancers.add_all([owner, bare])
+        unit.pools.add_all(pools)
+        unit.listeners.add(listener)
+    ordered = [pool.id for pool in sorted(pools, key=lambda pool: pool.created_at)]
+    with storage.reading() as unit:
+        assert unit.loadbalancers.brief(owner.id) == (owner, [listener.id], ordered)
+        assert unit.loadbalancers.brief(bare.id) == (bare, [], [])
+        assert unit.loadbalancers.brief("nothing") is None
 
 
 def test_a_server_that_restarts(postgres: Postgres) -> None:

@@ -177,10 +177,11 @@ def list_events(services: Given, caller: Asking, asked: Annotated[EventsAsked, Q
         where["project_id"] = caller.project_id if mine else frozenset()
     until = time.monotonic() + asked.wait
     while True:
-        with services.storage.reading() as unit:
-            found = unit.events.since(
+        found = services.storage.look(
+            lambda unit: unit.events.since(
                 asked.since, limit=asked.limit, where=where, kind_prefix=asked.kind
             )
+        )
         if found or time.monotonic() >= until:
             return {"events": [_show_event(event) for event in found]}
         time.sleep(POLL_SECONDS)
