@@ -6,12 +6,13 @@ from typing import Any
 
 from libra.manager.plan import DevicePlan
 from libra.manager.secrets import seal_shown
-from libra.manager.statuses import records
+from libra.manager.statuses import records, status_of_monitor
 from libra.model.access import Caller, Role
 from libra.model.device import Device, DeviceState
 from libra.model.job import OPEN, Job, JobPriority, JobState
 from libra.model.materials import Materials
 from libra.model.resources.loadbalancer import LoadBalancer
+from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.resource import Resource
 from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import OperatingStatus, ProvisioningStatus
@@ -54,6 +55,8 @@ def _activate(
             changes["updated_at"] = now
             if isinstance(record, LoadBalancer):
                 changes["reason"] = ""
+            if isinstance(record, HealthMonitor):
+                changes["operating_status"] = status_of_monitor(record)
             rows.replace(replace(_as_kept(record, kept), **changes))
     live = unit.loadbalancers.tree(tree.loadbalancer.id)
     if live is not None:

@@ -11,6 +11,7 @@ from typing import Any
 from libra.model.counters import ListenerCounters
 from libra.model.resources.listener import Listener
 from libra.model.resources.member import Member
+from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.resource import Resource
 from libra.model.resources.tree import LoadBalancerTree, PoolTree
 from libra.model.status import OperatingStatus
@@ -53,8 +54,7 @@ def measure(tree: LoadBalancerTree, entry: Report) -> Measured:
     statuses[tree.loadbalancer.id] = _loadbalancer(tree, listeners, pools)
     for pool in tree.pools:
         if pool.monitor is not None:
-            up = pool.monitor.admin_state_up
-            statuses[pool.monitor.id] = OperatingStatus.ONLINE if up else OperatingStatus.OFFLINE
+            statuses[pool.monitor.id] = status_of_monitor(pool.monitor)
     return Measured(
         changed=tuple(
             replace(record, operating_status=statuses[record.id])
@@ -65,6 +65,11 @@ def measure(tree: LoadBalancerTree, entry: Report) -> Measured:
             _counters(item, reports[item.id]) for item in tree.listeners if item.id in reports
         ),
     )
+
+
+def status_of_monitor(monitor: HealthMonitor) -> OperatingStatus:
+    """It is not measured: it is ONLINE as soon as its device has it, as in Octavia."""
+    return OperatingStatus.ONLINE if monitor.admin_state_up else OperatingStatus.OFFLINE
 
 
 def records(tree: LoadBalancerTree) -> list[Resource]:

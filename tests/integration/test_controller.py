@@ -101,11 +101,15 @@ def test_every_part_by_itself(lab: ControlLab, worker: ThreadWorker) -> None:
     assert sent["listeners"][0]["insert_headers"] == {"X-Forwarded-For": True}
     assert sent["pools"][0]["monitor"]["attempts"] == 3
     tree = lab.get(f"{LBAAS}/loadbalancers/{owner}/statuses")["statuses"]["loadbalancer"]
-    assert tree["listeners"][0]["pools"][0]["health_monitor"]["id"] == monitor_id
+    shown = tree["listeners"][0]["pools"][0]["health_monitor"]
+    assert (shown["id"], shown["operating_status"]) == (monitor_id, "ONLINE")
+    assert "pools" not in tree  # whoever counts what Octavia gives finds that, and no more
     lab.delete(f"{LBAAS}/healthmonitors/{monitor_id}")
     lab.wait_active(owner)
     lab.put(f"{LBAAS}/listeners/{listener_id}", {"listener": {"default_pool_id": None}})
     lab.wait_active(owner)
+    tree = lab.get(f"{LBAAS}/loadbalancers/{owner}/status")["statuses"]["loadbalancer"]
+    assert [pool["id"] for pool in tree["pools"]] == [pool_id]
     lab.delete(f"{LBAAS}/pools/{pool_id}")
     lab.wait_active(owner)
     lab.delete(f"{LBAAS}/listeners/{listener_id}")

@@ -184,19 +184,16 @@ def show_quota(quota: Quota) -> Shown:
 
 
 def show_statuses(tree: LoadBalancerTree) -> Shown:
-    """The status tree."""
+    """The status tree. Octavia leaves pools out that no listener uses; here they are beside the listeners."""
     by_id = {item.pool.id: item for item in tree.pools}
     listeners = []
     for listener in tree.listeners:
         pool = by_id.get(listener.default_pool_id or "")
         listeners.append({**_brief(listener), "pools": [_pool_status(pool)] if pool else []})
-    return {
-        "loadbalancer": {
-            **_brief(tree.loadbalancer),
-            "listeners": listeners,
-            "pools": [_pool_status(item) for item in tree.pools],
-        }
-    }
+    shown = {**_brief(tree.loadbalancer), "listeners": listeners}
+    used = {listener.default_pool_id for listener in tree.listeners}
+    unused = [_pool_status(item) for key, item in by_id.items() if key not in used]
+    return {"loadbalancer": {**shown, "pools": unused} if unused else shown}
 
 
 def _pool_status(item: PoolTree) -> Shown:
