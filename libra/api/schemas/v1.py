@@ -70,11 +70,11 @@ class EventsAsked(BaseModel):
 
     since: Annotated[int, Field(ge=0, le=2**62, description="the last id that is known")] = 0
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
-    kind: Annotated[str, Field(max_length=64, description="how it begins")] = ""
-    subject_id: Annotated[str | None, Field(max_length=64)] = None
-    project_id: Annotated[str | None, Field(max_length=255)] = None
-    actor: Annotated[str | None, Field(max_length=255, description="who did it")] = None
-    request_id: Annotated[str | None, Field(max_length=255)] = None
+    kind: Annotated[Text, Field(max_length=64, description="how it begins")] = ""
+    subject_id: Text | None = None
+    project_id: Text | None = None
+    actor: Annotated[Text | None, Field(description="who did it")] = None
+    request_id: Text | None = None
     wait: Annotated[float, Field(ge=0, le=LONGEST_WAIT_SECONDS)] = 0
 
     def where(self) -> dict[str, object]:
