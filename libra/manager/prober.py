@@ -18,6 +18,8 @@ from libra.messages.older import runs_older, widen_statistics
 from libra.messages.replies import ERROR, passed
 from libra.model.device import Device, DeviceState
 from libra.model.job import OPEN, Job, JobAction, JobPriority
+from libra.model.resources.loadbalancer import LoadBalancer
+from libra.model.status import ProvisioningStatus
 from libra.model.translate import translate
 from libra.storage.base import UnitOfWork, device_lock
 from libra.usecases.outbox import add_event, add_update
@@ -100,8 +102,9 @@ class Prober:
             entry = entries.get(tree.loadbalancer.id)
             if entry is not None:
                 measured = measure(tree, entry)
-                write_all(unit, measured.changed)
                 unit.counters.set_all(measured.counters)
+                if not _is_outdated(reply, device, tree.loadbalancer):
+                    write_all(unit, measured.changed)
 
     def _see(self, unit: UnitOfWork, device: Device, state: DeviceState, reason: str) -> None:
         see_device(
@@ -158,6 +161,17 @@ def _discover(question: Question, device: Device) -> Device:
         release=str(reply.get("release", "")),
         proxy=proxy,
     )
+
+
+def _is_outdated(reply: JsonObject, device: Device, owner: LoadBalancer) -> bool:
+    """It was changed since the device looked: a listener that is switched on by now is closed there, and no error.
+
+    One that its device refuses stays behind for as long, and is measured as it is.
+    """
+    if owner.provisioning_status is ProvisioningStatus.ERROR:
+        return False
+    told = reply.get("generation")
+    return owner.generation > (told if isinstance(told, int) else device.acknowledged)
 
 
 def _has_moved(before: Device, now: Device) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from libra.worker.controller import LBaaSController
 from tests.support.control import LBAAS, ControlLab, control_lab
 
 BALANCERS = f"{LBAAS}/loadbalancers"
@@ -204,3 +205,33 @@ def test_the_metadata_service_is_no_member(lab: ControlLab, field: str) -> None:
         member = {"address": "10.0.0.1", "protocol_port": 80, field: address}
         pool = {**POOL, "name": "p", "members": [member]}
         assert f"pools.0.members.0.{field}" in refusal(lab, pools=[pool])
+
+
+def test_an_answer_from_before_a_change_says_nothing_about_it(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A listener that is switched on is closed until its device has heard of it: that is no error."""
+    with control_lab(tmp_path_factory.mktemp("before"), job_deadline_seconds=2) as lab:
+        worker = lab.worker()
+        made = lab.create(listeners=[{**LISTENER, "admin_state_up": False}])
+        path = f"{LBAAS}/listeners/{made['listeners'][0]['id']}"
+        looked: list[str] = []
+
+        def handle(message: dict[str, Any]) -> dict[str, Any]:
+            reply = LBaaSController.handle(worker.controller, message)
+            if message["hpcs_action"] == "STATS":
+                worker.mute = True  # it does not hear of the change any more
+                lab.put(path, {"listener": {"admin_state_up": True}})
+                looked.append(last_seen(lab))
+            return reply
+
+        monkeypatch.setattr(worker.controller, "handle", handle)
+        lab.wait(lambda: looked and last_seen(lab) != looked[0], "the answer to be taken in")
+        assert lab.get(path)["listener"]["operating_status"] == "OFFLINE"
+        worker.mute = False
+        monkeypatch.undo()
+        lab.wait(lambda: lab.get(path)["listener"]["operating_status"] == "ONLINE", "it to serve")
+
+
+def last_seen(lab: ControlLab) -> str:
+    return str(lab.get("/v1/devices/web1")["device"]["last_seen"])
