@@ -32,7 +32,7 @@ OPERATIONS = {
     f"{LBAAS}/loadbalancers/{{loadbalancer_id}}/statuses": {"get": A.SHOW},
     f"{LBAAS}/loadbalancers/{{loadbalancer_id}}/status": {"get": A.SHOW},
     f"{LBAAS}/loadbalancers/{{loadbalancer_id}}/stats": {"get": A.SHOW},
-    f"{LBAAS}/loadbalancers/{{loadbalancer_id}}/failover": {"put": A.WRITE},
+    f"{LBAAS}/loadbalancers/{{loadbalancer_id}}/failover": {"put": A.OPERATE},
     f"{LBAAS}/listeners": {"get": A.LIST, "post": A.WRITE},
     f"{LBAAS}/listeners/{{listener_id}}": {"get": A.SHOW, "put": A.WRITE, "delete": A.WRITE},
     f"{LBAAS}/listeners/{{listener_id}}/stats": {"get": A.SHOW},

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from libra.api.auth import WRITERS, Asking, Given
+from libra.api.auth import OPERATORS, WRITERS, Asking, Given
 from libra.api.rendering import WrittenRoute
 from libra.api.routers.octavia import Json, answer, find, one, page_of, project_of
 from libra.api.schemas.fields import loadbalancer_fields, nested_listener, nested_pool
@@ -106,9 +106,9 @@ def show_statistics(loadbalancer_id: str, services: Given, caller: Asking) -> Js
     "/{loadbalancer_id}/failover",
     status_code=202,
     response_class=Response,
-    dependencies=[Depends(WRITERS)],
+    dependencies=[Depends(OPERATORS)],
 )
 def fail_over(loadbalancer_id: str, services: Given, caller: Asking) -> Response:
-    """Send everything to its device anew."""
+    """Send everything to its device anew; for operators, as in Octavia."""
     loadbalancers.send_again(services, caller, loadbalancer_id)
     return Response(status_code=202)
