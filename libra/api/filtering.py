@@ -8,17 +8,20 @@ from functools import cache
 from typing import Any, get_args, get_origin, get_type_hints
 
 from libra.api.schemas.filters import ONLY, PARTS, SINGLE
-from libra.api.schemas.shown import NULL_WHERE_EMPTY
+from libra.api.schemas.shown import NULL_WHERE_EMPTY, SPELLINGS
 from libra.errors import Invalid
+from libra.messages.addresses import parse_ip_address
 from libra.messages.fields import quoted
 from libra.model.access import Token
 from libra.model.resources.pool import PersistenceKind, PoolPersistence
 from libra.storage.base import Has, Part
 
-HIDDEN = frozenset(("tags", "going", "sealed", "pem"))
+HIDDEN = SPELLINGS | {"tags", "going", "sealed", "pem"}
 """No filters: some have filters of their own, the others are nobody's."""
 SECRET: Mapping[type[Any], str] = {Token: "digest"}
 """Another one that is nobody's, of records where the name says something else."""
+ADDRESSES = frozenset(("address", "monitor_address", "vip_address"))
+"""Found in any spelling."""
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _NUMBER = re.compile(r"-?[0-9]{1,17}")
 _NULLS = ("null", "none")
@@ -71,6 +74,8 @@ class Filters:
         if field in NULL_WHERE_EMPTY and text.lower() in _NULLS:
             self.where[field] = ()
             return
+        if field in ADDRESSES:
+            text = parse_ip_address(text) or text
         value, possible = convert(text, self._hints[field])
         self.nothing |= not possible
         if field in self.where:  # by what another is shown only of

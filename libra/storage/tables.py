@@ -179,6 +179,8 @@ members = _resource(
     _text("subnet_id", nullable=True),
     _text("monitor_address", nullable=True),
     Column("monitor_port", Integer, nullable=True),
+    _text("address_as_given", nullable=True),
+    _text("monitor_address_as_given", nullable=True),
     UniqueConstraint("pool_id", "address", "protocol_port"),
 )
 

@@ -235,3 +235,24 @@ def test_an_answer_from_before_a_change_says_nothing_about_it(
 
 def last_seen(lab: ControlLab) -> str:
     return str(lab.get("/v1/devices/web1")["device"]["last_seen"])
+
+
+def test_a_member_is_shown_as_it_was_spelled(lab: ControlLab) -> None:
+    """Terraform makes a member anew whose address is not the text that it gave."""
+    made = lab.create("spelled", listeners=[], pools=[{**POOL, "name": "p"}])
+    path = f"{LBAAS}/pools/{made['pools'][0]['id']}/members"
+    spelled = {"address": "2001:DB8:0:0:0:0:0:1", "monitor_address": "2001:db8:0::2"}
+    given = {**spelled, "protocol_port": 80}
+    member = lab.post(path, {"member": given})["member"]
+    assert {name: member[name] for name in spelled} == spelled
+    lab.wait_active(made["id"])
+    for text in (spelled["address"], "2001:db8::1"):
+        assert [item["id"] for item in lab.get(path, address=text)["members"]] == [member["id"]]
+        lab.post(path, {"member": {**given, "address": text}}, 409)
+    lab.put(path, {"members": [given]}, 202)
+    assert lab.show(made["id"])["provisioning_status"] == "ACTIVE"
+    lab.put(f"{path}/{member['id']}", {"member": {"monitor_address": "2001:db8::2"}})
+    lab.wait_active(made["id"])
+    assert lab.get(f"{path}/{member['id']}")["member"]["monitor_address"] == "2001:db8::2"
+    assert set(member) == set(lab.get(path)["members"][0])
+    lab.get(path, 400, address_as_given="x")

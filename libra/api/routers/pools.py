@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from libra.api.auth import WRITERS, Asking, Given
 from libra.api.rendering import WrittenRoute
 from libra.api.routers.octavia import Json, answer, find, one, page_of
-from libra.api.schemas.fields import fields_of
+from libra.api.schemas.fields import fields_of, member_fields
 from libra.api.schemas.octavia import (
     MemberChange,
     MemberCreate,
@@ -95,7 +95,7 @@ def list_members(request: Request, pool_id: str, services: Given, caller: Asking
 @router.post("/{pool_id}/members", status_code=201, dependencies=[Depends(WRITERS)])
 def create_member(pool_id: str, body: MemberCreate, services: Given, caller: Asking) -> Json:
     """One more."""
-    fields = fields_of(body.member, Member)
+    fields = member_fields(body.member)
     return {"member": show_member(members.create(services, caller, pool_id, fields))}
 
 
@@ -110,7 +110,7 @@ def replace_members(
     additive_only: Annotated[bool, Query(description="remove none")] = False,
 ) -> Response:
     """The pool has these and no others."""
-    wanted = [fields_of(item, Member) for item in body.members]
+    wanted = [member_fields(item) for item in body.members]
     members.replace_all(services, caller, pool_id, wanted, additive_only=additive_only)
     return Response(status_code=202)
 
@@ -129,7 +129,7 @@ def change_member(
     pool_id: str, member_id: str, body: MemberChange, services: Given, caller: Asking
 ) -> Json:
     """All but address and port."""
-    fields = fields_of(body.member, Member)
+    fields = member_fields(body.member)
     return {"member": show_member(members.update(services, caller, pool_id, member_id, fields))}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from libra.api.schemas.octavia import (
     HEADERS,
     ListenerUpdate,
+    MemberUpdate,
     MonitorUpdate,
     NestedListenerBody,
     NestedPoolBody,
@@ -14,6 +15,7 @@ from libra.api.schemas.octavia import (
 )
 from libra.api.schemas.types import Body
 from libra.errors import Invalid, NotImplementedHere
+from libra.messages.addresses import parse_ip_address
 from libra.messages.fields import quoted
 from libra.model.resources.listener import Listener, ListenerProtocol
 from libra.model.resources.loadbalancer import LoadBalancer
@@ -117,9 +119,20 @@ def nested_pool(body: NestedPoolBody) -> dict[str, Any]:
         return given
     if body.protocol is None or body.lb_algorithm is None:
         raise Invalid("Validation failure: a pool needs protocol and lb_algorithm")
-    given["members"] = [fields_of(item, Member) for item in body.members or ()]
+    given["members"] = [member_fields(item) for item in body.members or ()]
     if body.healthmonitor is not None:
         given["healthmonitor"] = monitor_fields(body.healthmonitor, body.healthmonitor.type)
+    return given
+
+
+def member_fields(body: MemberUpdate) -> dict[str, Any]:
+    """Addresses in one spelling, and in the given one: clients that find another take it for a change."""
+    given = fields_of(body, Member)
+    for name in ("address", "monitor_address"):
+        if name in given:
+            spelled = given[name]
+            given[name] = parse_ip_address(spelled) if spelled else None
+            given[f"{name}_as_given"] = None if spelled == given[name] else spelled
     return given
 
 

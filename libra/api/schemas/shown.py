@@ -37,7 +37,8 @@ ALIKE: Mapping[type[Resource], Shown] = {
 }
 """What is the same for all: shown, and good for filters, but never stored."""
 _PLAIN = {str, int, bool, NoneType}
-_HIDDEN = frozenset(("device_id", "generation", "reason", "loadbalancer_id", "pool_id", "going"))
+SPELLINGS = frozenset(("address_as_given", "monitor_address_as_given"))
+_HIDDEN = SPELLINGS | {"device_id", "generation", "reason", "loadbalancer_id", "pool_id", "going"}
 NULL_WHERE_EMPTY = frozenset(("allowed_cidrs", "tls_versions", "alpn_protocols"))
 
 
@@ -144,8 +145,15 @@ def show_pool_tree(item: PoolTree, tree: LoadBalancerTree) -> Shown:
 
 
 def show_member(record: Member) -> Shown:
-    """One target."""
-    return _common(record) | ALIKE[Member]
+    """One target, its addresses as they were given."""
+    shown = _common(record) | ALIKE[Member]
+    shown["address"] = _address(record)
+    shown["monitor_address"] = record.monitor_address_as_given or record.monitor_address
+    return shown
+
+
+def _address(record: Member) -> str:
+    return record.address_as_given or record.address
 
 
 def show_monitor(record: HealthMonitor) -> Shown:
@@ -199,7 +207,8 @@ def show_statuses(tree: LoadBalancerTree) -> Shown:
 def _pool_status(item: PoolTree) -> Shown:
     shown: Shown = _brief(item.pool)
     shown["members"] = [
-        {**_brief(m), "address": m.address, "protocol_port": m.protocol_port} for m in item.members
+        {**_brief(m), "address": _address(m), "protocol_port": m.protocol_port}
+        for m in item.members
     ]
     if item.monitor is not None:
         shown["health_monitor"] = {**_brief(item.monitor), "type": item.monitor.type.value}

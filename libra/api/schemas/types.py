@@ -73,7 +73,7 @@ def _host_address(value: str) -> str:
         raise ValueError("it must be the address of one host")
     if address in _METADATA:
         raise ValueError("it is where a cloud tells its machines their secrets")
-    return address
+    return value
 
 
 def _network(value: str) -> str:
@@ -143,7 +143,8 @@ Absent = Annotated[None, BeforeValidator(_absent)]
 Id = Annotated[str, _matching(_ID, "an id")]
 Whole = Annotated[int, BeforeValidator(_no_flag)]
 Address = Annotated[str, AfterValidator(_address)]
-HostAddress = Annotated[str, AfterValidator(_host_address)]
+HostAddress = Annotated[str, StringConstraints(max_length=255), AfterValidator(_host_address)]
+"""In the spelling that was given."""
 Network = Annotated[str, AfterValidator(_network)]
 Tags = Annotated[list[Text], AfterValidator(_short_lists)]
 Path = Annotated[
