@@ -80,6 +80,8 @@ def test_a_client_is_told_the_provider_that_it_named(lab: ControlLab, name: str)
     for kind in ("flavor_capabilities", "availability_zone_capabilities"):
         assert lab.get(f"{LBAAS}/providers/{name}/{kind}") == {kind: [], f"{kind}_links": []}
     lab.get(f"{LBAAS}/providers/other/flavor_capabilities", 400)
+    named = lab.get(f"{LBAAS}/providers", fields="name")["providers"]
+    assert {"name": name} in named
 
 
 def test_filters_by_what_is_the_same_for_all(lab: ControlLab) -> None:

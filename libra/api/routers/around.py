@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from libra.api.auth import OPERATORS, Asking, Given
 from libra.api.rendering import WrittenRoute
-from libra.api.routers.octavia import Json, answer, page_of
+from libra.api.routers.octavia import Json, answer, only_wanted, page_of
 from libra.api.schemas.octavia import PROVIDERS, QuotaChange
 from libra.api.schemas.shown import show_quota
 from libra.errors import Forbidden, Invalid
@@ -112,11 +112,12 @@ def reset_quota(project_id: str, services: Given) -> Response:
 
 
 @router.get("/providers")
-def list_providers(caller: Asking) -> Json:
+def list_providers(request: Request, caller: Asking) -> Json:
     """One, by its names."""
     words = ("HAProxy on plain hosts.", "The same, for clients that ask for it.")
     providers = [{"name": name, "description": words[name != PROVIDERS[0]]} for name in PROVIDERS]
-    return {"providers": providers, "providers_links": []}
+    shown = [only_wanted(request, provider) for provider in providers]
+    return {"providers": shown, "providers_links": []}
 
 
 @router.get("/providers/{provider}/flavor_capabilities")

@@ -52,10 +52,15 @@ def answer(
 
 def one(request: Request, singular: str, shown: Json) -> Json:
     """One resource, or the fields of it that are asked for."""
+    return {singular: only_wanted(request, shown)}
+
+
+def only_wanted(request: Request, shown: Json) -> Json:
+    """The fields that are asked for."""
     wanted = [
         part for text in request.query_params.getlist("fields") for part in text.split(",") if part
     ]
-    return {singular: choose_fields(shown, wanted)}
+    return choose_fields(shown, wanted)
 
 
 def project_of(body: Body) -> str | None:
