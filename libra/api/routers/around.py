@@ -120,10 +120,12 @@ def list_providers(request: Request, caller: Asking) -> Json:
     return {"providers": shown, "providers_links": []}
 
 
-@router.get("/providers/{provider}/flavor_capabilities")
-@router.get("/providers/{provider}/availability_zone_capabilities")
+@router.get("/providers/{provider}/flavor_capabilities", dependencies=[Depends(OPERATORS)])
+@router.get(
+    "/providers/{provider}/availability_zone_capabilities", dependencies=[Depends(OPERATORS)]
+)
 def list_capabilities(request: Request, provider: str, caller: Asking) -> Json:
-    """There are neither flavors nor availability zones."""
+    """There are neither flavors nor availability zones; for operators, as in Octavia."""
     if provider not in PROVIDERS:
         raise Invalid(f"Provider {quoted(provider)} is not enabled.")
     plural = request.url.path.rpartition("/")[2]
