@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cache
+from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from libra.api.schemas.filters import ONLY, PARTS, SINGLE
@@ -25,6 +26,11 @@ ADDRESSES = frozenset(("address", "monitor_address", "vip_address"))
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _NUMBER = re.compile(r"-?[0-9]{1,17}")
 _NULLS = ("null", "none")
+_KINDS = {
+    datetime: "a time like 2026-11-27T01:00:00Z",
+    int: "a whole number",
+    bool: "true or false",
+}
 
 
 def is_hidden(kind: type[Any], field: str) -> bool:
@@ -33,10 +39,13 @@ def is_hidden(kind: type[Any], field: str) -> bool:
 
 
 class Filters:
-    """What rows must be; `nothing` where none can be that."""
+    """What rows must be; `nothing` where none can be that, which is refused where it is `strict`."""
 
-    def __init__(self, kind: Any, aliases: Mapping[str, str], alike: Mapping[str, object]) -> None:
+    def __init__(
+        self, kind: Any, aliases: Mapping[str, str], alike: Mapping[str, object], *, strict: bool
+    ) -> None:
         self._kind = kind
+        self._strict = strict
         self._hints = _hints_of(kind)
         self._aliases = aliases
         self._alike = alike
@@ -61,9 +70,9 @@ class Filters:
             key = None if name in SINGLE and text.lower() in _NULLS else text
             self.parts.append(Part(*self._known_parts[name], key))
         else:
-            self._add_field(field, text)
+            self._add_field(name, field, text)
 
-    def _add_field(self, field: str, text: str) -> None:
+    def _add_field(self, name: str, field: str, text: str) -> None:
         if field in self._only:
             other, values = self._only[field]
             is_null = text.lower() in _NULLS
@@ -77,6 +86,9 @@ class Filters:
         if field in ADDRESSES:
             text = parse_ip_address(text) or text
         value, possible = convert(text, self._hints[field])
+        if self._strict and not possible:
+            must = _describe(self._hints[field])
+            raise Invalid(f"cannot filter by the {name} {quoted(text)}: it must be {must}")
         self.nothing |= not possible
         if field in self.where:  # by what another is shown only of
             self._narrow(field, frozenset((value,)))
@@ -99,6 +111,14 @@ def _is_shown_as(value: object, text: str) -> bool:
 @cache
 def _hints_of(kind: Any) -> dict[str, Any]:
     return get_type_hints(kind)
+
+
+def _describe(hint: Any) -> str:
+    """What a value may be."""
+    kind = next(item for item in (get_args(hint) or (hint,)) if item is not NoneType)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return "one of " + ", ".join(str(item.value) for item in kind)
+    return _KINDS.get(kind, "something else")
 
 
 def convert(text: str, hint: Any) -> tuple[object, bool]:

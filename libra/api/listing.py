@@ -40,12 +40,14 @@ def parse_page(
     most: int,
     aliases: Mapping[str, str] | None = None,
     alike: Mapping[str, object] | None = None,
+    *,
+    strict: bool = False,
 ) -> Page:
     """`kind` is the record, `aliases` map other spellings of its fields, `alike` is what all of them show.
 
-    Raises `Invalid`.
+    Raises `Invalid`; where it is `strict`, for a value that no row can have, too, of which Octavia gives none.
     """
-    found = Filters(kind, aliases or {}, alike or {})
+    found = Filters(kind, aliases or {}, alike or {}, strict=strict)
     for name in dict.fromkeys(params.keys()):
         if name not in AUXILIARY:
             found.add(name, params.getlist(name))

@@ -18,19 +18,15 @@ def show_statuses(statuses: Json) -> None:
 
     owner = statuses["loadbalancer"]
     tree = Tree(_line("", owner))
-    seen: set[str] = set()
-    _grow(tree, owner, seen)
+    _grow(tree, owner)
     open_console().print(tree)
 
 
-def _grow(tree: "Tree", parent: Json, seen: set[str]) -> None:
+def _grow(tree: "Tree", parent: Json) -> None:
     """A pool is below each of its listeners, and below the load balancer only where it has none."""
     for kind, plural in PARTS:
         for part in parent.get(plural) or ():
-            if kind == "pool" and plural in parent and "listeners" in parent and part["id"] in seen:
-                continue
-            seen.add(part["id"])
-            _grow(tree.add(_line(kind, part)), part, seen)
+            _grow(tree.add(_line(kind, part)), part)
     monitor = parent.get("health_monitor") or parent.get("healthmonitor")
     if monitor:
         tree.add(_line(f"health monitor {monitor.get('type') or ''}".rstrip(), monitor))

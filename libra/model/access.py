@@ -10,7 +10,7 @@ class Role(Enum):
 
     ADMIN = "admin"  # everything, tokens included
     OPERATOR = "operator"  # everything but tokens
-    MEMBER = "member"  # reads and writes what its project owns
+    MEMBER = "member"  # reads and writes what its project owns, but orders no failover
     READER = "reader"  # reads what its project owns; everything where it has no project
 
 

@@ -75,12 +75,7 @@ class SqlStorage:
     def look(self, read: Callable[[Any], T]) -> T:
         """Without a transaction around it: PostgreSQL is asked once, and not three times."""
         with _explained():
-            try:
-                return self._look(read)
-            except DBAPIError as error:
-                if not error.connection_invalidated:
-                    raise
-                return self._look(read)
+            return _again_where_dead(lambda: self._look(read))
 
     def _look(self, read: Callable[[Any], T]) -> T:
         with self._engine.connect() as connection:
@@ -97,17 +92,8 @@ class SqlStorage:
             connection.commit()
 
     def _begun(self, **options: bool) -> Connection:
-        """In a transaction; whoever closes it without a commit rolls back.
-
-        Where its server was restarted, all connections in the pool are dead, which the first BEGIN tells. The pool
-        forgets them with that, and the second one is new.
-        """
-        try:
-            return self._begin(options)
-        except DBAPIError as error:
-            if not error.connection_invalidated:
-                raise
-            return self._begin(options)
+        """In a transaction; whoever closes it without a commit rolls back."""
+        return _again_where_dead(lambda: self._begin(options))
 
     def _begin(self, options: dict[str, bool]) -> Connection:
         connection = self._engine.connect()
@@ -152,6 +138,19 @@ class SqlStorage:
     def close(self) -> None:
         """Idempotent."""
         self._engine.dispose()
+
+
+def _again_where_dead(attempt: Callable[[], T]) -> T:
+    """Where the server was restarted, all connections in the pool are dead, which the first statement on one tells.
+
+    The pool forgets them with that, and the second one is new.
+    """
+    try:
+        return attempt()
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        return attempt()
 
 
 @contextmanager

@@ -20,12 +20,18 @@ ALIASES = {"load_balancer_id": "loadbalancer_id"}
 
 
 def page_of(
-    request: Request, kind: type[Any], caller: Caller, aliases: dict[str, str] | None = None
+    request: Request,
+    kind: type[Any],
+    caller: Caller,
+    aliases: dict[str, str] | None = None,
+    *,
+    strict: bool = False,
 ) -> Page:
-    """What the query string asks for."""
+    """What the query string asks for; see `parse_page`."""
     most: int = request.app.state.max_page
     names = {**ALIASES, **filters.ALIASES.get(kind, {}), **(aliases or {})}
-    return parse_page(request.query_params, kind, caller, most, names, ALIKE.get(kind))
+    alike = ALIKE.get(kind)
+    return parse_page(request.query_params, kind, caller, most, names, alike, strict=strict)
 
 
 def find(rows: Rows[R], page: Page) -> list[R]:
