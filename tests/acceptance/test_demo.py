@@ -37,14 +37,18 @@ def test_the_demo_goes_through_all_of_it(socket_directory: Path) -> None:
 def start(directory: Path) -> "tuple[subprocess.Popen[str], str]":
     """Running, and where its load balancer is."""
     command = [*DEMO, "--state-dir", str(directory), "--api-port", str(free_port())]
-    command += ["--job-port", str(free_port()), "--port", str(free_port())]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    job_port = str(free_port())
+    command += ["--job-port", job_port, "--port", str(free_port())]
+    narrow = {**os.environ, "COLUMNS": "60"}
+    process = subprocess.Popen(command, cwd=ROOT, env=narrow, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     said = ""
     while "Ctrl-C stops everything" not in said:
         line = process.stdout.readline()
         assert line, said
         said += line
+    order = f".venv/bin/libra job send SUSPEND --device local --job-server 127.0.0.1:{job_port}"
+    assert order in said.splitlines()  # whole, and nothing else beside it
     (url,) = set(re.findall(r"curl (http://127\.0\.1\.\d+:\d+/)", said))
     return process, url
 

@@ -12,8 +12,6 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from rich.panel import Panel
-
 from tools.demo.acts import Play
 from tools.demo.servers import LOOPBACK, choose_port
 from tools.demo.stage import DEVICE, DemoFailed, Stage, console
@@ -39,22 +37,20 @@ def stay(stage: Stage, play: Play) -> None:
     server = f"--device {DEVICE} --job-server {LOOPBACK}:{stage.job_port}"
     exports = "\n".join(f"export {name}={value}" for name, value in stage.environ().items())
     kept = "its state stays there" if stage.is_kept else "and removes it"
-    console.print(
-        Panel.fit(
-            f"{exports}\n"
-            f"curl {play.url}\n"
-            f".venv/bin/libra lb status demo\n"
-            f".venv/bin/libra member list --pool web\n"
-            f".venv/bin/libra event list\n"
-            f".venv/bin/libra job send SUSPEND {server}\n"
-            f".venv/bin/libra job send ENABLE  {server}\n"
-            f"xdg-open {stage.api}/docs   [dim]the API's reference[/]\n"
-            f"less {stage.directory}/worker/haproxy.cfg",
-            title="libra is up. Try, in another terminal",
-            subtitle=f"Ctrl-C stops everything, {kept}",
-            padding=(1, 2),
-        )
+    console.rule("libra is up. Try, in another terminal")
+    console.print(  # to be copied: neither in a box nor cut to the width of the terminal
+        f"{exports}\n"
+        f"curl {play.url}\n"
+        f".venv/bin/libra lb status demo\n"
+        f".venv/bin/libra member list --pool web\n"
+        f".venv/bin/libra event list\n"
+        f".venv/bin/libra job send SUSPEND {server}\n"
+        f".venv/bin/libra job send ENABLE  {server}\n"
+        f"xdg-open {stage.api}/docs   [dim]# the API's reference[/]\n"
+        f"less {stage.directory}/worker/haproxy.cfg",
+        soft_wrap=True,
     )
+    console.rule(f"Ctrl-C stops everything, {kept}")
     stopped.wait()
     console.print("\nstopping ...")
 
