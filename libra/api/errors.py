@@ -8,6 +8,7 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from libra import errors
 from libra.messages.fields import quoted
@@ -28,6 +29,8 @@ STATUSES: tuple[tuple[type[errors.LibraError], int], ...] = (
     (errors.JobError, 502),
 )
 MOST_FAULTS = 5
+METHODS = ("DELETE", "GET", "POST", "PUT")
+"""All that any route here has."""
 _ENVELOPES = frozenset(("loadbalancer", "listener", "pool", "member", "healthmonitor", "quota"))
 _PLAIN = re.compile(r"[A-Za-z0-9_.]{1,255}")
 
@@ -84,7 +87,20 @@ def answer_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     texts = {404: "there is no such resource", 405: f"{request.method} is not allowed here"}
     headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_allowed(request))
     return build_fault(error.status_code, texts.get(error.status_code, str(error.detail)), headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """By asking all routes, for Starlette names the methods of the first one with this path only."""
+    scopes = {name: {**request.scope, "method": name} for name in METHODS}
+    routes = request.app.routes
+    return [
+        name
+        for name, scope in scopes.items()
+        if any(route.matches(scope)[0] is Match.FULL for route in routes)
+    ]
 
 
 def answer_unauthorized(_request: Request, error: Exception) -> JSONResponse:

@@ -138,6 +138,22 @@ def test_projects_are_apart(lab: ControlLab) -> None:
     assert [job["project_id"] for job in one.get("/v1/jobs").json()["jobs"]] == ["one"]
 
 
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        (BALANCERS, "GET, POST"),
+        (f"{BALANCERS}/some", "DELETE, GET, PUT"),
+        ("/v1/tokens", "GET, POST"),
+        ("/healthz", "GET"),
+    ],
+)
+def test_a_method_that_is_not_allowed_tells_all_that_are(
+    lab: ControlLab, path: str, methods: str
+) -> None:
+    refused = lab.client.request("OPTIONS", path)
+    assert (refused.status_code, refused.headers["allow"]) == (405, methods)
+
+
 def test_events_are_narrowed_by_whose_and_whence_they_are(lab: ControlLab) -> None:
     other = lab.token(Role.MEMBER, "narrow")
     given = {"loadbalancer": {"name": "mine", "vip_subnet_id": "default"}}
