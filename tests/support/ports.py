@@ -11,7 +11,6 @@ from pathlib import Path
 LOOPBACK = "127.0.0.1"
 CANDIDATES = (15_000, 32_000)
 # The states as /proc/net/tcp writes them: numbers of the kernel, tcp_states.h.
-CLOSE_WAIT = "08"
 LISTENING = "0A"
 _CHANCE = random.SystemRandom()
 
@@ -51,7 +50,7 @@ def accepts(port: int, host: str = LOOPBACK) -> bool:
 
 
 def local_ends() -> Iterator[tuple[ipaddress.IPv4Address, int, str]]:
-    """The IPv4 TCP sockets here: each one's own address, its port, and its state (`LISTENING`, `CLOSE_WAIT`, ...)."""
+    """The IPv4 TCP sockets here: each one's own address, its port, and its state (`LISTENING`, ...)."""
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         _, local, _, state, *_ = line.split()
         address, _, port = local.partition(":")
