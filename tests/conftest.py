@@ -1,8 +1,13 @@
 """What holds for every test."""
 
 import os
+from itertools import groupby
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
+
+from tests.support.ordering import deal
 
 # One Swift for the whole run, whichever modules ask for it.
 from tests.support.swift import container, swift, swift_cluster  # noqa: F401
@@ -11,3 +16,20 @@ from tests.support.swift import container, swift, swift_cluster  # noqa: F401
 settings.register_profile("local", deadline=None, max_examples=100)
 settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+LONGEST_FIRST = ("acceptance", "integration", "contract")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes share the tests; `--dist worksteal` begins with pieces of equal length."""
+    hands = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if hands == 1:
+        return
+    modules = [list(group) for _, group in groupby(items, key=lambda item: item.path)]
+    long = [module for level in LONGEST_FIRST for module in modules if _is_of(module[0], level)]
+    short = [item for item in items if not any(_is_of(item, level) for level in LONGEST_FIRST)]
+    items[:] = deal(long, short, hands)
+
+
+def _is_of(item: pytest.Item, level: str) -> bool:
+    return Path(__file__).parent / level in item.path.parents
