@@ -16,8 +16,18 @@ from libra.api.docs import render_docs
 from libra.api.metrics import Metrics
 from libra.api.middleware import Surroundings
 from libra.api.openapi import build_openapi
-from libra.api.routers import around, certificates, listeners, loadbalancers, monitors, pools, v1
+from libra.api.routers import (
+    around,
+    certificates,
+    events,
+    listeners,
+    loadbalancers,
+    monitors,
+    pools,
+    v1,
+)
 from libra.api.routers.around import BASES
+from libra.api.streams import Streams
 from libra.errors import LibraError, StorageUnavailable
 from libra.usecases.services import Services
 
@@ -36,6 +46,7 @@ ROUTERS: tuple[tuple[str, APIRouter, bool], ...] = (
     ("", around.versions, False),
     ("", around.projects, True),
     ("", v1.router, True),
+    ("", events.router, True),
     ("", certificates.router, True),
 )
 STALE = timedelta(seconds=30)
@@ -48,6 +59,7 @@ class ApiParts:
     services: Services
     max_body_bytes: int = 2_000_000
     max_page: int = 1000
+    max_streams: int = 100
     anonymous_metrics: bool = True
     beat: Callable[[], datetime | None] = lambda: None
 
@@ -65,6 +77,7 @@ def create_app(parts: ApiParts) -> FastAPI:
     metrics = Metrics(parts.services.storage)
     app.state.services = parts.services
     app.state.max_page = parts.max_page
+    app.state.streams = Streams(parts.services.storage, parts.max_streams)
     _add_errors(app)
     for prefix, router, needs_token in ROUTERS:
         wanted = [Depends(EVERYBODY)] if needs_token else []

@@ -13,7 +13,7 @@ from libra.api.paths import respell
 log = structlog.get_logger(__name__)
 
 Observe = Callable[[str, str, int, float], None]
-"""Method, route, status and seconds of a request."""
+"""Method, route, status of a request, and the seconds until its answer began: a stream's may go on for days."""
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
@@ -41,7 +41,7 @@ class Surroundings:
         request_id = f"req-{uuid4()}"
         scope.setdefault("state", {})["request_id"] = request_id
         scope["path"] = respell(scope["path"])
-        started, status = time.monotonic(), 500
+        started, status, seconds = time.monotonic(), 500, 0.0
         received, told = 0, False
 
         async def counted() -> Message:
@@ -53,11 +53,11 @@ class Surroundings:
             return message
 
         async def marked(message: Message) -> None:
-            nonlocal status
+            nonlocal status, seconds
             if received > self._most and not told:
                 return
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, seconds = message["status"], time.monotonic() - started
                 names = (b"x-openstack-request-id", b"x-request-id")
                 added = [(name, request_id.encode()) for name in names]
                 message["headers"] = [*message.get("headers", ()), *added, *_HEADERS]
@@ -77,7 +77,7 @@ class Surroundings:
                 told = True
                 fault = build_fault(413, f"the body is larger than {self._most} bytes")
                 await fault(scope, receive, marked)
-            self._tell(scope, status, time.monotonic() - started)
+            self._tell(scope, status, seconds)
 
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unknown")

@@ -31,6 +31,11 @@ class TimedProtocol(H11Protocol):
         self._forget()
         super().connection_lost(exc)
 
+    def drop_unread(self) -> None:
+        """End the connection where its client leaves unread what was sent, or does not close its side."""
+        if self.transport.is_closing() or self.transport.get_write_buffer_size():
+            self.transport.abort()
+
     def _watch(self) -> None:
         if not self._is_owed():
             self._forget()

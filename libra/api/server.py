@@ -10,12 +10,17 @@ from collections.abc import Callable
 import uvicorn
 from fastapi import FastAPI
 
-from libra.api.patience import build_protocol
+from libra.api.patience import TimedProtocol, build_protocol
+from libra.api.streams import Streams
 from libra.config.controller import ApiSettings
 from libra.errors import StateError
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
+UNREAD_STOP_SECONDS = 2.0  # for answers that a client has not taken yet when the API stops
+UNREAD_SECONDS = (
+    60.0  # until a connection is dropped whose client takes nothing, or is gone without a word
+)
 
 
 class ApiServer:
@@ -44,7 +49,7 @@ class ApiServer:
             ssl_certfile=str(self._settings.cert) if self._settings.cert else None,
             ssl_keyfile=str(self._settings.key) if self._settings.key else None,
         )
-        self._server = _Server(config)
+        self._server = _Server(config, getattr(self._app.state, "streams", None))
         self._thread = threading.Thread(
             target=self._server.run, args=([listener],), name="api", daemon=True
         )
@@ -56,7 +61,7 @@ class ApiServer:
             time.sleep(0.005)
 
     def stop(self) -> None:
-        """Requests under way are answered, within seconds. Idempotent."""
+        """Requests under way are answered, within seconds; streams of events end at once. Idempotent."""
         server, self._server = self._server, None
         if server is not None and self._thread is not None:
             server.should_exit = True
@@ -89,13 +94,29 @@ class ApiServer:
 
 
 class _Server(uvicorn.Server):
-    """Lets others call something between two of its steps."""
+    """Lets others call something between two of its steps, and waits for no stream when it stops."""
 
     _loop: asyncio.AbstractEventLoop | None = None
+
+    def __init__(self, config: uvicorn.Config, streams: Streams | None) -> None:
+        super().__init__(config)
+        self._streams = streams
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._streams is not None:
+            self._streams.end()
+        asyncio.get_running_loop().call_later(UNREAD_STOP_SECONDS, self._drop_unread)
+        await super().shutdown(sockets)
+
+    def _drop_unread(self) -> None:
+        """Answers that nobody takes: their connections would not close by themselves."""
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, TimedProtocol):
+                connection.drop_unread()
 
     def call(self, action: Callable[[], None]) -> None:
         """A connection that is being made must not see it half done."""
@@ -112,6 +133,8 @@ def open_listener(host: str, port: int, family: int) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        milliseconds = int(UNREAD_SECONDS * 1000)  # connections have it of their listener, too
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind((host, port))

@@ -5,7 +5,18 @@ from typing import Annotated
 import typer
 
 from libra import __version__
-from libra.cli import certificates, config, db, job, jobserver, orders, resources, up, verbs
+from libra.cli import (
+    certificates,
+    config,
+    db,
+    following,
+    job,
+    jobserver,
+    orders,
+    resources,
+    up,
+    verbs,
+)
 
 app = typer.Typer(
     name="libra",
@@ -37,6 +48,8 @@ orders.add_job_orders(job.app)
 for group in verbs.build_groups():
     if group.info.name == resources.DEVICE.command:
         orders.add_questions(group)
+    if group.info.name == resources.EVENT.command:
+        following.add_following(group)
     if group.info.name == resources.CERTIFICATE.command:
         certificates.add_certificate_verbs(group)
     if group.info.name == resources.TOKEN.command:

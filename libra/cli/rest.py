@@ -1,6 +1,7 @@
 """Talks to the REST API for the commands."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ class Refused(LibraError):
     """The API said no, with these words."""
 
 
+class NotNow(Refused):
+    """It, or a proxy in front of it, may say something else in a moment."""
+
+
 class Rest:
     """One API, one token. Every failure is a sentence."""
 
@@ -32,20 +37,37 @@ class Rest:
         )
         self._url = url
 
+    def close(self) -> None:
+        """Let go of its connections."""
+        self._client.close()
+
     def call(self, method: str, path: str, body: Any = None, **params: Any) -> Json:
         """The answer's object, empty where it has none. Raises `NotFound`, `Refused`, `JobServerUnavailable`."""
         try:
             response = self._client.request(method, path, json=body, params=params or None)
         except httpx.HTTPError as error:
-            raise JobServerUnavailable(
-                f"cannot reach the API at {self._url}: {str(error) or type(error).__name__}"
-            ) from error
-        if response.status_code == 404:
-            raise NotFound(_words(response))
-        if response.status_code >= 400:
-            raise Refused(_words(response))
+            raise self._unreachable(error) from error
+        _check(response)
         answer: Json = response.json() if response.content else {}
         return answer
+
+    @contextmanager
+    def stream(
+        self, path: str, headers: Mapping[str, str], **params: Any
+    ) -> Iterator[Iterator[str]]:
+        """The lines of an answer that goes on; raises as `call`, and `NotNow`, also while they are read."""
+        try:
+            with self._client.stream("GET", path, headers=headers, params=params) as response:
+                if response.is_error:
+                    response.read()
+                    _check(response)
+                yield response.iter_lines()
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: httpx.HTTPError) -> JobServerUnavailable:
+        words = str(error) or type(error).__name__
+        return JobServerUnavailable(f"cannot reach the API at {self._url}: {words}")
 
     def find(self, path: str, plural: str, key: str) -> Json:
         """By id or by name; raises `NotFound`, and `Invalid` for a name that several have."""
@@ -80,6 +102,15 @@ def _read_token(path: Path) -> str:
     if not token.isascii() or not token.isprintable() or not token:
         raise Invalid(f"cannot use the token in {path}: it is none")
     return token
+
+
+def _check(response: httpx.Response) -> None:
+    if response.status_code == 404:
+        raise NotFound(_words(response))
+    if response.status_code in (502, 503, 504):
+        raise NotNow(_words(response))
+    if response.is_error:
+        raise Refused(_words(response))
 
 
 def _words(response: httpx.Response) -> str:

@@ -58,6 +58,7 @@ class Controller:
                 services=self.services,
                 max_body_bytes=settings.api.max_body_bytes,
                 max_page=settings.api.max_page,
+                max_streams=settings.api.max_event_streams,
                 anonymous_metrics=settings.api.anonymous_metrics,
                 beat=lambda: self._manager.beat,
             )

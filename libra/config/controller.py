@@ -49,6 +49,8 @@ class ApiSettings(Section):
     """How long a client may take to send one request."""
     max_page: Whole = Field(default=1000, ge=1, le=100_000)
     """The most rows in one answer; more come by paging."""
+    max_event_streams: Whole = Field(default=100, ge=0, le=10_000)
+    """How many clients may follow events at once; the next one is answered 503."""
     anonymous_metrics: bool = True
     """Answer /metrics without a token."""
 

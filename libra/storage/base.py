@@ -260,6 +260,13 @@ class CounterRows(Protocol):
         """Write these in place of what was."""
 
 
+class Figures(Protocol):
+    """Counts and ends; cheap however many rows there are."""
+
+    def newest_event(self) -> int:
+        """The largest id of an event, 0 where there is none."""
+
+
 PLACEMENT = "placement"
 """Held by who chooses a device by what the others have; before the device's own, and by nobody who holds one."""
 
@@ -285,6 +292,7 @@ class UnitOfWork(Protocol):
     certificates: Rows[StoredCertificate]
     addresses: AddressRows
     counters: CounterRows
+    figures: Figures
 
     def hold(self, name: str) -> None:
         """Wait until no other transaction holds this name, and hold it to the end of this one.

@@ -20,6 +20,7 @@ from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.pool import Pool
 from libra.storage import tables
 from libra.storage.engines import ALONE, SQLITE_BUSY_SECONDS, WRITING, hold, open_engine
+from libra.storage.figures import SqlFigures
 from libra.storage.fleet import SqlDevices, SqlJobs
 from libra.storage.loadbalancers import SqlLoadBalancers
 from libra.storage.rows import SqlRows
@@ -52,6 +53,7 @@ class SqlUnitOfWork:
         self.certificates = SqlRows(connection, tables.certificates, StoredCertificate)
         self.addresses = SqlAddresses(connection)
         self.counters = SqlCounters(connection)
+        self.figures = SqlFigures(connection)
 
     def hold(self, name: str) -> None:
         """An advisory lock."""

@@ -1,11 +1,9 @@
-"""What is ours alone: devices, jobs, events, tokens, logs."""
+"""What is ours alone: devices, jobs, tokens, logs."""
 
-import time
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from libra.api.auth import ADMINS, EVERYBODY, OBSERVERS, OPERATORS, WRITERS, Asking, Given
 from libra.api.listing import build_links
@@ -13,11 +11,10 @@ from libra.api.places import marker_of, read_place
 from libra.api.rendering import WrittenRoute
 from libra.api.routers.octavia import Json, answer, page_of
 from libra.api.schemas.shown import show_fields
-from libra.api.schemas.v1 import DeviceBody, EventsAsked, LogsBody, TokenBody
+from libra.api.schemas.v1 import DeviceBody, LogsBody, TokenBody
 from libra.errors import Forbidden, Invalid
 from libra.model.access import Token
 from libra.model.device import Device
-from libra.model.event import Event
 from libra.model.job import Job, JobAction
 from libra.storage.base import Query as StorageQuery
 from libra.storage.base import Since
@@ -25,7 +22,6 @@ from libra.usecases import devices, jobs, logs, tokens
 from libra.usecases.jobs import Order
 
 router = APIRouter(prefix="/v1", route_class=WrittenRoute)
-POLL_SECONDS = 0.25
 _DEVICE = (
     *("id", "name", "address", "state", "reason", "generation", "acknowledged", "digest"),
     *("protocol", "release", "proxy", "created_at", "last_seen"),
@@ -35,7 +31,6 @@ _JOB = (
     *("loadbalancer_id", "generation", "attempts", "created_at", "updated_at", "deadline"),
     *("not_before", "requested_by", "request_id", "error"),
 )
-_EVENT = ("id", "at", "kind", "subject_id", "project_id", "actor", "reason", "request_id")
 _TOKEN = ("id", "name", "role", "project_id", "created_at", "expires_at", "revoked_at")
 
 
@@ -146,30 +141,6 @@ def show_job(job_id: str, services: Given, caller: Asking) -> Json:
 def order_job(job_id: str, order: Order, services: Given, caller: Asking) -> Json:
     """Hold, release, cancel, retry."""
     return _show_job(jobs.order_job(services, caller, job_id, order))
-
-
-@router.get("/events", dependencies=[Depends(EVERYBODY)], tags=["events"])
-def list_events(services: Given, caller: Asking, asked: Annotated[EventsAsked, Query()]) -> Json:
-    """Oldest first; `wait` seconds for the next one where there is none yet."""
-    where = asked.where()
-    if not caller.sees_everything:
-        # Another project's are none that this caller could see, and no row matches an empty set.
-        mine = where.get("project_id", caller.project_id) == caller.project_id
-        where["project_id"] = caller.project_id if mine else frozenset()
-    until = time.monotonic() + asked.wait
-    while True:
-        found = services.storage.look(
-            lambda unit: unit.events.since(
-                asked.since, limit=asked.limit, where=where, kind_prefix=asked.kind
-            )
-        )
-        if found or time.monotonic() >= until:
-            return {"events": [_show_event(event) for event in found]}
-        time.sleep(POLL_SECONDS)
-
-
-def _show_event(event: Event) -> Json:
-    return show_fields(event, _EVENT)
 
 
 @router.get("/tokens", dependencies=[Depends(ADMINS)], tags=["tokens"])

@@ -63,21 +63,26 @@ class LogsBody(Body):
     auth_token: Printable
 
 
-class EventsAsked(BaseModel):
-    """What a list of events is narrowed by; another name is refused, for it would show too much."""
+class EventsFollowed(BaseModel):
+    """What events are narrowed by; another name is refused, for it would show too much."""
 
     model_config = ConfigDict(extra="forbid")
 
     since: Annotated[int, Field(ge=0, le=2**62, description="the last id that is known")] = 0
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
     kind: Annotated[Text, Field(max_length=64, description="how it begins")] = ""
     subject_id: Text | None = None
     project_id: Text | None = None
     actor: Annotated[Text | None, Field(description="who did it")] = None
     request_id: Text | None = None
-    wait: Annotated[float, Field(ge=0, le=LONGEST_WAIT_SECONDS)] = 0
 
     def where(self) -> dict[str, object]:
         """What the columns must be."""
         columns = {"subject_id", "project_id", "actor", "request_id"}
         return self.model_dump(include=columns, exclude_none=True)
+
+
+class EventsAsked(EventsFollowed):
+    """The same for a list."""
+
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    wait: Annotated[float, Field(ge=0, le=LONGEST_WAIT_SECONDS)] = 0
