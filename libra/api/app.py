@@ -54,7 +54,8 @@ STALE = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiParts:
-    """What is wired. `beat` tells when the manager's loop last turned, None where there is none."""
+    """What is wired. `beat` tells when the manager's loop last turned, None where there is none; `manages` whether this
+    process is the one that sends jobs, None where it does not know yet."""
 
     services: Services
     max_body_bytes: int = 2_000_000
@@ -62,6 +63,7 @@ class ApiParts:
     max_streams: int = 100
     anonymous_metrics: bool = True
     beat: Callable[[], datetime | None] = lambda: None
+    manages: Callable[[], bool | None] = lambda: None
 
 
 def create_app(parts: ApiParts) -> FastAPI:
@@ -74,10 +76,10 @@ def create_app(parts: ApiParts) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    metrics = Metrics(parts.services.storage)
     app.state.services = parts.services
     app.state.max_page = parts.max_page
     app.state.streams = Streams(parts.services.storage, parts.max_streams)
+    metrics = Metrics(parts.services, app.state.streams, parts.beat, parts.manages)
     _add_errors(app)
     for prefix, router, needs_token in ROUTERS:
         wanted = [Depends(EVERYBODY)] if needs_token else []

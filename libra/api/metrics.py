@@ -1,84 +1,166 @@
-"""Figures for Prometheus."""
+"""Figures for Prometheus: what this process counts, how it does, and what the database holds."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client import Counter as Counting
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from libra import __version__
+from libra.api.errors import METHODS
+from libra.api.streams import Streams
 from libra.errors import StorageUnavailable
-from libra.model.job import OPEN
-from libra.storage.base import Query, Storage
+from libra.model.device import DeviceState
+from libra.model.job import WAITING, JobAction, JobState
+from libra.storage.base import Tally, UnitOfWork
+from libra.usecases.services import Services
+
+MOST_DEVICES = 500  # of more there is no probe age of each, only the longest
+_METHODS = frozenset((*METHODS, "HEAD", "OPTIONS", "PATCH"))
+_OTHER = "other"  # a client may call a method whatever it likes
+
+Beat = Callable[[], datetime | None]
+Manages = Callable[[], bool | None]
 
 
 class Metrics:
-    """One registry an application, so that two in one process do not meet."""
+    """One registry an application, so that two in one process do not meet, beside what its services count."""
 
-    def __init__(self, storage: Storage) -> None:
-        self.registry = CollectorRegistry()
+    def __init__(self, services: Services, streams: Streams, beat: Beat, manages: Manages) -> None:
+        self._registry = registry = CollectorRegistry()
+        self._counted = services.meters.registry
         self._requests = Counting(
             "libra_api_requests",
             "Requests that were answered",
             ("method", "route", "status"),
-            registry=self.registry,
+            registry=registry,
         )
         self._seconds = Histogram(
             "libra_api_request_seconds",
-            "How long requests took",
+            "How long requests took until their answers began",
             ("method", "route"),
-            registry=self.registry,
+            registry=registry,
         )
-        self.registry.register(_Stored(storage))
+        registry.register(_Process(services, streams, beat, manages))
+        registry.register(_Stored(services))
+        ProcessCollector(registry=registry)
+        GCCollector(registry=registry)
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """One request."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        known = method if method in _METHODS else _OTHER
+        self._requests.labels(known, route, str(status)).inc()
+        self._seconds.labels(known, route).observe(seconds)
 
     def render(self) -> bytes:
         """In Prometheus' text format."""
-        return generate_latest(self.registry)
+        return generate_latest(self._counted) + generate_latest(self._registry)
+
+
+class _Process(Collector):
+    """How this controller does."""
+
+    def __init__(self, services: Services, streams: Streams, beat: Beat, manages: Manages) -> None:
+        self._services = services
+        self._streams = streams
+        self._beat = beat
+        self._manages = manages
+
+    def collect(self) -> Iterator[Metric]:
+        yield InfoMetricFamily("libra_build", "What runs", {"version": __version__})
+        manages = float(self._manages() or False)
+        yield _gauge("libra_manager_active", "Whether this controller sends the jobs", manages)
+        beat = self._beat()
+        if beat is not None:
+            age = (self._services.clock() - beat).total_seconds()
+            text = "How long ago the manager's loop turned, also where another controller manages"
+            yield _gauge("libra_manager_beat_age_seconds", text, age)
+        yield _gauge("libra_api_event_streams", "Clients that follow events", self._streams.open)
+        used, most = self._services.storage.connections()
+        yield _gauge("libra_database_connections", "Connections to the database in use", used)
+        yield _gauge("libra_database_connections_limit", "The most of them", most)
 
 
 class _Stored(Collector):
-    """What the database holds, asked when somebody looks."""
+    """What the database holds, asked when somebody looks: every controller on it tells the same."""
 
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     def collect(self) -> Iterator[Metric]:
         try:
-            with self._storage.reading() as unit:
-                devices = Counter(item.state.value for item in unit.devices.find())
-                open_jobs = unit.jobs.find(Query(where={"state": list(OPEN)}))
-                balancers = unit.loadbalancers.count_by_status()
+            with self._services.storage.reading() as unit:
+                found = list(self._ask(unit))
         except StorageUnavailable:
-            yield GaugeMetricFamily("libra_database_up", "Whether it answers", 0.0)
-            return
-        yield GaugeMetricFamily("libra_database_up", "Whether it answers", 1.0)
-        yield _family(
-            "libra_devices", "Devices by state", ("state",), {(k,): v for k, v in devices.items()}
-        )
-        jobs = Counter((job.action.value, job.state.value) for job in open_jobs)
-        yield _family("libra_jobs_open", "Jobs that are not over", ("action", "state"), jobs)
+            found = []
+        yield _gauge("libra_database_up", "Whether it answers", float(bool(found)))
+        yield from found
+
+    def _ask(self, unit: UnitOfWork) -> Iterator[Metric]:
+        now = self._services.clock()
         yield _family(
             "libra_loadbalancers",
             "Load balancers by both statuses",
             ("provisioning_status", "operating_status"),
-            balancers,
+            unit.loadbalancers.count_by_status(),
+        )
+        yield from _tell_jobs(unit.figures.open_jobs(), now)
+        devices = unit.figures.devices()
+        yield from _tell_devices(devices, now)
+        few = sum(tally.count for tally in devices.values()) <= MOST_DEVICES
+        yield _family(
+            "libra_probe_age_seconds",
+            f"How long ago each device answered; only where there are no more than {MOST_DEVICES}",
+            ("device", "state"),
+            {
+                (name, state.value): _age(seen, now)
+                for name, state, seen in (unit.figures.last_seen(MOST_DEVICES) if few else ())
+            },
         )
 
 
-def _family(
-    name: str,
-    text: str,
-    labels: tuple[str, ...],
-    counts: Mapping[Any, int],
-) -> Metric:
+def _tell_jobs(jobs: Mapping[tuple[JobAction, JobState], Tally], now: datetime) -> Iterator[Metric]:
+    counts = {(action.value, state.value): tally.count for (action, state), tally in jobs.items()}
+    yield _family("libra_jobs_open", "Jobs that are not over", ("action", "state"), counts)
+    waiting = [tally for (_, state), tally in jobs.items() if state in WAITING]
+    number = sum(tally.count for tally in waiting)
+    yield _gauge("libra_jobs_waiting", "Jobs that are not on their way yet", number)
+    oldest = max((_age(tally.oldest, now) for tally in waiting), default=0.0)
+    text = "How long ago the oldest of them was made, 0 where there is none"
+    yield _gauge("libra_jobs_waiting_oldest_seconds", text, oldest)
+
+
+def _tell_devices(devices: Mapping[DeviceState, Tally], now: datetime) -> Iterator[Metric]:
+    """Every state is there, so that an alert sees the first device in it."""
+    counts = {
+        (state.value,): devices[state].count if state in devices else 0 for state in DeviceState
+    }
+    yield _family("libra_devices", "Devices by state", ("state",), counts)
+    text = "How long ago a device of this state answered, the longest"
+    ages = {(state.value,): _age(tally.oldest, now) for state, tally in devices.items()}
+    yield _family("libra_probe_age_max_seconds", text, ("state",), ages)
+
+
+def _age(moment: datetime, now: datetime) -> float:
+    """Another controller's clock may be a little ahead."""
+    return max(0.0, (now - moment).total_seconds())
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value)
+
+
+def _family(name: str, text: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> Metric:
     family = GaugeMetricFamily(name, text, labels=labels)
-    for values, count in counts.items():
-        family.add_metric(values, count)
+    for key, value in values.items():
+        family.add_metric(key, value)
     return family

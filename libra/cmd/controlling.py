@@ -61,6 +61,7 @@ class Controller:
                 max_streams=settings.api.max_event_streams,
                 anonymous_metrics=settings.api.anonymous_metrics,
                 beat=lambda: self._manager.beat,
+                manages=lambda: self._manager.manages,
             )
         )
         self.api = ApiServer(app, settings.api, api_port)

@@ -56,6 +56,9 @@ class Question:
         now = self._services.clock()
         ended = replace(sent, state=state, updated_at=now, reply=reply, error=error)
         self.records.append(ended)
+        self._services.meters.count_probe(
+            sent.action, state, (now - sent.created_at).total_seconds()
+        )
 
 
 def build_probe(services: Services, device: Device, action: JobAction, seconds: float) -> Job:

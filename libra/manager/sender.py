@@ -1,6 +1,7 @@
 """One job on its way: its message, the reply, and what that means."""
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -63,6 +64,7 @@ class Sender:
             self._end_broken(job)
 
     def _send(self, job: Job) -> None:
+        started = time.monotonic()
         parcel = self._begin(job)
         if parcel is None:
             return
@@ -73,6 +75,7 @@ class Sender:
             self._come_again(job, str(error))
             return
         self._settle(job, parcel, reply)
+        self._services.meters.observe_job(job.action, time.monotonic() - started)
 
     def _begin(self, job: Job) -> Parcel | None:
         """Made of what is stored now; None where somebody has ended the job meanwhile."""

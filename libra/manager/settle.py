@@ -124,7 +124,8 @@ def finish_job(
 ) -> None:
     """Its secrets are not needed any more."""
     ended = replace(job, state=state, sealed="", updated_at=services.clock(), **fields)
-    unit.jobs.change(job.id, ended, OPEN)
+    if unit.jobs.change(job.id, ended, OPEN):
+        services.meters.count_job(job.action, state)
 
 
 def repair(unit: UnitOfWork, services: Services, device: Device, owner: LoadBalancer) -> None:

@@ -13,9 +13,9 @@ from typing import Protocol, TypeVar
 
 from libra.model.access import Token
 from libra.model.counters import ListenerCounters
-from libra.model.device import Device, Place
+from libra.model.device import Device, DeviceState, Place
 from libra.model.event import Event
-from libra.model.job import Job, JobState
+from libra.model.job import Job, JobAction, JobState
 from libra.model.quota import Quota
 from libra.model.resources.certificate import StoredCertificate
 from libra.model.resources.listener import Listener
@@ -260,11 +260,28 @@ class CounterRows(Protocol):
         """Write these in place of what was."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many rows there are, at least one, and the oldest time of one."""
+
+    count: int
+    oldest: datetime
+
+
 class Figures(Protocol):
     """Counts and ends; cheap however many rows there are."""
 
     def newest_event(self) -> int:
         """The largest id of an event, 0 where there is none."""
+
+    def open_jobs(self) -> dict[tuple[JobAction, JobState], Tally]:
+        """Those that are not over, and when the oldest was made."""
+
+    def devices(self) -> dict[DeviceState, Tally]:
+        """How many there are, and when the one that was not seen for longest was; made, where it never was."""
+
+    def last_seen(self, limit: int) -> list[tuple[str, DeviceState, datetime]]:
+        """The same of each, by name, at most so many."""
 
 
 PLACEMENT = "placement"
@@ -341,6 +358,9 @@ class Storage(Protocol):
 
         With `whole`, which takes longer, every table and column of it must be there.
         """
+
+    def connections(self) -> tuple[int, int]:
+        """How many are in use, of how many."""
 
     def close(self) -> None:
         """Let go of every connection; idempotent."""

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import QueuePool
 
 from libra.errors import StorageUnavailable
 from libra.model.access import Token
@@ -136,6 +137,12 @@ class SqlStorage:
             check_schema(connection)
             if whole:
                 check_tables(connection)
+
+    def connections(self) -> tuple[int, int]:
+        """Both kinds of databases have the same kind of pool."""
+        pool = self._engine.pool
+        assert isinstance(pool, QueuePool)
+        return pool.checkedout(), pool.size()
 
     def close(self) -> None:
         """Idempotent."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import uuid4
 
+from libra.meters import Meters
 from libra.model.quota import Quota
 from libra.storage.base import Storage
 from libra.usecases.knowntokens import KnownTokens
@@ -83,5 +84,6 @@ class Services:
     clock: Clock = now
     bell: Bell = field(default_factory=Bell)
     known_tokens: KnownTokens = field(default_factory=KnownTokens)
+    meters: Meters = field(default_factory=Meters)
     limits: Limits = Limits()
     address_pools: tuple[AddressPool, ...] = ()
