@@ -1,6 +1,9 @@
 """TLS to a job server, as HAProxy speaks it in front of gearmand: both sides verified, and no way around it."""
 
 import os
+import re
+import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,13 +16,16 @@ from libra.config.settings import JobServerSettings
 from libra.errors import JobServerUnavailable
 from libra.jobs.embedded import EmbeddedJobServer
 from libra.jobs.gearman import GearmanJobClient, GearmanJobSource
+from libra.jobs.gearman.status import count_workers
 from tests.support.certificates import Authority, Certificate, encrypt_key
 from tests.support.gearmand import Gearmand
 from tests.support.jobservers import await_registered, submitting, working
 from tests.support.ports import LOOPBACK
-from tests.support.tlsfront import tls_front
+from tests.support.programs import find_program
+from tests.support.tlsfront import shipped_front, tls_front
 
 LONG = 20.0
+GUIDE = Path(__file__).parents[2] / "doc" / "how-to" / "gearmand-tls.md"
 
 
 @pytest.fixture
@@ -213,3 +219,60 @@ def test_a_server_that_never_answers_the_handshake_costs_its_patience_only(
                 assert client.submit("w1", b"x", timeout=LONG) == b"x"
         source.close()
         client.close()
+
+
+@pytest.fixture
+def guided(tmp_path: Path) -> Path:
+    """What the guide's commands make."""
+    find_program("openssl", package="openssl")
+    (commands,) = re.findall(r"```sh\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    directory = tmp_path / "guide"
+    directory.mkdir()
+    subprocess.run(
+        ["/bin/sh", "-eu", "-c", commands],
+        cwd=directory,
+        check=True,
+        capture_output=True,
+        timeout=30,
+    )
+    return directory
+
+
+def answer_without_certificate(port: int, ca: Path) -> bytes:
+    """What the job server says of its version; TLS 1.3 refuses after the handshake."""
+    context = ssl.create_default_context(cafile=str(ca))
+    try:
+        with (
+            socket.create_connection((LOOPBACK, port), timeout=LONG) as plain,
+            context.wrap_socket(plain, server_hostname=LOOPBACK) as encrypted,
+        ):
+            encrypted.sendall(b"version\n")
+            return encrypted.recv(64)
+    except (ssl.SSLError, ConnectionError):
+        return b""
+
+
+def test_the_guide_works(guided: Path, gearmand: Gearmand, authority: Authority) -> None:
+    """Its certificates, the configuration in etc/, gearmand, a worker and a client."""
+    with shipped_front(guided, guided / "jobs.pem", guided / "ca.pem", gearmand.port) as port:
+        names = {"ca": guided / "ca.pem", "cert": guided / "web1.crt", "key": guided / "web1.key"}
+        good = JobServerSettings(host="localhost", port=port, **names)
+        with connected(good) as (client, source):
+            await_registered(source)
+            with working(source):
+                assert client.submit("w1", b"a job", timeout=LONG) == b"a job"
+        assert count_workers([good], LONG) is not None
+        stranger = authority.issue("stranger")
+        others = {"cert": stranger.cert, "key": stranger.key}
+        assert "cannot submit a job" in refusal(good.model_copy(update=others))
+        assert count_workers([good.model_copy(update=others)], LONG) is None
+        assert answer_without_certificate(port, guided / "ca.pem") == b""
+        # a worker's certificate does not make a job server of it
+        pem = guided / "web1.pem"
+        pem.write_text((guided / "web1.crt").read_text() + (guided / "web1.key").read_text())
+    with shipped_front(guided, pem, guided / "ca.pem", gearmand.port) as port:
+        posing = good.model_copy(update={"port": port})
+        assert "its certificate is refused" in refusal(posing)
+    in_clear = good.model_copy(update={"port": gearmand.port})
+    assert "it answers in clear text" in refusal(in_clear)
+    assert count_workers([in_clear], LONG) is None

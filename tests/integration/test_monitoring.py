@@ -17,6 +17,7 @@ from tests.support.programs import find_program
 ETC = Path(__file__).parents[2] / "etc"
 RULES, RULES_TEST = (ETC / "prometheus" / f"libra-alerts{end}.yaml" for end in ("", "-test"))
 DASHBOARD = ETC / "grafana" / "libra.json"
+GUIDE = ETC.parent / "doc" / "how-to" / "monitoring.md"
 METRIC = re.compile(r"\b(?:libra|process)_[a-z_]+")
 VARIABLES = {"$__rate_interval": "5m", "$job": "libra"}
 
@@ -110,3 +111,10 @@ def test_every_metric_that_is_asked_for_is_there(lab: ControlLab) -> None:
 
 HEADS_ONLY = {"libra_jobs_open"}
 """Of which there is no series while no job is under way."""
+
+
+def test_the_guide_names_every_metric_of_ours(lab: ControlLab) -> None:
+    guide = set(re.findall(r"libra_[a-z_]+", GUIDE.read_text()))
+    text = lab.client.get("/metrics").text
+    kinds = dict(re.findall(r"^# TYPE (libra_[a-z_]+) (\w+)", text, re.MULTILINE))
+    assert guide == set(kinds)

@@ -12,7 +12,12 @@ from libra.config.settings import Settings
 from tests.support.programs import find_program
 
 UNITS = Path(__file__).parents[2] / "etc" / "systemd"
-NAMES = ("libra-worker.service", "libra-haproxy.service", "libra-controller.service")
+NAMES = (
+    "libra-worker.service",
+    "libra-haproxy.service",
+    "libra-controller.service",
+    "libra-gearmand-tls.service",
+)
 WORST_SCORE = 2.5
 
 

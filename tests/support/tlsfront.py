@@ -1,4 +1,4 @@
-"""HAProxy in front of a plain job server: TLS, with a client certificate asked for."""
+"""HAProxy in front of a plain job server, as etc/ has it: TLS, with a client certificate asked for."""
 
 import contextlib
 import subprocess
@@ -9,16 +9,7 @@ from tests.support.certificates import Authority, Certificate
 from tests.support.ports import LOOPBACK, free_port, wait_for_port
 from tests.support.programs import find_program
 
-CONFIGURATION = """
-defaults
-    mode tcp
-    timeout connect 2s
-    timeout client 1h
-    timeout server 1h
-listen gearman
-    bind {listen} ssl crt {crt} ca-file {ca} verify required
-    server gearmand {backend}
-"""
+SHIPPED = Path(__file__).parents[2] / "etc" / "haproxy" / "libra-gearmand-tls.cfg"
 
 
 @contextlib.contextmanager
@@ -26,16 +17,26 @@ def tls_front(
     directory: Path, certificate: Certificate, clients: Authority, to_port: int
 ) -> Iterator[int]:
     """The port where TLS is spoken; clients must show a certificate of `clients`."""
+    with shipped_front(directory, certificate.both, clients.ca, to_port) as port:
+        yield port
+
+
+@contextlib.contextmanager
+def shipped_front(directory: Path, pem: Path, ca: Path, to_port: int) -> Iterator[int]:
+    """Certificate and key in `pem`, and the authority of clients."""
     port = free_port()
     config = directory / "front.cfg"
-    config.write_text(
-        CONFIGURATION.format(
-            listen=f"{LOOPBACK}:{port}",
-            crt=certificate.both,
-            ca=clients.ca,
-            backend=f"{LOOPBACK}:{to_port}",
-        )
-    )
+    text = SHIPPED.read_text()
+    for shipped, ours in (
+        ("bind :4730", f"bind {LOOPBACK}:{port}"),
+        ("127.0.0.1:4731", f"{LOOPBACK}:{to_port}"),
+        ("/etc/libra/tls/jobs.pem", str(pem)),
+        ("/etc/libra/tls/ca.pem", str(ca)),
+        ("log /dev/log daemon", "log stderr daemon"),
+    ):
+        assert text.count(shipped) == 1
+        text = text.replace(shipped, ours)
+    config.write_text(text)
     process = subprocess.Popen(
         [find_program("haproxy", package="haproxy"), "-q", "-db", "-f", str(config)],
         stdin=subprocess.DEVNULL,
