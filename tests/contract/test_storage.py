@@ -23,7 +23,7 @@ from libra.model.quota import Quota
 from libra.model.resources.pool import PersistenceKind, PoolPersistence
 from libra.model.resources.tree import LoadBalancerTree, PoolTree
 from libra.model.status import MUTABLE, ProvisioningStatus
-from libra.storage.base import Query, TagFilter, order_of
+from libra.storage.base import Query, TagFilter, Tally, order_of
 from libra.storage.engines import WRITING, open_engine
 from libra.storage.schema import newest_revision, upgrade
 from libra.storage.sql import SqlStorage, open_storage
@@ -616,3 +616,35 @@ def test_every_table_has_the_fields_of_its_record() -> None:
 
     for kind, table in ((Device, tables.devices), (Job, tables.jobs), (Listener, tables.listeners)):
         assert {field.name for field in fields(kind)} == set(table.c.keys())
+
+
+def test_figures_are_counted_and_not_read(storage: SqlStorage) -> None:
+    state, *others = DeviceState
+    devices = [
+        build_device("b", state=state, last_seen=at(5)),
+        build_device("a", state=state, created_at=at(-3)),
+        build_device("c", state=others[0], last_seen=at(9), created_at=at(-90)),
+    ]
+    jobs = [build_job(devices[0], number) for number in (7, 4)]
+    jobs += [
+        build_job(devices[0], 5, state=JobState.RUNNING),
+        build_job(devices[0], 1, state=JobState.COMPLETE),
+    ]
+    with storage.reading() as unit:
+        assert unit.figures.newest_event() == 0
+        assert unit.figures.devices() == unit.figures.open_jobs() == {}
+    with storage.writing() as unit:
+        unit.devices.add_all(devices)
+        unit.jobs.add_all(jobs)
+        unit.events.add(Event(at=NOW, kind="a.b", subject_id="x"))
+    with storage.reading() as unit:
+        assert unit.figures.newest_event() == unit.events.since(0, limit=9)[-1].id
+        assert unit.figures.devices() == {state: Tally(2, at(-3)), others[0]: Tally(1, at(9))}
+        assert unit.figures.last_seen(2) == [("a", state, at(-3)), ("b", state, at(5))]
+        action = jobs[0].action
+        assert unit.figures.open_jobs() == {
+            (action, JobState.NEW): Tally(2, at(4)),
+            (action, JobState.RUNNING): Tally(1, at(5)),
+        }
+        used, most = storage.connections()
+        assert 1 <= used <= most
