@@ -120,3 +120,7 @@ class StateError(LibraError):
 
 class StorageUnavailable(LibraError):
     """The database does not answer, or its schema is not this release's."""
+
+
+class LeaseLost(StorageUnavailable):
+    """A write of a controller that does not manage any more."""

@@ -19,6 +19,7 @@ from libra.api.openapi import build_openapi
 from libra.api.routers import (
     around,
     certificates,
+    devices,
     events,
     listeners,
     loadbalancers,
@@ -47,6 +48,7 @@ ROUTERS: tuple[tuple[str, APIRouter, bool], ...] = (
     ("", around.projects, True),
     ("", v1.router, True),
     ("", events.router, True),
+    ("", devices.router, True),
     ("", certificates.router, True),
 )
 STALE = timedelta(seconds=30)

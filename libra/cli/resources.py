@@ -18,6 +18,11 @@ class Resource:
     verbs: tuple[str, ...] = ("list", "show", "create", "set", "delete")
     owner: "Resource | None" = None
 
+    @property
+    def is_ours(self) -> bool:
+        """True where bodies are the fields themselves, and not Octavia's."""
+        return self.path.startswith("/v1/")
+
 
 _STATUSES = ("provisioning_status", "operating_status")
 LOADBALANCER = Resource(
@@ -66,9 +71,24 @@ DEVICE = Resource(
     singular="device",
     plural="devices",
     path="/v1/devices",
-    columns=("name", "address", "state", "loadbalancers", "proxy", "last_seen", "reason"),
+    columns=(
+        *("name", "address", "pool", "state", "loadbalancers", "proxy"),
+        "last_seen",
+        "reason",
+    ),
     help="Hosts with workers.",
     verbs=("list", "show", "create", "delete"),
+)
+DEVICE_POOL = Resource(
+    command="device-pool",
+    singular="device_pool",
+    plural="device_pools",
+    path="/v1/device-pools",
+    columns=(
+        *("name", "devices", "spare", "min_spare", "auto_enroll", "shared"),
+        *("brake_since", "brake_reason"),
+    ),
+    help="Where devices belong, and what is done when they fail.",
 )
 CERTIFICATE = Resource(
     command="certificate",
@@ -106,4 +126,7 @@ JOB = Resource(
     help="Jobs.",
     verbs=("list", "show"),
 )
-RESOURCES = (LOADBALANCER, LISTENER, POOL, MEMBER, MONITOR, CERTIFICATE, DEVICE, TOKEN, EVENT)
+RESOURCES = (
+    *(LOADBALANCER, LISTENER, POOL, MEMBER, MONITOR, CERTIFICATE),
+    *(DEVICE, DEVICE_POOL, TOKEN, EVENT),
+)

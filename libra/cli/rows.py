@@ -14,12 +14,25 @@ if TYPE_CHECKING:  # heavy
 
 Json = dict[str, Any]
 UUID_WIDTH = 36
-_NOTES = ("error", "reason")
-_TIMES = ("at", "created_at", "updated_at", "last_seen", "expires_at", "revoked_at", "not_after")
+_NOTES = ("error", "reason", "brake_reason")
+_TIMES = (
+    "at",
+    "created_at",
+    "updated_at",
+    "last_seen",
+    "started_at",
+    "brake_since",
+    "expires_at",
+    "revoked_at",
+    "not_after",
+)
 _AGES = ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h"), (30 * 86_400, 86_400, "d"))
-_GOOD = ("ACTIVE", "ONLINE", "READY", "complete")
+_GOOD = ("ACTIVE", "ONLINE", "SPARE", "ASSIGNED", "complete")
 _BAD = ("ERROR", "OFFLINE", "failed", "expired")
-_UNDER_WAY = ("PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "running", "scheduled", "idle")
+_UNDER_WAY = (
+    *("PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "running", "scheduled", "idle"),
+    *("ANNOUNCED", "BUILDING", "DRAINING"),
+)
 _STYLES = {
     **dict.fromkeys(_GOOD, "green"),
     **dict.fromkeys(_BAD, "red"),

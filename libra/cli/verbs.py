@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from libra.cli.exits import FAILED, errors_as_exits, fail
-from libra.cli.resources import DEVICE, JOB, LOADBALANCER, RESOURCES, Resource
+from libra.cli.resources import DEVICE, DEVICE_POOL, JOB, LOADBALANCER, RESOURCES, Resource
 from libra.cli.rows import Format, Json, show_one, show_rows
 from libra.cli.wiring import Wiring
 from libra.errors import Invalid, NotFound
@@ -129,7 +129,7 @@ def _show(group: typer.Typer, resource: Resource) -> None:
 
 def find_key(rest: "Rest", resource: Resource, base: str, name: str) -> str:
     """What stands for it in paths. Raises `NotFound`, and `Invalid` where several have the name."""
-    if resource in (DEVICE, JOB):
+    if resource in (DEVICE, DEVICE_POOL, JOB):
         return name
     return str(rest.find(base, resource.plural, name)["id"])
 
@@ -150,7 +150,7 @@ def _create(group: typer.Typer, resource: Resource) -> None:
         with errors_as_exits():
             rest = open_api(context, api_url, token_file)
             base = _base(rest, resource, pool)
-            body = given if resource.path.startswith("/v1/") else {resource.singular: given}
+            body = given if resource.is_ours else {resource.singular: given}
             made: Json = rest.call("POST", base, body)[resource.singular]
             if wait:
                 made = _await(rest, resource, base, made, timeout)
@@ -175,7 +175,8 @@ def _set(group: typer.Typer, resource: Resource) -> None:
             rest = open_api(context, api_url, token_file)
             base = _base(rest, resource, pool)
             path = f"{base}/{find_key(rest, resource, base, name)}"
-            made: Json = rest.call("PUT", path, {resource.singular: given})[resource.singular]
+            body = given if resource.is_ours else {resource.singular: given}
+            made: Json = rest.call("PUT", path, body)[resource.singular]
             if wait:
                 made = _await(rest, resource, base, made, timeout)
         show_one(made, output)
@@ -227,13 +228,15 @@ def _add_reading(group: typer.Typer, verb: str, text: str, field: str) -> None:
 
 
 def _await(rest: "Rest", resource: Resource, base: str, made: Json, timeout: float) -> Json:
-    """Until it is ACTIVE, with a sign of life for people; a device until it is READY."""
-    field, good = ("state", "READY") if resource is DEVICE else ("provisioning_status", "ACTIVE")
+    """Until it is ACTIVE, with a sign of life for people; a device until it can be used."""
+    is_device = resource is DEVICE
+    field = "state" if is_device else "provisioning_status"
+    good = ("SPARE", "ASSIGNED") if is_device else ("ACTIVE",)
     deadline = time.monotonic() + timeout
     from rich.console import Console
 
     with Console(stderr=True).status(f"waiting for {made.get('name') or made['id']}"):
-        while made.get(field) != good:
+        while made.get(field) not in good:
             if made.get(field) == "ERROR":
                 fail(
                     f"{resource.singular} {made['id']} is in ERROR; `libra event list` says why",

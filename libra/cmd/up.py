@@ -36,6 +36,8 @@ from libra.durable import replace_file
 from libra.errors import Invalid, LibraError
 from libra.jobs.embedded import EmbeddedJobServer
 from libra.manager.settle import MANAGER
+from libra.model.device import DEFAULT_POOL
+from libra.usecases.devicepools import change_pool
 from libra.usecases.devices import add_device
 
 log = structlog.get_logger(__name__)
@@ -146,6 +148,8 @@ class LocalFleet:
             known = unit.devices.by_name(DEVICE)
         if known is None:
             add_device(services, MANAGER, DEVICE, LOOPBACK)
+            # There is one device, for all projects.
+            change_pool(services, MANAGER, DEFAULT_POOL, {"shared": True})
 
 
 class Worker:

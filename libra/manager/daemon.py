@@ -1,6 +1,7 @@
 """The manager: one loop that looks what is due, and threads that do it."""
 
 import threading
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,14 +12,16 @@ import structlog
 
 from libra.errors import StorageUnavailable
 from libra.jobs.base import JobClient
+from libra.manager.keeper import FleetKeeper
 from libra.manager.prober import Prober
 from libra.manager.sender import Sender
 from libra.manager.settle import finish_job, mark_error, repair
-from libra.model.device import Device
+from libra.model.device import WATCHED, Device
 from libra.model.job import OPEN, Job, JobAction, JobState
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.status import PENDING, ProvisioningStatus
 from libra.storage.base import Lease, Query, UnitOfWork, device_lock
+from libra.storage.fences import FencedStorage
 from libra.usecases.services import Services
 
 log = structlog.get_logger(__name__)
@@ -62,12 +65,14 @@ class Manager:
         count_workers: CountWorkers,
         pace: Pace,
     ) -> None:
+        services = replace(services, storage=FencedStorage(services.storage, lease))
         self._services = services
         self._lease = lease
         self._count_workers = count_workers
         self._pace = pace
         self._sender = Sender(services, client)
         self._prober = Prober(services, client, pace.probe_deadline.total_seconds())
+        self._keeper = FleetKeeper(services, pace.probe)
         self._jobs = ThreadPoolExecutor(pace.concurrent, thread_name_prefix="job")
         self._probes = ThreadPoolExecutor(min(64, pace.concurrent), thread_name_prefix="probe")
         self._lock = threading.Lock()
@@ -133,6 +138,7 @@ class Manager:
         self._dispatch(now)
         if now >= self._devices_at:
             self._devices_at = now + timedelta(seconds=DEVICES_SECONDS)
+            self._keeper.finish_moves()
             self._probe_due(now)
 
     # Chores.
@@ -150,6 +156,7 @@ class Manager:
             self._end_late(owner)
         for owner in self._find_repairs(now):
             self._repair(owner, now)
+        self._keeper.turn(now)
         if now >= self._prune_at:
             self._prune(now)
 
@@ -245,7 +252,7 @@ class Manager:
         finally:
             with self._lock:
                 self._sending.pop(job.id, None)
-                self._probe_at.pop(job.device_id, None)  # how does it do now?
+                self._probe_at[job.device_id] = self._services.clock()  # how does it do now?
             self._services.bell.ring()
 
     def _set_idle(self, job: Job) -> None:
@@ -259,20 +266,34 @@ class Manager:
 
     def _probe_due(self, now: datetime) -> None:
         with self._services.storage.reading() as unit:
-            devices = unit.devices.find()
+            devices = unit.devices.find(Query(where={"state": WATCHED}))
+            pools = {pool.id: pool for pool in unit.device_pools.find()}
         for device in devices:
+            pool = pools.get(device.pool_id)
+            every = self._pace.probe
+            if pool is not None and pool.probe_seconds is not None:
+                every = timedelta(seconds=pool.probe_seconds)
             with self._lock:
-                waits = self._probe_at.get(device.id, now) > now or device.id in self._probing
-                if waits:
+                first = now + _phase(device, every, now)
+                waits = self._probe_at.setdefault(device.id, first) > now
+                if waits or device.id in self._probing:
                     continue
                 self._probing.add(device.id)
-                self._probe_at[device.id] = now + self._pace.probe
-            self._probes.submit(self._probe, device)
+                self._probe_at[device.id] = now + every
+            self._probes.submit(self._probe, device, every)
 
-    def _probe(self, device: Device) -> None:
+    def _probe(self, device: Device, every: timedelta) -> None:
         try:
             if not self._stopping.is_set():
-                self._prober.probe(device)
+                self._prober.probe(device, every.total_seconds())
         finally:
             with self._lock:
                 self._probing.discard(device.id)
+
+
+def _phase(device: Device, every: timedelta, now: datetime) -> timedelta:
+    """How long the first probe of a manager waits: not all at once, but at once where something is to be found out."""
+    if not device.is_ready or device.misses or device.last_seen is None:
+        return timedelta()
+    due = max(timedelta(), device.last_seen + every - now)
+    return min(due, zlib.crc32(device.id.encode()) % 1000 / 1000 * every)

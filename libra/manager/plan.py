@@ -4,7 +4,7 @@ A load balancer that its device refuses must not keep the others from being chan
 confirmed it last, or not at all, until the next write or repair tries it again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -41,17 +41,23 @@ def plan_device(
     only: str | None = None,
     materials: Materials = NO_MATERIALS,
     confirmed: Mapping[str, Materials] = MappingProxyType({}),
+    leaving: Collection[str] = (),
 ) -> DevicePlan:
     """`only` is the id of the one that is tried, where the others stay as they are at the device.
 
     `confirmed` is what those that are sent as confirmed showed then, by their ids, for a certificate may have been
-    renewed by one that is refused.
+    renewed by one that is refused. `leaving` are the ids of those that another device is about to confirm: until then
+    they stay as they are.
     """
     sent: list[LoadBalancer] = []
     current: set[str] = set()
     deleted: set[str] = set()
     for tree in trees:
         key, status = tree.loadbalancer.id, tree.loadbalancer.provisioning_status
+        if key in leaving:
+            if key in applied:
+                sent.append(translate(applied[key], {**materials, **confirmed.get(key, {})}))
+            continue
         is_tried = key == only if only is not None else status.is_pending
         if is_tried and tree.loadbalancer.going:
             deleted.add(key)

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from libra.errors import Invalid, JobError, StorageUnavailable
+from libra.errors import Invalid, JobError, JobServerUnavailable, StorageUnavailable
 from libra.jobs.base import JobClient
 from libra.manager.plan import DevicePlan
 from libra.manager.question import Question, store_probes
@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 DISCOVER_EVERY = 30  # probes; a worker may be replaced between two of them
 MISSES = 3  # probes without an answer, until a device counts as lost
+LEAST_SECONDS = 1.0
+FAULTS = 2  # probes that say that its proxy does not run, until it counts as faulty
 
 
 class Prober:
@@ -38,27 +40,29 @@ class Prober:
         self._services = services
         self._client = client
         self._deadline = deadline_seconds
-        self._missed: dict[str, int] = {}
         self._asked: dict[str, int] = {}
 
-    def probe(self, device: Device) -> None:
-        """Never raises."""
+    def probe(self, device: Device, within: float) -> None:
+        """`within` seconds the next one is due, and this one had better be answered. Never raises."""
         try:
-            self._probe(device)
+            self._probe(device, min(self._deadline, max(LEAST_SECONDS, within)))
         except StorageUnavailable as error:
             log.warning("cannot store what a device says", action="probe", error=str(error))
         except Exception:
             log.exception("internal error", action="probe", device=device.name)
 
-    def _probe(self, device: Device) -> None:
-        question = Question(self._services, self._client, device, self._deadline)
+    def _probe(self, device: Device, seconds: float) -> None:
+        question = Question(self._services, self._client, device, seconds)
         try:
             known = _discover(question, device) if self._is_stranger(device) else device
             reply = question.ask(JobAction.STATS)
+        except JobServerUnavailable:
+            # Of the device that says nothing: it is we who reach no job server.
+            self._store(question.records)
+            return
         except (JobError, Invalid) as error:
             self._miss(device, str(error), question.records)
             return
-        self._missed.pop(device.id, None)
         with self._services.storage.writing() as unit:
             unit.hold(device_lock(device.id))
             store_probes(unit, question.records)
@@ -70,28 +74,51 @@ class Prober:
 
     def _is_stranger(self, device: Device) -> bool:
         """Also one that was away: it may have come back with another release."""
-        if device.protocol and device.state is DeviceState.READY and device.id not in self._missed:
+        if device.protocol and device.is_ready and not device.misses:
             self._asked[device.id] = asked = self._asked.get(device.id, 0) + 1
             if asked % DISCOVER_EVERY:
                 return False
         return True
 
+    def _store(self, records: list[Job]) -> None:
+        with self._services.storage.writing() as unit:
+            store_probes(unit, records)
+
     def _miss(self, device: Device, reason: str, records: list[Job]) -> None:
-        missed = self._missed[device.id] = self._missed.get(device.id, 0) + 1
         with self._services.storage.writing() as unit:
             unit.hold(device_lock(device.id))
             store_probes(unit, records)
-            if missed >= MISSES and device.state is not DeviceState.ERROR:
-                see_device(unit, self._services, device, DeviceState.ERROR, reason=reason)
+            self._count_miss(unit, device, MISSES, reason)
+
+    def _count_miss(
+        self, unit: UnitOfWork, device: Device, allowed: int, reason: str, **fields: Any
+    ) -> None:
+        """One more; with as many as are allowed it is in ERROR."""
+        current = unit.devices.get(device.id)
+        if current is None or current.state is not device.state:
+            return
+        misses = current.misses + 1
+        lost = misses >= allowed and current.state is not DeviceState.DRAINING
+        see_device(
+            unit,
+            self._services,
+            device,
+            DeviceState.ERROR if lost else current.state,
+            misses=misses,
+            failing_since=current.failing_since or self._services.clock(),
+            reason=reason if misses >= allowed else current.reason,
+            **fields,
+        )
 
     def _report(self, unit: UnitOfWork, device: Device, reason: str) -> None:
         """It answers, and its proxy does not. A device that runs nothing yet has no proxy to ask."""
-        has_work = bool(unit.loadbalancers.count({"device_id": device.id}))
-        state = DeviceState.ERROR if has_work else DeviceState.READY
-        self._see(unit, device, state, reason if has_work else "")
+        if unit.loadbalancers.count({"device_id": device.id}):
+            self._count_miss(unit, device, FAULTS, reason, **self._told(device))
+        else:
+            self._see_well(unit, device, {})
 
     def _take_in(self, unit: UnitOfWork, device: Device, reply: JsonObject) -> None:
-        self._see(unit, device, DeviceState.READY, "")
+        self._see_well(unit, device, reply)
         trees = unit.loadbalancers.trees_of(device.id)
         entries = (
             widen_statistics(reply, list(map(translate, trees)))
@@ -106,18 +133,35 @@ class Prober:
                 if not _is_outdated(reply, device, tree.loadbalancer):
                     write_all(unit, measured.changed)
 
-    def _see(self, unit: UnitOfWork, device: Device, state: DeviceState, reason: str) -> None:
+    def _see_well(self, unit: UnitOfWork, device: Device, reply: JsonObject) -> None:
+        """One that was away and has nothing to do is not used before it has let go of what it had."""
+        state, reason = device.state, ""
+        if unit.loadbalancers.count({"device_id": device.id}):
+            state = DeviceState.ASSIGNED
+        elif device.is_ready or _runs_nothing(reply):
+            state = DeviceState.SPARE
+        else:
+            reason = "it still has what was moved away from it"
+        if device.state is DeviceState.DRAINING:
+            state, reason = device.state, ""
         see_device(
             unit,
             self._services,
             device,
             state,
-            last_seen=self._services.clock(),
-            protocol=device.protocol,
-            release=device.release,
-            proxy=device.proxy,
+            misses=0,
+            failing_since=None,
             reason=reason,
+            **self._told(device),
         )
+
+    def _told(self, device: Device) -> dict[str, Any]:
+        return {
+            "last_seen": self._services.clock(),
+            "protocol": device.protocol,
+            "release": device.release,
+            "proxy": device.proxy,
+        }
 
     def _converge(self, unit: UnitOfWork, device: Device, reply: JsonObject) -> None:
         """A device that runs something else than it shall is told again, unless it is about to be told anyway."""
@@ -192,6 +236,10 @@ def _runs(reply: JsonObject, expected: str, *, empty: bool) -> bool:
     if digest is None:
         return empty and not reply.get("loadbalancers")
     return bool(digest == expected)
+
+
+def _runs_nothing(reply: JsonObject) -> bool:
+    return not reply.get("loadbalancers")
 
 
 def _entries(reply: JsonObject) -> Mapping[str, Mapping[str, Any]]:

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -21,7 +21,8 @@ from libra.messages.replies import ERROR, build_fail, masked, passed
 from libra.messages.version2.writer import build_update
 from libra.model.device import Device
 from libra.model.job import OPEN, Job, JobAction, JobPriority, JobState
-from libra.storage.base import UnitOfWork, device_lock
+from libra.model.resources.tree import LoadBalancerTree
+from libra.storage.base import Query, UnitOfWork, device_lock
 from libra.usecases.services import Sealer, Services
 
 log = structlog.get_logger(__name__)
@@ -187,11 +188,20 @@ def plan_now(
     """What the device is to be told, of what is stored at this moment."""
     device = unit.devices.get(device_id)
     trees = unit.loadbalancers.trees_of(device_id)
+    moves = unit.moves.find(Query(where={"source": device_id}))
+    leaving = {move.loadbalancer_id for move in moves} - {tree.loadbalancer.id for tree in trees}
+    if leaving:
+        trees = sorted([*trees, *unit.loadbalancers.trees(leaving)], key=_creation)
     applied = unit.loadbalancers.applied([tree.loadbalancer.id for tree in trees])
     materials = load_materials(unit, sealer, [*trees, *applied.values()])
     confirmed = load_confirmed(unit, sealer, applied)
     generation = device.generation if device else 1
-    return plan_device(trees, applied, generation, only, materials, confirmed)
+    return plan_device(trees, applied, generation, only, materials, confirmed, leaving)
+
+
+def _creation(tree: LoadBalancerTree) -> tuple[datetime, str]:
+    """The order of a device's load balancers."""
+    return tree.loadbalancer.created_at, tree.loadbalancer.id
 
 
 def expected_digest(plan: DevicePlan) -> str:

@@ -8,7 +8,7 @@ from libra.manager.plan import DevicePlan
 from libra.manager.secrets import seal_shown
 from libra.manager.statuses import records, status_of_monitor
 from libra.model.access import Caller, Role
-from libra.model.device import Device, DeviceState
+from libra.model.device import Device, DeviceState, Mover, ensure_transition
 from libra.model.job import OPEN, Job, JobPriority, JobState
 from libra.model.materials import Materials
 from libra.model.resources.loadbalancer import LoadBalancer
@@ -18,7 +18,9 @@ from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import OperatingStatus, ProvisioningStatus
 from libra.model.translate import without_deleted
 from libra.storage.base import Rows, UnitOfWork
+from libra.usecases.moving import confirm_move
 from libra.usecases.outbox import add_event, add_update
+from libra.usecases.placement import occupy
 from libra.usecases.services import Services
 
 MANAGER = Caller(name="manager", role=Role.OPERATOR)
@@ -29,7 +31,7 @@ def settle_pass(
     unit: UnitOfWork, services: Services, job: Job, plan: DevicePlan, digest: str
 ) -> None:
     """What was sent is live; what was going is gone."""
-    for tree in unit.loadbalancers.trees(plan.pending):
+    for tree in _still_there(unit, job, plan):
         owner = tree.loadbalancer
         if owner.generation > plan.desired.generation:
             continue  # it was changed again meanwhile, and another job carries that
@@ -39,6 +41,13 @@ def settle_pass(
         elif not owner.going:
             _activate(unit, services, tree, plan.materials)
     _acknowledge(unit, services, job.device_id, plan.desired.generation, digest)
+    occupy(unit, job.device_id)
+
+
+def _still_there(unit: UnitOfWork, job: Job, plan: DevicePlan) -> list[LoadBalancerTree]:
+    """Without those that were moved away meanwhile: generations are a device's own."""
+    trees = unit.loadbalancers.trees(plan.pending)
+    return [tree for tree in trees if tree.loadbalancer.device_id == job.device_id]
 
 
 def _activate(
@@ -61,6 +70,7 @@ def _activate(
     live = unit.loadbalancers.tree(tree.loadbalancer.id)
     if live is not None:
         unit.loadbalancers.set_applied(live, seal_shown(services.sealer, live, materials))
+    confirm_move(unit, tree.loadbalancer)
     _tell(unit, services, tree.loadbalancer, "loadbalancer.active")
 
 
@@ -100,7 +110,7 @@ def settle_fail(
             )
             unit.jobs.replace(replace(tried, deadline=job.deadline))
         return
-    for tree in unit.loadbalancers.trees(plan.pending):
+    for tree in _still_there(unit, job, plan):
         if tree.loadbalancer.generation <= plan.desired.generation:
             mark_error(unit, services, tree, reason)
 
@@ -146,10 +156,11 @@ def repair(unit: UnitOfWork, services: Services, device: Device, owner: LoadBala
 def see_device(
     unit: UnitOfWork, services: Services, device: Device, state: DeviceState, **fields: Any
 ) -> None:
-    """An event where its state changes."""
+    """An event where its state changes; nothing where an operator has moved it meanwhile."""
     current = unit.devices.get(device.id)
-    if current is None:
+    if current is None or current.state is not device.state:
         return
+    ensure_transition(current, state, Mover.PROBER)
     if state is DeviceState.ERROR and current.state is not state:
         for tree in unit.loadbalancers.trees_of(device.id):
             _write_unknown(unit, tree)

@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 from libra.model.access import Token
 from libra.model.counters import ListenerCounters
 from libra.model.device import Device, DeviceState, Place
+from libra.model.devicepool import DevicePool, Move
 from libra.model.event import Event
 from libra.model.job import Job, JobAction, JobState
 from libra.model.quota import Quota
@@ -178,7 +179,13 @@ class DeviceRows(Rows[Device], Protocol):
         """None where there is none."""
 
     def places(self) -> list[Place]:
-        """Those that are READY; in one statement, without what nobody chooses by."""
+        """Those that are ready; in one statement, without what nobody chooses by.
+
+        Of the projects on a device the first and the last are told, which is enough to know whether there are others.
+        """
+
+    def count_by_pool(self) -> dict[tuple[str, DeviceState], int]:
+        """How many there are, by the id of their pool and state."""
 
     def next_generation(self, key: str) -> int:
         """Count its generation up, and give the new one; raises `NotFound`."""
@@ -284,6 +291,7 @@ class Figures(Protocol):
         """The same of each, by name, at most so many."""
 
 
+LEASE_SECONDS = 6.0
 PLACEMENT = "placement"
 """Held by who chooses a device by what the others have; before the device's own, and by nobody who holds one."""
 
@@ -291,6 +299,12 @@ PLACEMENT = "placement"
 def device_lock(device_id: str) -> str:
     """The name to hold."""
     return f"device {device_id}"
+
+
+def hold_devices(unit: "UnitOfWork", *device_ids: str) -> None:
+    """Hold the locks of several, in the order that everybody takes them in."""
+    for key in sorted(set(device_ids)):
+        unit.hold(device_lock(key))
 
 
 class UnitOfWork(Protocol):
@@ -302,6 +316,8 @@ class UnitOfWork(Protocol):
     members: Rows[Member]
     monitors: Rows[HealthMonitor]
     devices: DeviceRows
+    device_pools: Rows[DevicePool]
+    moves: Rows[Move]
     jobs: JobRows
     events: EventRows
     tokens: Rows[Token]
@@ -315,7 +331,14 @@ class UnitOfWork(Protocol):
         """Wait until no other transaction holds this name, and hold it to the end of this one.
 
         What is counted first and written then, such as a quota, is right so. Whoever writes what is on a device holds
-        `device_lock` of it before anything else (but `PLACEMENT`), so that no two wait for each other.
+        `device_lock` of it before anything else (but `PLACEMENT`), so that no two wait for each other; who needs those
+        of several devices holds `PLACEMENT` and takes them by `hold_devices`.
+        """
+
+    def fence(self, number: int) -> None:
+        """Let this transaction end only while the manager's lease has this number.
+
+        The next holder's first step waits for the end of the transaction. Raises `LeaseLost`.
         """
 
 
@@ -324,11 +347,14 @@ class Lease(Protocol):
 
     holder: str
     """Who has it, in words for a log, where `hold` gave False; "" where that cannot be told."""
+    number: int
+    """Grows with each holder; 0 where the database tells no holders apart, for there can be one only."""
 
     def hold(self) -> bool:
         """Take it where nobody has it; True where this one has it now.
 
-        Whoever has it asks again and again, for it may be lost. Raises `StorageUnavailable`, and then it is not held.
+        Whoever has it asks again at least every second, for it may be lost: who does not for `LEASE_SECONDS`, as one
+        that is frozen or cut off, loses it to who asks next. Raises `StorageUnavailable`, and then it is not held.
         """
 
     def release(self) -> None:

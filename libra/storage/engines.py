@@ -11,6 +11,8 @@ from libra.errors import Invalid
 SQLITE_BUSY_SECONDS = 15
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 30
+# Who is frozen in the middle of a transaction holds its locks; the server ends it before anybody has to wait long.
+IDLE_SECONDS = 8
 # A server that went without a word is noticed in about half a minute, not in the kernel's quarter of an hour.
 DEAD_PEER = {
     "keepalives_idle": 10,
@@ -52,7 +54,10 @@ def open_engine(url: str, *, connections: int = 20) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     # Connections that died are noticed by the first statement, which is BEGIN, or may be repeated; see `SqlStorage`.
-    options = f"-c statement_timeout={STATEMENT_SECONDS}s -c timezone=UTC"
+    options = (
+        f"-c statement_timeout={STATEMENT_SECONDS}s -c timezone=UTC "
+        f"-c idle_in_transaction_session_timeout={IDLE_SECONDS}s"
+    )
     engine = create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         connect_args={"connect_timeout": CONNECT_SECONDS, "options": options, **DEAD_PEER},

@@ -1,4 +1,4 @@
-"""Devices and jobs in SQL."""
+"""Devices, their pools, and jobs in SQL."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, case, delete, func, or_, select, update
 
 from libra.errors import NotFound
-from libra.model.device import Device, DeviceState, Place
+from libra.model.device import READY, Device, DeviceState, Place
 from libra.model.job import OPEN, WAITING, Job, JobAction, JobPriority, JobState
 from libra.storage import tables
 from libra.storage.base import Query
@@ -28,20 +28,47 @@ class SqlDevices(SqlRows[Device]):
 
     def places(self) -> list[Place]:
         """Counted by the join: one without load balancers has none to count."""
-        table, owner = self._table, tables.loadbalancers.c
+        table, owner, pool = self._table, tables.loadbalancers.c, tables.device_pools
         statement = (
             select(
-                *(table.c.id, table.c.name, table.c.address, table.c.protocol),
+                *(table.c.id, table.c.name, table.c.address, table.c.protocol, table.c.pool_id),
+                *(pool.c.shared, pool.c.min_spare),
                 func.count(owner.id),
+                # Where a device has several projects' its pool is shared, or was, and takes any or none.
+                *(func.min(owner.project_id), func.max(owner.project_id)),
             )
-            .select_from(table.outerjoin(tables.loadbalancers, owner.device_id == table.c.id))
-            .where(table.c.state == DeviceState.READY)
-            .group_by(table.c.id)
+            .select_from(
+                table.outerjoin(tables.loadbalancers, owner.device_id == table.c.id).outerjoin(
+                    pool, pool.c.id == table.c.pool_id
+                )
+            )
+            .where(table.c.state.in_(list(READY)))
+            .group_by(table.c.id, pool.c.shared, pool.c.min_spare)
         )
         return [
-            Place(device_id=key, name=name, address=address, protocol=protocol, loadbalancers=count)
-            for key, name, address, protocol, count in self._connection.execute(statement)
+            Place(
+                device_id=key,
+                name=name,
+                address=address,
+                protocol=protocol,
+                pool_id=pool_id,
+                shared=bool(shared),
+                reserve=reserve or 0,
+                loadbalancers=count,
+                projects=frozenset(filter(None, projects)),
+            )
+            for key, name, address, protocol, pool_id, shared, reserve, count, *projects in (
+                self._connection.execute(statement)
+            )
         ]
+
+    def count_by_pool(self) -> dict[tuple[str, DeviceState], int]:
+        """One statement."""
+        columns = (self._table.c.pool_id, self._table.c.state)
+        statement = select(*columns, func.count()).group_by(*columns)
+        return {
+            (pool, state): int(count) for pool, state, count in self._connection.execute(statement)
+        }
 
     def next_generation(self, key: str) -> int:
         """The row stays locked until the end of the transaction, so that generations follow each other."""

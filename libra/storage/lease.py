@@ -5,7 +5,9 @@ Both are let go by the death of their holder, whatever it dies of, so that the n
 
 import os
 import socket
+import time
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection, text
@@ -13,16 +15,28 @@ from sqlalchemy.exc import DBAPIError
 
 from libra.daemon.lockfile import LockFile
 from libra.errors import Conflict, StateError, StorageUnavailable
-from libra.storage.base import Lease
+from libra.storage.base import LEASE_SECONDS, Lease
 from libra.storage.engines import ALONE, lock_number, open_engine, parse_url
+from libra.storage.fences import MANAGER
 
-NAME = "manager"
+NAME = MANAGER
+SPAN = timedelta(seconds=LEASE_SECONDS)
 LOST = (5, 2, 3)  # seconds until the first probe of a silent client, between probes, and how many
 HOLDER = """
-    SELECT application_name FROM pg_stat_activity JOIN pg_locks USING (pid)
+    SELECT pid, application_name FROM pg_stat_activity JOIN pg_locks USING (pid)
     WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND datname = current_database()
     AND (classid::bigint << 32 | objid::bigint) = :n
 """
+TAKE = """
+    UPDATE leases SET number = number + 1, holder = :holder, expires_at = clock_timestamp() + :span
+    WHERE name = :name RETURNING number
+"""
+RENEW = """
+    UPDATE leases SET expires_at = clock_timestamp() + :span
+    WHERE name = :name AND number = :number RETURNING number
+"""
+IS_OVER = "SELECT expires_at < clock_timestamp() FROM leases WHERE name = :name"
+RENEW_SECONDS = 1.0
 
 
 def open_lease(url: str) -> Lease:
@@ -40,6 +54,7 @@ class FileLease:
         self._path = path
         self._lock: LockFile | None = None
         self.holder = ""
+        self.number = 0
 
     def hold(self) -> bool:
         """The file says the holder's pid."""
@@ -63,22 +78,30 @@ class FileLease:
 
 
 class PostgresLease:
-    """See `Lease`; an advisory lock of a connection that is there for nothing else."""
+    """See `Lease`; an advisory lock of a connection that is there for nothing else, and a row that says until when.
+
+    The lock is let go by the death of its holder at once. A holder that is frozen or cut off keeps it, but does not
+    renew the row: when that is over, whoever wants the lease ends the connection that has the lock. The row's number
+    tells holders apart; see `libra.storage.fences`.
+    """
 
     def __init__(self, url: str) -> None:
         self._engine = open_engine(url, connections=1)
         self._connection: Connection | None = None
         self._held = False
+        self._renew_at = 0.0
+        self._name = f"libra manager {socket.gethostname()} pid {os.getpid()}"
         self.holder = ""
+        self.number = 0
 
     def hold(self) -> bool:
         """Asks each time whether the connection is still there: without it the lock is another's."""
         try:
             connection = self._connection or self._connect()
-            if self._held:
-                connection.execute(text("SELECT 1"))
-            else:
+            if not self._held:
                 self._held = self._try(connection)
+            elif not self._renew(connection):
+                self._drop()
         except DBAPIError as error:
             self._drop()
             words = str(error.orig).strip().splitlines()
@@ -94,8 +117,8 @@ class PostgresLease:
     def _connect(self) -> Connection:
         connection = self._engine.connect().execution_options(**{ALONE: True})
         self._connection = connection
-        name = f"libra manager {socket.gethostname()} pid {os.getpid()}"
-        connection.execute(text("SELECT set_config('application_name', :n, false)"), {"n": name})
+        name = {"n": self._name}
+        connection.execute(text("SELECT set_config('application_name', :n, false)"), name)
         for setting, value in zip(("idle", "interval", "count"), LOST, strict=True):
             connection.execute(text(f"SET tcp_keepalives_{setting} = {value}"))
         return connection
@@ -103,9 +126,24 @@ class PostgresLease:
     def _try(self, connection: Connection) -> bool:
         number = {"n": lock_number(NAME)}
         if connection.execute(text("SELECT pg_try_advisory_lock(:n)"), number).scalar():
+            values = {"holder": self._name, "span": SPAN, "name": NAME}
+            self.number = int(connection.execute(text(TAKE), values).scalar_one())
+            self._renew_at = time.monotonic() + RENEW_SECONDS
             return True
-        self.holder = str(connection.execute(text(HOLDER), number).scalar() or "")
+        row = connection.execute(text(HOLDER), number).first()
+        self.holder = str(row.application_name) if row else ""
+        if row and connection.execute(text(IS_OVER), {"name": NAME}).scalar():
+            connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": row.pid})
         return False
+
+    def _renew(self, connection: Connection) -> bool:
+        """Not more often than it takes."""
+        if time.monotonic() < self._renew_at:
+            connection.execute(text("SELECT 1"))
+            return True
+        values = {"span": SPAN, "name": NAME, "number": self.number}
+        self._renew_at = time.monotonic() + RENEW_SECONDS
+        return connection.execute(text(RENEW), values).scalar() is not None
 
     def _drop(self) -> None:
         connection, self._connection, self._held = self._connection, None, False

@@ -11,8 +11,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
-from libra.errors import StorageUnavailable
+from libra.errors import LeaseLost, StorageUnavailable
 from libra.model.access import Token
+from libra.model.devicepool import DevicePool, Move
 from libra.model.quota import Quota
 from libra.model.resources.certificate import StoredCertificate
 from libra.model.resources.listener import Listener
@@ -21,6 +22,7 @@ from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.pool import Pool
 from libra.storage import tables
 from libra.storage.engines import ALONE, SQLITE_BUSY_SECONDS, WRITING, hold, open_engine
+from libra.storage.fences import FENCE, MANAGER
 from libra.storage.figures import SqlFigures
 from libra.storage.fleet import SqlDevices, SqlJobs
 from libra.storage.loadbalancers import SqlLoadBalancers
@@ -47,6 +49,8 @@ class SqlUnitOfWork:
         self.members = SqlRows(connection, tables.members, Member)
         self.monitors = SqlRows(connection, tables.monitors, HealthMonitor)
         self.devices = SqlDevices(connection)
+        self.device_pools = SqlRows(connection, tables.device_pools, DevicePool)
+        self.moves = SqlRows(connection, tables.moves, Move)
         self.jobs = SqlJobs(connection)
         self.events = SqlEvents(connection)
         self.tokens = SqlRows(connection, tables.tokens, Token)
@@ -59,6 +63,14 @@ class SqlUnitOfWork:
     def hold(self, name: str) -> None:
         """An advisory lock."""
         hold(self._connection, name)
+
+    def fence(self, number: int) -> None:
+        """A shared lock of the lease's key. SQLite's holder is told by a lock of a file, and has no number."""
+        if self._connection.dialect.name == "sqlite":
+            return
+        found = self._connection.execute(FENCE, {"name": MANAGER, "number": number}).first()
+        if found is None:
+            raise LeaseLost("cannot write: another controller manages by now")
 
 
 class SqlStorage:

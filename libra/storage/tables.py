@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -114,6 +115,32 @@ devices = Table(
     _time("created_at"),
     _time("last_seen", nullable=True),
     _long("reason"),
+    Column("pool_id", String(ID), nullable=False, index=True),
+    _number("misses"),
+    _time("failing_since", nullable=True),
+    _flag("retiring"),
+    _time("announced_at", nullable=True),
+    _time("started_at", nullable=True),
+    UniqueConstraint("name"),
+)
+
+device_pools = Table(
+    "device_pools",
+    metadata,
+    _key(),
+    _text("name"),
+    _text("provider"),
+    _long("options"),
+    _flag("auto_enroll"),
+    _flag("shared"),
+    _number("min_spare"),
+    Column("probe_seconds", Float, nullable=True),
+    _number("max_parallel_failovers"),
+    _number("brake_percent"),
+    _time("brake_since", nullable=True),
+    _long("brake_reason"),
+    _time("created_at"),
+    _time("updated_at", nullable=True),
     UniqueConstraint("name"),
 )
 
@@ -308,6 +335,32 @@ applied = Table(
     ),
     _long("tree"),
     Column("materials", Text, nullable=True),
+)
+
+moves = Table(
+    "moves",
+    metadata,
+    Column(
+        "loadbalancer_id",
+        String(ID),
+        ForeignKey("loadbalancers.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("source", String(ID), nullable=False, index=True),
+    Column("target", String(ID), nullable=False, index=True),
+    _long("reason"),
+    _flag("confirmed"),
+    _time("started_at"),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(ID), primary_key=True),
+    _number("number"),
+    _text("holder"),
+    _time("expires_at", nullable=True),
+    Index("ix_leases_name_number", "name", "number", unique=True),
 )
 
 certificates = Table(

@@ -1,24 +1,84 @@
-"""Devices: added, listed, asked, removed."""
+"""Devices: added, listed, asked, ordered about, removed."""
+
+from dataclasses import replace
+from enum import Enum
 
 from libra.errors import AlreadyExists, Conflict, NotFound
 from libra.model.access import Caller
-from libra.model.device import Device
+from libra.model.device import DEFAULT_POOL, Device, DeviceState, Mover, ensure_transition
 from libra.model.job import Job, JobAction, JobPriority
-from libra.storage.base import EVERYTHING, Query
+from libra.storage.base import EVERYTHING, Query, UnitOfWork, device_lock
+from libra.usecases.devicepools import get_pool
 from libra.usecases.outbox import add_event, build_job
 from libra.usecases.services import Services, new_id
 
 
-def add_device(services: Services, caller: Caller, name: str, address: str) -> Device:
-    """It is asked how it does at once; load balancers come once it has answered."""
-    device = Device(id=new_id(), name=name, address=address, created_at=services.clock())
+def add_device(
+    services: Services, caller: Caller, name: str, address: str, pool: str = DEFAULT_POOL
+) -> Device:
+    """It is asked how it does at once; load balancers come once it has answered. Raises `NotFound` for the pool."""
     with services.storage.writing() as unit:
+        device = Device(
+            id=new_id(),
+            name=name,
+            address=address,
+            pool_id=get_pool(unit, pool).id,
+            created_at=services.clock(),
+        )
         if unit.devices.by_name(name) is not None:
             raise AlreadyExists(f"cannot add the device '{name}': there is one of that name")
         unit.devices.add(device)
         add_event(unit, services, caller, "device.added", device.id, reason=f"'{name}'")
     services.bell.ring()
     return device
+
+
+class DeviceOrder(Enum):
+    """What an operator may do to a device."""
+
+    APPROVE = "approve"  # use it: for the first time, or again
+    EVACUATE = "evacuate"  # move everything away from it, and nothing there
+    RETIRE = "retire"  # the same, and then forget to ask it
+
+
+def order_device(services: Services, caller: Caller, key: str, order: DeviceOrder) -> Device:
+    """As it is then; what it has is moved by the manager. Raises `NotFound`, and `Conflict` where that cannot be."""
+    found = find_device(services, key)
+    with services.storage.writing() as unit:
+        unit.hold(device_lock(found.id))
+        device = unit.devices.get(found.id)
+        if device is None:
+            raise NotFound(f"Device {key} not found.")
+        changed = _ordered(unit, device, order)
+        ensure_transition(device, changed.state, Mover.OPERATOR)
+        unit.devices.replace(changed)
+        kind = f"device.{_DONE[order]}"
+        add_event(unit, services, caller, kind, device.id, reason=f"'{device.name}'")
+    services.bell.ring()
+    return changed
+
+
+_DONE = {
+    DeviceOrder.APPROVE: "approved",
+    DeviceOrder.EVACUATE: "evacuating",
+    DeviceOrder.RETIRE: "retiring",
+}
+
+
+def _ordered(unit: UnitOfWork, device: Device, order: DeviceOrder) -> Device:
+    if order is DeviceOrder.APPROVE:
+        into = DeviceState.BUILDING
+        if device.is_ready or device.state is DeviceState.BUILDING:
+            into = device.state
+        elif device.state is DeviceState.DRAINING and not device.misses:
+            has_some = unit.loadbalancers.count({"device_id": device.id})
+            into = DeviceState.ASSIGNED if has_some else DeviceState.SPARE
+        return replace(device, state=into, retiring=False, misses=0, failing_since=None)
+    if order is DeviceOrder.RETIRE and device.state is DeviceState.ANNOUNCED:
+        return replace(device, state=DeviceState.RETIRED)
+    if device.state is DeviceState.RETIRED and order is DeviceOrder.RETIRE:
+        return device
+    return replace(device, state=DeviceState.DRAINING, retiring=order is DeviceOrder.RETIRE)
 
 
 def list_devices(services: Services, query: Query = EVERYTHING) -> list[Device]:
@@ -46,8 +106,12 @@ def remove_device(services: Services, caller: Caller, key: str) -> None:
     """Forget it; raises `Conflict` while it has load balancers. Its worker is not told."""
     device = find_device(services, key)
     with services.storage.writing() as unit:
+        unit.hold(device_lock(device.id))
         if unit.loadbalancers.count({"device_id": device.id}):
-            raise Conflict(f"cannot remove the device '{device.name}': it has load balancers")
+            raise Conflict(
+                f"cannot remove the device '{device.name}': it has load balancers; "
+                f"'libra device evacuate {device.name}' moves them away"
+            )
         unit.devices.remove(device.id)
         add_event(unit, services, caller, "device.removed", device.id, reason=f"'{device.name}'")
 

@@ -15,13 +15,11 @@ from libra.storage.base import PLACEMENT, UnitOfWork, device_lock
 from libra.usecases.access import choose_project, ensure_may_see
 from libra.usecases.addresses import allocate, find_pool
 from libra.usecases.change import Change
+from libra.usecases.moving import DEVICES_OWN
 from libra.usecases.outbox import add_update
-from libra.usecases.placement import choose_device
+from libra.usecases.placement import choose_device, occupy
 from libra.usecases.quotas import ensure_room
 from libra.usecases.services import Services, new_id
-
-DEVICES_OWN = "default"
-"""What clients name where no address pool is configured: the address of the device."""
 
 Fields = Mapping[str, Any]
 
@@ -52,7 +50,7 @@ def create(
         change = Change(unit, services, caller)
         writer = PartsWriter(change, listeners, pools)
         unit.hold(PLACEMENT)
-        device = _choose_device(unit, services, vip)
+        device = _choose_device(unit, services, owner_project, vip)
         unit.hold(device_lock(device.id))
         ensure_room(unit, services, owner_project, load_balancer=1, **writer.counts())
         owner = LoadBalancer(
@@ -63,6 +61,7 @@ def create(
             **fields,
         )
         owner = _place(unit, services, owner, device, vip)
+        occupy(unit, device.id)
         writer.write(owner)
         change.send(owner, "created")
         tree = unit.loadbalancers.tree(owner.id)
@@ -71,9 +70,9 @@ def create(
     return tree
 
 
-def _choose_device(unit: UnitOfWork, services: Services, vip: Vip) -> Device:
+def _choose_device(unit: UnitOfWork, services: Services, project: str, vip: Vip) -> Device:
     """Without address pools a client may name the address of the one that it wants."""
-    return choose_device(unit, None if services.address_pools else vip.address)
+    return choose_device(unit, project, None if services.address_pools else vip.address)
 
 
 def _place(

@@ -1,45 +1,77 @@
 """Which device gets a load balancer."""
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from libra.errors import PoolExhausted
 from libra.messages.version2.loadbalancers import MAX_LOADBALANCERS
-from libra.model.device import Device, Place
+from libra.model.device import Device, DeviceState, Mover, Place, ensure_transition
 from libra.storage.base import UnitOfWork
 
 MAX_OLDER = 2
 
 
-def choose_device(unit: UnitOfWork, address: str | None = None) -> Device:
-    """The ready device with the fewest load balancers; with that address, where one is given.
-
-    One whose worker is of an older release only where there is no other.
+def choose_device(unit: UnitOfWork, project: str, address: str | None = None) -> Device:
+    """A ready device for a load balancer of the project; with that address, where one is given.
 
     Raises `PoolExhausted`.
     """
-    place = pick_place(unit.devices.places(), address)
+    place = pick_place(unit.devices.places(), project, address)
     device = unit.devices.get(place.device_id)
     if device is None:  # it was removed in between
         raise PoolExhausted(_explain(address))
     return device
 
 
-def pick_place(places: Sequence[Place], address: str | None = None) -> Place:
-    """Pure: see `choose_device`."""
+def pick_place(places: Sequence[Place], project: str, address: str | None = None) -> Place:
+    """Pure: the one with the fewest load balancers, of those with room that the project may use.
+
+    One whose worker is of an older release only where there is no other; one of the reserve of its pool only where
+    there is none beside it; and where projects do not share devices, first those that are the project's already.
+    """
     able = [place for place in places if address in (None, place.address)]
     if not able:
         raise PoolExhausted(_explain(address))
-    free = [place for place in able if place.loadbalancers < room(place)]
+    open_to = [place for place in able if place.shared or place.projects <= {project}]
+    if not open_to:
+        raise PoolExhausted(
+            "cannot place it: every device that is ready is another project's; add one, or let projects share them: "
+            "'libra device-pool set NAME --shared'"
+        )
+    free = [place for place in open_to if place.loadbalancers < room(place)]
     if not free:
         raise PoolExhausted(
-            f"cannot place it: every device that could take it has {max(map(room, able))} load balancers"
+            f"cannot place it: every device that could take it has {max(map(room, open_to))} load balancers"
         )
-    return min(free, key=lambda place: (place.is_older, place.loadbalancers, place.name))
+    spare = Counter(place.pool_id for place in places if not place.loadbalancers)
+    return min(
+        free,
+        key=lambda place: (
+            place.is_older,
+            not place.loadbalancers and spare[place.pool_id] <= place.reserve,
+            not place.shared and not place.projects,
+            place.loadbalancers,
+            place.name,
+        ),
+    )
 
 
 def room(place: Place) -> int:
     """How many load balancers it takes; an older one has a listener of HTTP and one of TCP, no more."""
     return MAX_OLDER if place.is_older else MAX_LOADBALANCERS
+
+
+def occupy(unit: UnitOfWork, key: str) -> None:
+    """A ready device is SPARE or ASSIGNED by what it has; its lock is held."""
+    device = unit.devices.get(key)
+    if device is None or not device.is_ready:
+        return
+    has_some = unit.loadbalancers.count({"device_id": key})
+    into = DeviceState.ASSIGNED if has_some else DeviceState.SPARE
+    if device.state is not into:
+        ensure_transition(device, into, Mover.PLACEMENT)
+        unit.devices.replace(replace(device, state=into))
 
 
 def _explain(address: str | None) -> str:

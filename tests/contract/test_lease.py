@@ -9,15 +9,31 @@ from collections.abc import Callable, Iterator
 import pytest
 from sqlalchemy import create_engine, text
 
-from libra.errors import StorageUnavailable
+from libra.errors import LeaseLost, StorageUnavailable
 from libra.storage.base import Lease
+from libra.storage.fences import FencedStorage
 from libra.storage.lease import open_lease
+from libra.storage.schema import upgrade
+from libra.storage.sql import open_storage
 from tests.contract.test_storage import postgres, url
 from tests.support.ports import wait_until
 
 __all__ = ["postgres", "url"]
 
 Open = Callable[[], Lease]
+TAKE_OVER = 15.0
+IN_A_TRANSACTION = """
+import sys
+from libra.storage.fences import FencedStorage
+from libra.storage.lease import open_lease
+from libra.storage.sql import open_storage
+lease = open_lease(sys.argv[1])
+storage = FencedStorage(open_storage(sys.argv[1]), lease)
+assert lease.hold()
+with storage.writing() as unit:
+    print("writing", flush=True)
+    sys.stdin.read()
+"""
 HOLD = """
 import sys
 from libra.storage.lease import open_lease
@@ -30,6 +46,7 @@ sys.stdin.read()
 @pytest.fixture
 def opened(url: str) -> Iterator[Open]:
     """Makes leases on one database."""
+    upgrade(url)
     leases: list[Lease] = []
 
     def open_one() -> Lease:
@@ -78,3 +95,65 @@ def test_a_lost_connection_loses_it(opened: Open, url: str) -> None:
     with pytest.raises(StorageUnavailable):
         first.hold()
     assert not first.hold()
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("script", [HOLD, IN_A_TRANSACTION], ids=["idle", "in a transaction"])
+def test_a_frozen_holder_loses_it_in_time(opened: Open, url: str, script: str) -> None:
+    command = [sys.executable, "-c", script, url]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        lease = opened()
+        assert not lease.hold()
+        holder.send_signal(signal.SIGSTOP)
+        try:
+            wait_until(lambda: _hold_patiently(lease), timeout=TAKE_OVER, what="the lease")
+        finally:
+            holder.send_signal(signal.SIGCONT)
+            holder.kill()
+
+
+def _hold_patiently(lease: Lease) -> bool:
+    """While a transaction of the holder before keeps it from being written, it is no error of the database."""
+    try:
+        return lease.hold()
+    except StorageUnavailable:
+        return False
+
+
+def test_a_writer_of_before_is_fenced_off(opened: Open, url: str) -> None:
+    first, second = opened(), opened()
+    storage = open_storage(url)
+    fenced = FencedStorage(storage, first)
+    try:
+        assert first.hold()
+        with fenced.writing() as unit:
+            unit.tokens.remove("none")
+        before = first.number
+        first.release()
+        wait_until(second.hold, what="the lease")
+        if url.startswith("sqlite"):
+            return  # whoever has the lock of the file is alone on this machine
+        assert second.number == before + 1
+        with pytest.raises(LeaseLost), fenced.writing():
+            pytest.fail("it writes on")
+        with FencedStorage(storage, second).writing() as unit:
+            unit.tokens.remove("none")
+    finally:
+        storage.close()
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_to_renew_it_waits_for_no_writer(
+    opened: Open, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("libra.storage.lease.RENEW_SECONDS", 0.0)
+    lease = opened()
+    storage = open_storage(url)
+    try:
+        assert lease.hold()
+        with FencedStorage(storage, lease).writing():
+            assert lease.hold()
+    finally:
+        storage.close()

@@ -161,7 +161,7 @@ def test_a_lock_is_won_by_one(storage: SqlStorage) -> None:
 
 
 def test_places_are_the_ready_devices_with_their_counts(storage: SqlStorage) -> None:
-    ready = {"state": DeviceState.READY, "protocol": "2.0", "address": "10.0.0.1"}
+    ready = {"state": DeviceState.SPARE, "protocol": "2.0", "address": "10.0.0.1"}
     devices = [build_device("full", **ready), build_device("empty", **ready), build_device("new")]
     with storage.writing() as unit:
         unit.devices.add_all(devices)

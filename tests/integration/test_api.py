@@ -180,7 +180,7 @@ def test_jobs_are_not_looked_for_in_states_that_there_are_not(lab: ControlLab) -
         assert f"the {name} '{value}'" in told
         assert known in told
     lab.get("/v1/jobs", state="Complete", action="update", priority="HIGH")
-    assert "one of NEW" in lab.get("/v1/devices", 400, state="GONE")["faultstring"]
+    assert "one of ANNOUNCED" in lab.get("/v1/devices", 400, state="GONE")["faultstring"]
     assert "one of admin" in lab.get("/v1/tokens", 400, role="root")["faultstring"]
     assert "a whole number" in lab.get("/v1/jobs", 400, attempts="few")["faultstring"]
     both = {"since": "2020-01-01T00:00:00Z", "created_at": "2020-01-01T00:00:00Z"}

@@ -13,7 +13,7 @@ from libra.manager.sender import expected_digest, plan_now
 from libra.model.job import JobAction, JobState
 from libra.model.status import ProvisioningStatus
 from libra.storage.base import Query
-from tests.support.control import LBAAS, ControlLab, ThreadWorker, control_lab, whole
+from tests.support.control import LBAAS, READY, ControlLab, ThreadWorker, control_lab, whole
 from tests.support.storages import at, build_device, build_job, migrated, new_id
 
 MEMBER = {"member": {"address": "10.0.0.2", "protocol_port": 80}}
@@ -270,7 +270,7 @@ def test_a_lost_device_is_an_error_until_it_answers(lab: ControlLab, worker: Thr
     assert refused["faultstring"].startswith("cannot place it: no device is ready")
     again = ThreadWorker("web1", lab.server.port)
     try:
-        lab.wait(lambda: state() == "READY", "its return")
+        lab.wait(lambda: state() in READY, "its return")
         lab.wait(lambda: lab.show(created["id"])["operating_status"] == "ONLINE", "its status")
     finally:
         again.close()

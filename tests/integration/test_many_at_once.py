@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,9 +43,11 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStora
 
 
 def test_load_balancers_made_at_once_are_spread_over_the_devices(storage: SqlStorage) -> None:
-    devices = [build_device(f"web{n}", state=DeviceState.READY, protocol="2.0") for n in range(8)]
+    devices = [build_device(f"web{n}", state=DeviceState.SPARE, protocol="2.0") for n in range(8)]
     with storage.writing() as unit:
         unit.devices.add_all(devices)
+        for pool in unit.device_pools.find():
+            unit.device_pools.replace(replace(pool, shared=True))
     services = Services(storage=storage, sealer=NoSealer(), address_pools=(POOL,))
     barrier = threading.Barrier(8)
 

@@ -125,7 +125,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     with sqlite_storage(tmp_path_factory.mktemp("agree")) as storage:
         with storage.writing() as unit:
             for number in range(20):
-                ready = {"state": DeviceState.READY, "protocol": "2.0"}
+                ready = {"state": DeviceState.SPARE, "protocol": "2.0"}
                 unit.devices.add(build_device(f"web{number}", **ready))
         pool = AddressPool(id="s1", name="default", ranges=("10.8.0.0/16", "fd00::/120"))
         yield Services(storage=storage, sealer=_NoSealer(), address_pools=(pool,))

@@ -21,6 +21,7 @@ from libra.manager.sender import expected_digest, plan_now
 from libra.messages.codec import decode, encode
 from libra.storage.sql import open_storage
 from libra.vault import open_vault
+from tests.support.control import READY
 from tests.support.haproxy import find_haproxy, stop_master
 from tests.support.ports import accepts, free_port, wait_until
 from tests.support.programs import find_program
@@ -141,7 +142,7 @@ class ChaosLab:
     def is_ready(self) -> bool:
         """Whether the device takes work."""
         answer = self.call("GET", f"/v1/devices/{DEVICE}")
-        return answer is not None and answer.json()["device"]["state"] == "READY"
+        return answer is not None and answer.json()["device"]["state"] in READY
 
     def _open_client(self) -> httpx.Client:
         token = self.directory / "admin-token"

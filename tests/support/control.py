@@ -25,6 +25,7 @@ from libra.manager.settle import MANAGER
 from libra.messages.codec import decode, encode
 from libra.messages.replies import build_fail
 from libra.model.access import Role
+from libra.usecases.devicepools import change_pool
 from libra.usecases.tokens import create_token
 from libra.worker.controller import LBaaSController
 from tests.support.ports import wait_until
@@ -32,6 +33,7 @@ from tests.support.ports import wait_until
 Json = dict[str, Any]
 LBAAS = "/load-balancer/v2.0/lbaas"
 WAIT = 20.0
+READY = ("SPARE", "ASSIGNED")
 
 
 class ThreadWorker:
@@ -107,6 +109,7 @@ class ControlLab:
             quotas=QuotaSettings(),
         )
         self.start_controller()
+        change_pool(self.controller.services, MANAGER, "default", {"shared": True})
         _, secret = create_token(self.controller.services, MANAGER, "admin", Role.ADMIN)
         self.secret = secret
         self.client = self.client_with(secret)
@@ -139,9 +142,7 @@ class ControlLab:
         worker.older = older
         self._stack.callback(worker.close)
         self.post("/v1/devices", {"name": name, "address": address})
-        self.wait(
-            lambda: self.get(f"/v1/devices/{name}")["device"]["state"] == "READY", "the device"
-        )
+        self.wait(lambda: self.get(f"/v1/devices/{name}")["device"]["state"] in READY, "the device")
         return worker
 
     def get(self, path: str, status: int = 200, **params: Any) -> Any:

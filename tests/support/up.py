@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.control import READY
 from tests.support.haproxy import find_haproxy, is_running, stop_master
 from tests.support.ports import free_port, wait_until
 from tests.support.web import get
@@ -34,7 +35,7 @@ class Fleet:
         assert self.process.stdout is not None
         lines = [self.process.stdout.readline() for _ in range(4)]
         assert lines[1] == f"API          http://127.0.0.1:{self.api_port}\n", lines
-        wait_until(lambda: self.device()["state"] == "READY", timeout=WAIT, what="the worker")
+        wait_until(lambda: self.device()["state"] in READY, timeout=WAIT, what="the worker")
 
     def stop(self) -> int:
         assert self.process is not None

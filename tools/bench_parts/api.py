@@ -166,7 +166,9 @@ def running_up(state: Path) -> Iterator[int]:
 
 
 def _is_ready(client: RestClient) -> bool:
-    return all(item["state"] == "READY" for item in client.get("/v1/devices")["devices"])
+    return all(
+        item["state"] in ("SPARE", "ASSIGNED") for item in client.get("/v1/devices")["devices"]
+    )
 
 
 def wait_for_answer(address: str) -> None:

@@ -155,7 +155,7 @@ def _devices(client: RestClient) -> list[dict[str, Any]]:
 
 
 def _is_ready(client: RestClient, count: int) -> bool:
-    return sum(item["state"] == "READY" for item in _devices(client)) == count
+    return sum(item["state"] in ("SPARE", "ASSIGNED") for item in _devices(client)) == count
 
 
 def _is_active(client: RestClient) -> bool:

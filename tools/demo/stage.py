@@ -101,7 +101,8 @@ class Stage:
             raise DemoFailed(f"libra up ended with {process.returncode}:\n{said[-2000:]}")
         if not accepts(LOOPBACK, self.api_port) or not self.token_file.exists():
             return False
-        return bool(self.call("GET", f"/v1/devices/{DEVICE}")["device"]["state"] == "READY")
+        device = self.call("GET", f"/v1/devices/{DEVICE}")["device"]
+        return device["state"] in ("SPARE", "ASSIGNED")
 
     def run(self, *command: str, secrets: dict[str, str] | None = None) -> None:
         """A command as a person types it, with its output."""

@@ -13,7 +13,7 @@ from libra.errors import Forbidden, Invalid
 from libra.messages.fields import quoted
 from libra.model.quota import Quota
 from libra.usecases import quotas
-from libra.usecases.loadbalancers import DEVICES_OWN
+from libra.usecases.moving import DEVICES_OWN
 from libra.usecases.services import Services
 
 versions = APIRouter(tags=["versions"], route_class=WrittenRoute)

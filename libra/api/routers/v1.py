@@ -1,31 +1,26 @@
-"""What is ours alone: devices, jobs, tokens, logs."""
+"""What is ours alone: jobs, tokens, logs."""
 
 from dataclasses import replace
 from datetime import datetime
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from libra.api.auth import ADMINS, EVERYBODY, OBSERVERS, OPERATORS, WRITERS, Asking, Given
+from libra.api.auth import ADMINS, EVERYBODY, OPERATORS, WRITERS, Asking, Given
 from libra.api.listing import build_links
 from libra.api.places import marker_of, read_place
 from libra.api.rendering import WrittenRoute
 from libra.api.routers.octavia import Json, answer, page_of
 from libra.api.schemas.shown import show_fields
-from libra.api.schemas.v1 import DeviceBody, LogsBody, TokenBody
+from libra.api.schemas.v1 import LogsBody, TokenBody
 from libra.errors import Forbidden, Invalid
 from libra.model.access import Token
-from libra.model.device import Device
-from libra.model.job import Job, JobAction
+from libra.model.job import Job
 from libra.storage.base import Query as StorageQuery
 from libra.storage.base import Since
-from libra.usecases import devices, jobs, logs, tokens
+from libra.usecases import jobs, logs, tokens
 from libra.usecases.jobs import Order
 
 router = APIRouter(prefix="/v1", route_class=WrittenRoute)
-_DEVICE = (
-    *("id", "name", "address", "state", "reason", "generation", "acknowledged", "digest"),
-    *("protocol", "release", "proxy", "created_at", "last_seen"),
-)
 _JOB = (
     *("id", "action", "state", "priority", "device_id", "device_name", "project_id"),
     *("loadbalancer_id", "generation", "attempts", "created_at", "updated_at", "deadline"),
@@ -34,67 +29,7 @@ _JOB = (
 _TOKEN = ("id", "name", "role", "project_id", "created_at", "expires_at", "revoked_at")
 
 
-def _show_device(device: Device, counts: dict[str, int]) -> Json:
-    return {**show_fields(device, _DEVICE), "loadbalancers": counts.get(device.id, 0)}
-
-
-@router.get("/devices", dependencies=[Depends(OBSERVERS)], tags=["devices"])
-def list_devices(request: Request, services: Given, caller: Asking) -> Json:
-    """With how many load balancers each has."""
-    page = page_of(request, Device, caller, strict=True)
-    counts = devices.count_loadbalancers(services)
-    found = [] if page.nothing else devices.list_devices(services, page.query)
-    links = build_links(str(request.url.replace(query="")), request.query_params, found, page)
-    return {"devices": [_show_device(item, counts) for item in found], "devices_links": links}
-
-
-@router.post("/devices", status_code=201, dependencies=[Depends(OPERATORS)], tags=["devices"])
-def add_device(body: DeviceBody, services: Given, caller: Asking) -> Json:
-    """By the name of its worker."""
-    return {
-        "device": _show_device(devices.add_device(services, caller, body.name, body.address), {})
-    }
-
-
-@router.get("/devices/{device_id}", dependencies=[Depends(OBSERVERS)], tags=["devices"])
-def show_device(device_id: str, services: Given) -> Json:
-    """By id or name."""
-    device = devices.find_device(services, device_id)
-    return {"device": _show_device(device, devices.count_loadbalancers(services))}
-
-
-@router.delete(
-    "/devices/{device_id}", status_code=204, dependencies=[Depends(OPERATORS)], tags=["devices"]
-)
-def remove_device(device_id: str, services: Given, caller: Asking) -> Response:
-    """Only one without load balancers."""
-    devices.remove_device(services, caller, device_id)
-    return Response(status_code=204)
-
-
-@router.post(
-    "/devices/{device_id}/discover",
-    status_code=202,
-    dependencies=[Depends(OPERATORS)],
-    tags=["devices"],
-)
-def discover_device(device_id: str, services: Given, caller: Asking) -> Json:
-    """A DISCOVER job; its reply is the job's."""
-    return _show_job(devices.ask_device(services, caller, device_id, JobAction.DISCOVER))
-
-
-@router.post(
-    "/devices/{device_id}/stats",
-    status_code=202,
-    dependencies=[Depends(OPERATORS)],
-    tags=["devices"],
-)
-def ask_statistics(device_id: str, services: Given, caller: Asking) -> Json:
-    """A STATS job; its reply is the job's."""
-    return _show_job(devices.ask_device(services, caller, device_id, JobAction.STATS))
-
-
-def _show_job(job: Job, *, whole: bool = False) -> Json:
+def show_job_record(job: Job, *, whole: bool = False) -> Json:
     names = (*_JOB, "message", "reply") if whole else _JOB
     return {"job": show_fields(job, names)}
 
@@ -134,13 +69,13 @@ def show_job(job_id: str, services: Given, caller: Asking) -> Json:
     job = jobs.find_job(services, job_id)
     if not caller.sees_everything and job.project_id != caller.project_id:
         raise Forbidden("cannot show it: it belongs to another project")
-    return _show_job(job, whole=caller.sees_everything)
+    return show_job_record(job, whole=caller.sees_everything)
 
 
 @router.post("/jobs/{job_id}/{order}", dependencies=[Depends(OPERATORS)], tags=["jobs"])
 def order_job(job_id: str, order: Order, services: Given, caller: Asking) -> Json:
     """Hold, release, cancel, retry."""
-    return _show_job(jobs.order_job(services, caller, job_id, order))
+    return show_job_record(jobs.order_job(services, caller, job_id, order))
 
 
 @router.get("/tokens", dependencies=[Depends(ADMINS)], tags=["tokens"])
@@ -193,4 +128,4 @@ def archive_logs(loadbalancer_id: str, body: LogsBody, services: Given, caller: 
         basepath=body.object_store_basepath,
         token=body.auth_token,
     )
-    return _show_job(replace(job, sealed=""))
+    return show_job_record(replace(job, sealed=""))

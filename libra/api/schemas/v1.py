@@ -10,6 +10,7 @@ from libra.config.types import is_function_name, parse_host
 from libra.model.access import Role
 
 LONGEST_WAIT_SECONDS = 30.0
+POOL_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 
 
 def _function(value: str) -> str:
@@ -41,6 +42,27 @@ class DeviceBody(Body):
 
     name: Annotated[str, AfterValidator(_function)]
     address: Annotated[str, StringConstraints(max_length=253), AfterValidator(_host)] = ""
+    pool: Annotated[Text, Field(min_length=1, description="name or id of its device pool")] = (
+        "default"
+    )
+
+
+class DevicePoolChange(Body):
+    """Only what is given changes."""
+
+    name: Annotated[str, StringConstraints(pattern=POOL_NAME)] = "default"
+    auto_enroll: bool = False
+    shared: bool = False
+    min_spare: Annotated[int, Field(ge=0, le=10_000)] = 0
+    probe_seconds: Annotated[float | None, Field(ge=0.1, le=3600)] = None
+    max_parallel_failovers: Annotated[int, Field(ge=0, le=10_000)] = 4
+    brake_percent: Annotated[int, Field(ge=0, le=100)] = 30
+
+
+class DevicePoolBody(DevicePoolChange):
+    """Where devices belong."""
+
+    name: Annotated[str, StringConstraints(pattern=POOL_NAME)]
 
 
 class TokenBody(Body):

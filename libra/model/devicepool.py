@@ -1,0 +1,44 @@
+"""The device pool: where devices come from, how many are kept spare, and how their failures are met."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DevicePool:
+    """`provider` names who boots devices ("" for hosts that an operator brings), `options` is its JSON.
+
+    `auto_enroll`: a worker that announces itself here needs no approval. `shared`: load balancers of several projects
+    may share a device. `min_spare`: how many SPARE devices the keeper has ready. `probe_seconds` None: as the manager's
+    settings say. At most `max_parallel_failovers` devices are evacuated at once.
+
+    The brake: where more than `brake_percent` of the pool's devices look dead since about the same time, nothing is
+    moved. `brake_since` is when it engaged last (None: it has not), `brake_reason` says why, for people.
+    """
+
+    id: str
+    name: str
+    provider: str = ""
+    options: str = ""
+    auto_enroll: bool = False
+    shared: bool = False
+    min_spare: int = 0
+    probe_seconds: float | None = None
+    max_parallel_failovers: int = 4
+    brake_percent: int = 30
+    brake_since: datetime | None = None
+    brake_reason: str = ""
+    created_at: datetime
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A load balancer on its way between devices: `target` has it already, and `source` lets go once that confirms."""
+
+    loadbalancer_id: str
+    source: str
+    target: str
+    reason: str = ""
+    confirmed: bool = False
+    started_at: datetime
