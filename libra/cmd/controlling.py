@@ -16,9 +16,10 @@ from libra.config.controller import AddressPoolSettings, QuotaSettings
 from libra.config.settings import JobServerSettings, Settings
 from libra.durable import replace_file
 from libra.errors import AlreadyExists, StateError
-from libra.jobs.gearman import GearmanJobClient
+from libra.jobs.gearman import GearmanJobClient, GearmanJobSource
 from libra.jobs.gearman.status import count_workers
 from libra.manager.daemon import Manager, Pace
+from libra.manager.reception import Reception
 from libra.manager.settle import MANAGER
 from libra.model.access import Role
 from libra.model.quota import Quota
@@ -53,6 +54,10 @@ class Controller:
             lambda: _count(settings.job_servers),
             build_pace(settings),
         )
+        self._reception = Reception(
+            self.services,
+            lambda: GearmanJobSource(settings.job_servers, settings.controller.function),
+        )
         app = create_app(
             ApiParts(
                 services=self.services,
@@ -71,6 +76,7 @@ class Controller:
         ensure_admin_token(self.services, self._token_file)
         self.api.start()
         self._manager.start()
+        self._reception.start()
 
     def renew_token(self, path: Path) -> None:
         """Make the token that is in the file now known to the database; raises `StateError`."""
@@ -90,6 +96,7 @@ class Controller:
     def stop(self) -> None:
         """First no new requests, then no new jobs, then no waiting for replies."""
         self.api.stop()
+        self._reception.stop()
         self._client.close()
         self._manager.stop()
         self._storage.close()

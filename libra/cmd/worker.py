@@ -68,7 +68,7 @@ def _load_beside(config: Path) -> "Settings":
 
     with Reading(config, os.environ) as reading:
         import libra.logs  # noqa: F401 - before anything imports structlog, for what it keeps out
-        from libra.cmd import assembly  # noqa: F401 - loaded
+        from libra.cmd import announcing, assembly  # noqa: F401 - loaded
         from libra.drivers.haproxy import driver  # noqa: F401 - most have it
         from libra.worker import daemon  # noqa: F401 - loaded
 
@@ -102,6 +102,7 @@ def _serve(
 ) -> int:
     """The daemon from its lock to its end."""
     from libra.cmd import assembly
+    from libra.cmd.announcing import build_announcer
     from libra.daemon import systemd
     from libra.worker.daemon import WorkerDaemon
 
@@ -122,15 +123,23 @@ def _serve(
             default_log_file=default_log_file,
             watchdog=watchdog,
         )
+        controller = assembly.build_controller(settings, driver, stores)
+        announcer = build_announcer(live, controller)
+
+        def begin() -> None:
+            announcer.start()
+            on_ready()
+
         daemon = WorkerDaemon(
             assembly.register(settings),
-            assembly.build_controller(settings, driver, stores),
+            controller,
             timing=assembly.build_timing(settings, watchdog),
             notifier=notifier,
             renew=renewer,
-            on_ready=on_ready,
+            on_ready=begin,
         )
         all_answered = daemon.run()
+        announcer.stop()
         if not all_answered:
             # Threads with jobs that were given back still run; the interpreter's own end would race with them.
             os._exit(0)

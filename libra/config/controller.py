@@ -9,6 +9,7 @@ from libra.config.types import (
     AbsolutePath,
     AddressRange,
     DatabaseUrl,
+    FunctionName,
     Host,
     PluginName,
     Port,
@@ -26,6 +27,8 @@ class ControllerSettings(Section):
     admin_token_file: AbsolutePath = Path("/var/lib/libra-controller/admin-token")
     """An administrator's token, readable by the controller's user only; made where it is missing, and made known to the
     database. Take the file away, and revoke the token, once there are others."""
+    function: FunctionName = "libra-controller"
+    """The Gearman function by which workers announce themselves; worker.announce_to."""
     pid_file: AbsolutePath = Path("/run/libra-controller/libra-controller.pid")
     """Written with --daemon only."""
 

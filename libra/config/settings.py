@@ -69,6 +69,12 @@ class WorkerSettings(Section):
 
     name: FunctionName = Field(default_factory=_host_name, validate_default=True, examples=["web1"])
     """The Gearman function it registers, and so the device's name. Default: the host's name."""
+    announce_to: FunctionName = "libra-controller"
+    """The controllers' function, which is told every 30 seconds that this worker is there; controller.function."""
+    pool: FunctionName = "default"
+    """The device pool that it wants to be in. It waits for approval there, unless the pool enrols by itself."""
+    address: Host | None = Field(default=None, examples=["10.0.0.11"])
+    """Where traffic reaches this host. Default: the address that it reaches its job server from."""
     driver: PluginName = "haproxy"
     """What drives the proxy: haproxy, noop, or one that another package brings."""
     state_dir: AbsolutePath = Path("/var/lib/libra")

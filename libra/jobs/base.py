@@ -68,5 +68,11 @@ class JobClient(Protocol):
         already is left alone. Where a server is lost at the wrong moment a job can run twice.
         """
 
+    def leave(self, function: str, payload: bytes, *, unique: str, timeout: float) -> None:
+        """Hand over a job that nobody waits for. While one with this `unique` waits at a server, another is none.
+
+        Raises `JobServerUnavailable` where no server took it within `timeout` seconds.
+        """
+
     def close(self) -> None:
         """Let go of every connection; idempotent."""

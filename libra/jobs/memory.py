@@ -29,6 +29,7 @@ class _Job:
         self.handle = handle
         self.state = _State.WAITING
         self.deliveries = 0
+        self.unique: str | None = None
         self.reply = b""
 
 
@@ -87,6 +88,13 @@ class MemoryJobServer:
             self._changed.notify_all()
             return job
 
+    def leave(self, function: str, payload: bytes, unique: str) -> None:
+        """Let a job wait that nobody waits for, unless one of that name does."""
+        with self._changed:
+            waiting = self._waiting.get((function, Priority.NORMAL), ())
+            if not any(job.unique == unique for job in waiting):
+                self.add(function, payload, Priority.NORMAL).unique = unique
+
     def wait(self, job: _Job, timeout: float, given_up: Callable[[], bool]) -> _State:
         """The job's state once it has ended, or as it is when the time is over; a waiting one is withdrawn then."""
         ended = (_State.DONE, _State.FAILED, _State.LOST)
@@ -118,6 +126,8 @@ class MemoryJobServer:
         with self._changed:
             if job.state is _State.HELD and job.deliveries == delivery:
                 job.state, job.reply = state, reply
+                if job.unique is not None:
+                    self._jobs.discard(job)
                 self._changed.notify_all()
 
     def take_back(self, jobs: list[_Job]) -> None:
@@ -164,6 +174,13 @@ class MemoryJobClient:
         if self._closed:
             raise JobServerUnavailable(f"{subject}, which may have run: the client was closed")
         raise JobDeadlinePassed(f"{subject} within {timeout:g} s")
+
+    def leave(self, function: str, payload: bytes, *, unique: str, timeout: float) -> None:
+        """See `JobClient`."""
+        del timeout  # nothing takes time here
+        if self._closed:
+            raise JobServerUnavailable("cannot submit a job: the client is closed")
+        self._server.leave(function, payload, unique)
 
     def close(self) -> None:
         """Give up what still waits."""

@@ -186,6 +186,14 @@ class LBaaSController:
     def _is_same(self, one: Desired, other: Desired) -> bool:
         return self._digest(one) == self._digest(other)
 
+    def digest(self) -> str:
+        """Of what it runs; "" where that is nothing, or cannot be read."""
+        try:
+            desired = self._state.current()
+        except StateError:
+            return ""
+        return str(self._identify(desired).get("digest") or "")
+
     def _digest(self, desired: Desired) -> str:
         with self._digesting:
             return self._digester.digest(desired)

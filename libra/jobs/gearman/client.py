@@ -45,10 +45,16 @@ class GearmanJobClient:
         self, function: str, payload: bytes, *, timeout: float, priority: Priority = Priority.NORMAL
     ) -> bytes:
         """The reply to one job; see `JobClient`. `Invalid` for more than 64 MiB, or no function."""
-        ensure_function(function)
-        ensure_sendable(len(payload))
-        deadline = Deadline(timeout)
-        job = Job(function, payload, priority, timeout)
+        return self._submit(Job(function, payload, priority, timeout))
+
+    def leave(self, function: str, payload: bytes, *, unique: str, timeout: float) -> None:
+        """See `JobClient`."""
+        self._submit(Job(function, payload, Priority.NORMAL, timeout, unique))
+
+    def _submit(self, job: Job) -> bytes:
+        ensure_function(job.function)
+        ensure_sendable(len(job.payload))
+        deadline = Deadline(job.timeout)
         faults = []
         for entrance in self._in_order():
             if self._closed:
@@ -125,7 +131,7 @@ class _Entrance:
         exchange = Exchange(wire, job, deadline)
         try:
             exchange.submit(self._patience)
-            return exchange.reply()
+            return exchange.reply() if job.unique is None else b""
         finally:
             # Also when interrupted from the keyboard: closing is what withdraws the job.
             self._give_back(wire, reusable=exchange.reusable)

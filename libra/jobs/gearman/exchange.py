@@ -30,6 +30,8 @@ class Job:
     priority: Priority
     timeout: float
     """Seconds that it may take altogether, for texts."""
+    unique: str | None = None
+    """Of a job that nobody waits for: what tells it from others."""
 
 
 class NotAccepted(Exception):
@@ -59,8 +61,11 @@ class Exchange:
         job = self._job
         patience = patience_seconds + len(job.payload) / SLOWEST_BYTES_PER_SECOND
         try:
-            self._wire.send(SUBMIT[job.priority], job.function.encode(), b"", job.payload)
+            kind = SUBMIT[job.priority] if job.unique is None else constants.SUBMIT_JOB_BG
+            unique = (job.unique or "").encode()
+            self._wire.send(kind, job.function.encode(), unique, job.payload)
             self._await_handle(patience)
+            self.reusable = job.unique is not None
         except WireError as error:
             raise LostBefore(str(error)) from error
 

@@ -3,6 +3,7 @@ CAN_DO: int
 CANT_DO: int
 PRE_SLEEP: int
 NOOP: int
+SUBMIT_JOB_BG: int
 SUBMIT_JOB: int
 SUBMIT_JOB_HIGH: int
 SUBMIT_JOB_LOW: int
