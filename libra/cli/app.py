@@ -48,6 +48,7 @@ orders.add_job_orders(job.app)
 for group in verbs.build_groups():
     if group.info.name == resources.DEVICE.command:
         orders.add_questions(group)
+        orders.add_device_orders(group)
     if group.info.name == resources.EVENT.command:
         following.add_following(group)
     if group.info.name == resources.CERTIFICATE.command:
@@ -56,6 +57,7 @@ for group in verbs.build_groups():
         orders.add_revocation(group)
     if group.info.name == resources.LOADBALANCER.command:
         orders.add_archive(group)
+        orders.add_failover(group)
     app.add_typer(group)
 
 

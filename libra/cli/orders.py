@@ -34,6 +34,14 @@ QUESTIONS = {
     "discover": "Ask a worker who it is, by a job that is kept.",
     "stats": "Ask a worker for its statistics, by a job that is kept.",
 }
+DEVICE_ORDERS = {
+    "approve": (
+        "Use a device: one that announced itself, or one that was evacuated or retired.",
+        (),
+    ),
+    "evacuate": ("Move everything away from a device, and nothing there.", ("DRAINING",)),
+    "retire": ("Move everything away from a device, and ask it no more.", ("RETIRED",)),
+}
 ENDED = {"complete", "held", "failed", "expired", "cancelled", "superseded"}
 SWIFT_TOKEN = "OS_TOKEN"  # noqa: S105 - a name
 WaitForJob = Annotated[
@@ -71,6 +79,72 @@ def _add_posting(
             rest = open_api(context, api_url, token_file)
             job = rest.call("POST", f"{path}/{name}/{verb}")["job"]
             _finish(rest, job, output, timeout if wait else None)
+
+
+def add_device_orders(group: typer.Typer) -> None:
+    """approve, evacuate, retire."""
+    for order, (text, ends) in DEVICE_ORDERS.items():
+        _add_device_order(group, order, text, ends or ("SPARE", "ASSIGNED"))
+
+
+def _add_device_order(group: typer.Typer, order: str, text: str, ends: tuple[str, ...]) -> None:
+    @group.command(order, help=text)
+    def run(
+        context: typer.Context,
+        name: Annotated[str, typer.Argument(metavar="NAME", help="A device's name or id.")],
+        wait: Annotated[
+            bool,
+            typer.Option("--wait", "-w", help="Return when it is done, and show how far it is."),
+        ] = False,
+        timeout: TimeoutOption = 600.0,
+        output: FormatOption = Format.TABLE,
+        api_url: UrlOption = None,
+        token_file: TokenOption = None,
+    ) -> None:
+        with errors_as_exits():
+            rest = open_api(context, api_url, token_file)
+            device = rest.call("POST", f"{DEVICE.path}/{name}/{order}")["device"]
+            if wait:
+                device = _await_device(rest, device, order != "approve", ends, timeout)
+            show_one(device, output)
+
+
+def _await_device(
+    rest: "Rest", device: Json, empty: bool, ends: tuple[str, ...], timeout: float
+) -> Json:
+    """With what it has left, for people."""
+    from rich.console import Console
+
+    deadline = time.monotonic() + timeout
+    with Console(stderr=True).status("") as status:
+        while device["state"] not in ends or (empty and device["loadbalancers"]):
+            left = f"{device['state']}, {device['loadbalancers']} load balancers"
+            status.update(f"{device['name']}: {left}")
+            if time.monotonic() > deadline:
+                fail(
+                    f"the device {device['name']} is still {left}; `libra event list "
+                    f"subject_id={device['id']}` says what happened",
+                    FAILED,
+                )
+            time.sleep(POLL_SECONDS)
+            device = rest.call("GET", f"{DEVICE.path}/{device['id']}")["device"]
+    return device
+
+
+def add_failover(group: typer.Typer) -> None:
+    """Of a load balancer."""
+
+    @group.command("failover", help="Move it to another device, or send it to its own anew.")
+    def run(
+        context: typer.Context,
+        name: Annotated[str, typer.Argument(help="Its id or name.")],
+        api_url: UrlOption = None,
+        token_file: TokenOption = None,
+    ) -> None:
+        with errors_as_exits():
+            rest = open_api(context, api_url, token_file)
+            key = find_key(rest, LOADBALANCER, LOADBALANCER.path, name)
+            rest.call("PUT", f"{LOADBALANCER.path}/{key}/failover")
 
 
 def add_revocation(group: typer.Typer) -> None:

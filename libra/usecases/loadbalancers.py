@@ -4,20 +4,20 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from libra.errors import Conflict, Invalid, NotFound
+from libra.errors import Conflict, Invalid, NotFound, PoolExhausted
 from libra.model.access import Caller
 from libra.model.device import Device
 from libra.model.job import JobPriority
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import OperatingStatus, ProvisioningStatus
-from libra.storage.base import PLACEMENT, UnitOfWork, device_lock
+from libra.storage.base import PLACEMENT, UnitOfWork, device_lock, hold_devices
 from libra.usecases.access import choose_project, ensure_may_see
 from libra.usecases.addresses import allocate, find_pool
 from libra.usecases.change import Change
-from libra.usecases.moving import DEVICES_OWN
+from libra.usecases.moving import DEVICES_OWN, move_all
 from libra.usecases.outbox import add_update
-from libra.usecases.placement import choose_device, occupy
+from libra.usecases.placement import choose_device, occupy, pick_place
 from libra.usecases.quotas import ensure_room
 from libra.usecases.services import Services, new_id
 
@@ -165,29 +165,68 @@ def delete(services: Services, caller: Caller, key: str, *, cascade: bool) -> No
     services.bell.ring()
 
 
-def send_again(services: Services, caller: Caller, key: str) -> None:
-    """A failover where there is nowhere else to go: everything is sent to its device anew, before other jobs."""
+def fail_over(services: Services, caller: Caller, key: str) -> None:
+    """To another device of the pool that may have it; where there is none, its own is told everything anew.
+
+    Raises `NotFound`, `Forbidden`, and `Conflict` while a change is under way.
+    """
     with services.storage.writing() as unit:
-        change = Change(unit, services, caller)
-        owner = change.lock(key)
-        if owner.device_id is None:
-            raise Conflict(f"cannot send Load Balancer {key} again: it is on no device")
-        generation = unit.devices.next_generation(owner.device_id)
-        device = unit.devices.get(owner.device_id)
-        assert device is not None
-        unit.loadbalancers.replace(replace(owner, generation=generation))
-        add_update(
-            unit,
-            services,
-            caller,
-            device,
-            generation=generation,
-            loadbalancer_id=key,
-            project_id=owner.project_id,
-            priority=JobPriority.HIGH,
-        )
-        change.tell("loadbalancer.failover", owner, "asked for")
+        owner = unit.loadbalancers.get(key)
+        if owner is None or not _move_elsewhere(unit, services, caller, owner):
+            _send_again(unit, services, caller, key)
     services.bell.ring()
+
+
+def _move_elsewhere(
+    unit: UnitOfWork, services: Services, caller: Caller, owner: LoadBalancer
+) -> bool:
+    """False, and nothing has changed, where there is no other device for it."""
+    unit.hold(PLACEMENT)
+    source = unit.devices.get(owner.device_id) if owner.device_id else None
+    if source is None:
+        return False
+    places = [
+        place
+        for place in unit.devices.places()
+        if place.pool_id == source.pool_id
+        and place.device_id != source.id
+        and (services.address_pools or not place.loadbalancers)
+        and (source.is_older or not place.is_older)
+    ]
+    try:
+        chosen = pick_place(places, owner.project_id)
+    except PoolExhausted:
+        return False
+    hold_devices(unit, source.id, chosen.device_id)
+    locked = Change(unit, services, caller).lock(owner.id)
+    target = unit.devices.get(chosen.device_id)
+    if target is None or locked.device_id != source.id:
+        raise Conflict(f"Load Balancer {owner.id} is on its way already; try again")
+    move_all(unit, services, caller, [locked], source, target, f"asked for by {caller.name}")
+    return True
+
+
+def _send_again(unit: UnitOfWork, services: Services, caller: Caller, key: str) -> None:
+    """Before other jobs."""
+    change = Change(unit, services, caller)
+    owner = change.lock(key)
+    if owner.device_id is None:
+        raise Conflict(f"cannot send Load Balancer {key} again: it is on no device")
+    generation = unit.devices.next_generation(owner.device_id)
+    device = unit.devices.get(owner.device_id)
+    assert device is not None
+    unit.loadbalancers.replace(replace(owner, generation=generation))
+    add_update(
+        unit,
+        services,
+        caller,
+        device,
+        generation=generation,
+        loadbalancer_id=key,
+        project_id=owner.project_id,
+        priority=JobPriority.HIGH,
+    )
+    change.tell("loadbalancer.failover", owner, "asked for; there is no other device")
 
 
 INITIAL = OperatingStatus.OFFLINE

@@ -37,7 +37,7 @@ def pick_place(places: Sequence[Place], project: str, address: str | None = None
     if not open_to:
         raise PoolExhausted(
             "cannot place it: every device that is ready is another project's; add one, or let projects share them: "
-            "'libra device-pool set NAME --shared'"
+            "'libra device-pool set NAME shared=true'"
         )
     free = [place for place in open_to if place.loadbalancers < room(place)]
     if not free:

@@ -223,3 +223,39 @@ def test_one_without_load_balancers_is_spare_again(lab: ControlLab) -> None:
     made = lab.create()
     lab.delete(f"{LBAAS}/loadbalancers/{made['id']}?cascade=true")
     lab.wait(lambda: device(lab, "web1")["state"] == "SPARE", "its return")
+
+
+def test_by_hand_it_goes_to_another_device_and_where_there_is_none_it_is_sent_again(
+    lab: ControlLab,
+) -> None:
+    first = lab.worker("web1")
+    made = lab.create()
+    path = f"{LBAAS}/loadbalancers/{made['id']}/failover"
+    count = len(first.updates())
+    assert lab.client.put(path).status_code == 202
+    lab.wait(lambda: len(first.updates()) > count, "the same again")
+    lab.wait_active(made["id"])
+    assert host(lab, made["id"]) == "web1"
+    second = lab.worker("web2")
+    assert lab.client.put(path).status_code == 202
+    assert host(lab, made["id"]) == "web2"
+    lab.wait_active(made["id"])
+    assert runs(second) == {made["id"]}
+    lab.wait(lambda: runs(first) == set(), "the first to let go")
+    assert device(lab, "web1")["state"] == "SPARE"
+
+
+def test_a_pool_is_made_changed_and_removed(lab: ControlLab) -> None:
+    made = lab.post("/v1/device-pools", {"name": "edge", "min_spare": 2})["device_pool"]
+    assert (made["shared"], made["auto_enroll"], made["devices"]) == (False, False, 0)
+    lab.post("/v1/device-pools", {"name": "edge"}, 409)
+    changed = lab.put("/v1/device-pools/edge", {"probe_seconds": 2.5})["device_pool"]
+    assert (changed["probe_seconds"], changed["min_spare"]) == (2.5, 2)
+    lab.post("/v1/devices", {"name": "web9", "pool": "edge"})
+    assert lab.client.delete("/v1/device-pools/edge").status_code == 409
+    lab.delete("/v1/devices/web9")
+    lab.delete(f"/v1/device-pools/{made['id']}")
+    lab.get("/v1/device-pools/edge", 404)
+    assert lab.client.delete("/v1/device-pools/default").status_code == 409
+    assert lab.client.put("/v1/device-pools/default", json={"name": "x"}).status_code == 409
+    lab.post("/v1/devices", {"name": "web9", "pool": "nowhere"}, 404)

@@ -110,5 +110,5 @@ def show_statistics(loadbalancer_id: str, services: Given, caller: Asking) -> Js
 )
 def fail_over(loadbalancer_id: str, services: Given, caller: Asking) -> Response:
     """Send everything to its device anew; for operators, as in Octavia."""
-    loadbalancers.send_again(services, caller, loadbalancer_id)
+    loadbalancers.fail_over(services, caller, loadbalancer_id)
     return Response(status_code=202)
