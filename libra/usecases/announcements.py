@@ -31,7 +31,7 @@ def take_in(services: Services, told: Announcement) -> None:
 
 def _meet(services: Services, told: Announcement, started: datetime) -> None:
     with services.storage.writing() as unit:
-        unit.hold(f"announced {told.name}")
+        unit.hold(announced(told.name))
         if unit.devices.by_name(told.name) is not None:
             return
         pools = unit.device_pools.find(Query(where={"name": told.pool}))
@@ -59,6 +59,11 @@ def _meet(services: Services, told: Announcement, started: datetime) -> None:
         _tell(unit, services, device, reason)
     log.info("a new device", action="announce", device=told.name, outcome=reason)
     services.bell.ring()
+
+
+def announced(name: str) -> str:
+    """The name to hold by whoever makes a device of this one."""
+    return f"announced {name}"
 
 
 def _has_news(known: Device, told: Announcement, started: datetime) -> bool:

@@ -8,6 +8,7 @@ from libra.model.access import Caller
 from libra.model.device import DEFAULT_POOL, Device, DeviceState, Mover, ensure_transition
 from libra.model.job import Job, JobAction, JobPriority
 from libra.storage.base import EVERYTHING, Query, UnitOfWork, device_lock
+from libra.usecases.announcements import announced
 from libra.usecases.devicepools import get_pool
 from libra.usecases.outbox import add_event, build_job
 from libra.usecases.services import Services, new_id
@@ -16,18 +17,26 @@ from libra.usecases.services import Services, new_id
 def add_device(
     services: Services, caller: Caller, name: str, address: str, pool: str = DEFAULT_POOL
 ) -> Device:
-    """It is asked how it does at once; load balancers come once it has answered. Raises `NotFound` for the pool."""
+    """It is asked how it does at once; load balancers come once it has answered.
+
+    One that has announced itself is approved by that. Raises `NotFound` for the pool, `AlreadyExists`.
+    """
     with services.storage.writing() as unit:
-        device = Device(
-            id=new_id(),
-            name=name,
-            address=address,
-            pool_id=get_pool(unit, pool).id,
-            created_at=services.clock(),
-        )
-        if unit.devices.by_name(name) is not None:
+        unit.hold(announced(name))
+        known = unit.devices.by_name(name)
+        if known is not None and known.state is not DeviceState.ANNOUNCED:
             raise AlreadyExists(f"cannot add the device '{name}': there is one of that name")
-        unit.devices.add(device)
+        device = known or Device(id=new_id(), name=name, created_at=services.clock())
+        device = replace(
+            device,
+            address=address or device.address,
+            pool_id=get_pool(unit, pool).id,
+            state=DeviceState.BUILDING,
+        )
+        if known is None:
+            unit.devices.add(device)
+        else:
+            unit.devices.replace(device)
         add_event(unit, services, caller, "device.added", device.id, reason=f"'{name}'")
     services.bell.ring()
     return device

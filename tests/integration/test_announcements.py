@@ -63,6 +63,14 @@ def test_an_unknown_one_waits_for_approval(lab: ControlLab, closing: ExitStack) 
     assert events(lab, shown["id"])[:2] == ["device.announced", "device.approved"]
 
 
+def test_one_that_is_added_by_hand_is_approved(lab: ControlLab) -> None:
+    announce(lab, name="new1", address="10.0.0.7")
+    lab.wait(lambda: "new1" in devices(lab), "the device")
+    added = lab.post("/v1/devices", {"name": "new1"})["device"]
+    assert (added["state"], added["address"]) == ("BUILDING", "10.0.0.7")
+    lab.post("/v1/devices", {"name": "new1"}, 409)
+
+
 def test_a_pool_may_enrol_by_itself(lab: ControlLab, closing: ExitStack) -> None:
     lab.post("/v1/device-pools", {"name": "edge", "auto_enroll": True})
     closing.callback(ThreadWorker("edge1", lab.server.port).close)
