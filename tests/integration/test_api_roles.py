@@ -128,6 +128,8 @@ def build_bodies(keys: dict[str, str], pem: dict[str, str]) -> dict[str, Any]:
         "MonitorChange": {"healthmonitor": {"name": "changed"}},
         "QuotaChange": {"quota": {"listener": 60}},
         "DeviceBody": {"name": "web2", "address": "127.0.0.2"},
+        "DevicePoolBody": {"name": "edge"},
+        "DevicePoolChange": {"min_spare": 1},
         "TokenBody": {"name": "new", "role": "reader"},
         "LogsBody": {**store, "auth_token": "swift-token"},
         "CertificateBody": {**pem, "project_id": OWN},

@@ -59,7 +59,7 @@ def test_everything_that_is_there_is_counted(lab: ControlLab) -> None:
     assert found['libra_probes_total{action="STATS",state="complete"}'] > 1
     assert found['libra_failovers_total{outcome="moved"}'] == 0
     assert found["libra_database_up"] == 1
-    assert 1 <= found["libra_database_connections"] <= found["libra_database_connections_limit"]
+    assert 0 <= found["libra_database_connections"] <= found["libra_database_connections_limit"]
     assert found["libra_manager_beat_age_seconds"] < 5
     assert found["process_resident_memory_bytes"] > 1e6
 
