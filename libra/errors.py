@@ -75,6 +75,10 @@ class JobDeadlinePassed(JobError):
     """No reply came in time."""
 
 
+class JobServerSilent(JobDeadlinePassed):
+    """The same, where the job server does not even say whether anybody has begun with it."""
+
+
 class JobFailed(JobError):
     """The job server reports that the worker failed the job."""
 
@@ -120,6 +124,10 @@ class StateError(LibraError):
 
 class StorageUnavailable(LibraError):
     """The database does not answer, or its schema is not this release's."""
+
+
+class ProviderError(LibraError):
+    """A device cannot be booted or shut down."""
 
 
 class LeaseLost(StorageUnavailable):

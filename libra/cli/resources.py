@@ -85,7 +85,7 @@ DEVICE_POOL = Resource(
     plural="device_pools",
     path="/v1/device-pools",
     columns=(
-        *("name", "devices", "spare", "min_spare", "auto_enroll", "shared"),
+        *("name", "provider", "devices", "spare", "min_spare", "auto_enroll", "shared"),
         *("brake_since", "brake_reason"),
     ),
     help="Where devices belong, and what is done when they fail.",

@@ -10,6 +10,7 @@ from uuid import NAMESPACE_DNS, uuid5
 
 import structlog
 
+from libra import plugins
 from libra.api.app import ApiParts, create_app
 from libra.api.server import ApiServer
 from libra.config.controller import AddressPoolSettings, QuotaSettings
@@ -23,6 +24,7 @@ from libra.manager.reception import Reception
 from libra.manager.settle import MANAGER
 from libra.model.access import Role
 from libra.model.quota import Quota
+from libra.providers.base import Provider
 from libra.storage.lease import open_lease
 from libra.storage.schema import upgrade
 from libra.storage.sql import open_storage
@@ -53,6 +55,7 @@ class Controller:
             self._client,
             lambda: _count(settings.job_servers),
             build_pace(settings),
+            lambda name, pool: open_provider(settings, name, pool),
         )
         self._reception = Reception(
             self.services,
@@ -165,6 +168,13 @@ def build_pace(settings: Settings) -> Pace:
         keep_jobs=timedelta(days=given.keep_jobs_days),
         keep_events=timedelta(days=given.keep_events_days),
     )
+
+
+def open_provider(settings: Settings, name: str, pool: str) -> Provider:
+    """Of a device pool; raises `LibraError`."""
+    create = plugins.load("libra.providers", name)
+    provider: Provider = create(settings, pool)
+    return provider
 
 
 def _build_quota(given: QuotaSettings) -> Quota:

@@ -104,6 +104,19 @@ class ManagerSettings(Section):
     """How long events are kept."""
 
 
+class ProviderSettings(Section):
+    """Where device pools get their devices from, where they have a provider."""
+
+    inventory: AbsolutePath = Path("/etc/libra/inventory.yaml")
+    """static: the hosts of each pool, as `pools: {edge: [{name: web1, address: 10.0.0.11}]}`."""
+    local_dir: AbsolutePath = Path("/var/lib/libra-controller/devices")
+    """local: where the workers live that are booted on this host; a short path, for there are sockets in it."""
+    local_driver: PluginName = "haproxy"
+    """local: what drives their proxies; worker.driver."""
+    local_most: Whole = Field(default=64, ge=0, le=10_000)
+    """local: how many there may be in one pool."""
+
+
 class QuotaSettings(Section):
     """How many resources a project may have that has no quota of its own; -1 means no limit."""
 

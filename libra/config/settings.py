@@ -14,6 +14,7 @@ from libra.config.controller import (
     ControllerSettings,
     DatabaseSettings,
     ManagerSettings,
+    ProviderSettings,
     QuotaSettings,
 )
 from libra.config.section import Section
@@ -203,6 +204,7 @@ class Settings(Section):
     api: ApiSettings = ApiSettings()
     database: DatabaseSettings = DatabaseSettings()
     manager: ManagerSettings = ManagerSettings()
+    providers: ProviderSettings = ProviderSettings()
     quotas: QuotaSettings = QuotaSettings()
     address_pools: tuple[AddressPoolSettings, ...] = Field(default=(), max_length=64)
     """Where load balancers get their addresses from. Without one they share the address of their device."""

@@ -13,6 +13,7 @@ import structlog
 from libra.errors import StorageUnavailable
 from libra.jobs.base import JobClient
 from libra.manager.keeper import FleetKeeper
+from libra.manager.poolkeeper import OpenProvider, PoolKeeper, no_provider
 from libra.manager.prober import Prober
 from libra.manager.sender import Sender
 from libra.manager.settle import finish_job, mark_error, repair
@@ -64,6 +65,7 @@ class Manager:
         client: JobClient,
         count_workers: CountWorkers,
         pace: Pace,
+        open_provider: OpenProvider = no_provider,
     ) -> None:
         services = replace(services, storage=FencedStorage(services.storage, lease))
         self._services = services
@@ -73,6 +75,7 @@ class Manager:
         self._sender = Sender(services, client)
         self._prober = Prober(services, client, pace.probe_deadline.total_seconds())
         self._keeper = FleetKeeper(services, pace.probe)
+        self._pool_keeper = PoolKeeper(services, open_provider)
         self._jobs = ThreadPoolExecutor(pace.concurrent, thread_name_prefix="job")
         self._probes = ThreadPoolExecutor(min(64, pace.concurrent), thread_name_prefix="probe")
         self._lock = threading.Lock()
@@ -97,6 +100,7 @@ class Manager:
         if self._thread.ident is not None:
             self._thread.join(STOP_SECONDS)
         self._lease.release()
+        self._pool_keeper.stop()
         self._jobs.shutdown(wait=False, cancel_futures=True)
         self._probes.shutdown(wait=False, cancel_futures=True)
 
@@ -157,6 +161,7 @@ class Manager:
         for owner in self._find_repairs(now):
             self._repair(owner, now)
         self._keeper.turn(now)
+        self._pool_keeper.turn(now)
         if now >= self._prune_at:
             self._prune(now)
 

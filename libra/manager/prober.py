@@ -2,11 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import structlog
 
-from libra.errors import Invalid, JobError, JobServerUnavailable, StorageUnavailable
+from libra.errors import (
+    Invalid,
+    JobError,
+    JobServerSilent,
+    JobServerUnavailable,
+    StorageUnavailable,
+)
 from libra.jobs.base import JobClient
 from libra.manager.plan import DevicePlan
 from libra.manager.question import Question, store_probes
@@ -29,6 +36,7 @@ log = structlog.get_logger(__name__)
 
 DISCOVER_EVERY = 30  # probes; a worker may be replaced between two of them
 MISSES = 3  # probes without an answer, until a device counts as lost
+BUILD_TIME = timedelta(seconds=60)  # a new one may take that long until it answers
 LEAST_SECONDS = 1.0
 FAULTS = 2  # probes that say that its proxy does not run, until it counts as faulty
 
@@ -56,7 +64,7 @@ class Prober:
         try:
             known = _discover(question, device) if self._is_stranger(device) else device
             reply = question.ask(JobAction.STATS)
-        except JobServerUnavailable:
+        except (JobServerUnavailable, JobServerSilent):
             # Of the device that says nothing: it is we who reach no job server.
             self._store(question.records)
             return
@@ -97,15 +105,18 @@ class Prober:
         current = unit.devices.get(device.id)
         if current is None or current.state is not device.state:
             return
-        misses = current.misses + 1
+        misses, now = current.misses + 1, self._services.clock()
+        since = current.failing_since or now
         lost = misses >= allowed and current.state is not DeviceState.DRAINING
+        if current.state is DeviceState.BUILDING:
+            lost = lost and now - since >= BUILD_TIME
         see_device(
             unit,
             self._services,
             device,
             DeviceState.ERROR if lost else current.state,
             misses=misses,
-            failing_since=current.failing_since or self._services.clock(),
+            failing_since=since,
             reason=reason if misses >= allowed else current.reason,
             **fields,
         )

@@ -15,6 +15,7 @@ from libra.config.controller import (
     ControllerSettings,
     DatabaseSettings,
     ManagerSettings,
+    ProviderSettings,
     QuotaSettings,
 )
 from libra.config.settings import JobServerSettings, Settings
@@ -107,6 +108,7 @@ class ControlLab:
             address_pools=(AddressPoolSettings(),),
             manager=ManagerSettings.model_validate({**pace, **manager}),
             quotas=QuotaSettings(),
+            providers=ProviderSettings(local_dir=directory / "d", local_driver="noop"),
         )
         self.start_controller()
         change_pool(self.controller.services, MANAGER, "default", {"shared": True})

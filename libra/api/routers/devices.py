@@ -22,7 +22,7 @@ _DEVICE = (
     *("failing_since", "retiring", "announced_at", "started_at"),
 )
 _POOL = (
-    *("id", "name", "auto_enroll", "shared", "min_spare", "probe_seconds"),
+    *("id", "name", "provider", "auto_enroll", "shared", "min_spare", "probe_seconds"),
     *("max_parallel_failovers", "brake_percent", "brake_since", "brake_reason"),
     *("created_at", "updated_at"),
 )

@@ -51,6 +51,11 @@ class DevicePoolChange(Body):
     """Only what is given changes."""
 
     name: Annotated[str, StringConstraints(pattern=POOL_NAME)] = "default"
+    provider: Annotated[
+        str,
+        StringConstraints(pattern=r"^([a-z0-9][a-z0-9_.-]{0,63})?$"),
+        Field(description="who boots its devices: static, local; empty for nobody"),
+    ] = ""
     auto_enroll: bool = False
     shared: bool = False
     min_spare: Annotated[int, Field(ge=0, le=10_000)] = 0

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gear import constants
 
-from libra.errors import JobDeadlinePassed, JobFailed, JobServerUnavailable
+from libra.errors import JobDeadlinePassed, JobFailed, JobServerSilent, JobServerUnavailable
 from libra.jobs.base import Priority
 from libra.jobs.gearman.deadline import Deadline
 from libra.jobs.gearman.packets import MOST_BYTES, Packet
@@ -83,7 +83,8 @@ class Exchange:
                 f"{self._subject()}, which may have run: {self._wire.name}: {error}"
             ) from error
         if reply is None:
-            raise JobDeadlinePassed(self._explain_deadline())
+            kind = JobServerSilent if self._running is None else JobDeadlinePassed
+            raise kind(self._explain_deadline())
         return reply
 
     def _await_handle(self, patience_seconds: float) -> None:

@@ -1,0 +1,29 @@
+"""How many devices a pool with a provider needs more, and which of them never came. Pure."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from libra.model.device import Device, DeviceState
+from libra.model.devicepool import DevicePool
+
+BOOT_TIME = timedelta(minutes=5)
+MOST_AT_ONCE = 4
+
+
+def count_boots(pool: DevicePool, devices: Iterable[Device]) -> int:
+    """Those that are building will be spare soon."""
+    states = [device.state for device in devices]
+    building = states.count(DeviceState.BUILDING)
+    missing = pool.min_spare - states.count(DeviceState.SPARE) - building
+    return max(0, min(missing, MOST_AT_ONCE - building))
+
+
+def find_late(devices: Iterable[Device], now: datetime) -> Sequence[Device]:
+    """Those in ERROR that never answered since they were made, which is long ago; with them nothing is lost."""
+    return [
+        device
+        for device in devices
+        if device.state is DeviceState.ERROR
+        and device.last_seen is None
+        and now - device.created_at > BOOT_TIME
+    ]
