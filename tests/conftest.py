@@ -18,6 +18,8 @@ settings.register_profile("ci", deadline=None, max_examples=100, derandomize=Tru
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 LONGEST_FIRST = ("acceptance", "integration", "contract")
+# Half a minute a test, and more: whoever begins with one last keeps all others waiting.
+LONGEST_OF_ALL = ("test_worker_crashes", "test_up", "test_demo", "test_several_controllers")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,7 +27,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     hands = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if hands == 1:
         return
-    modules = [list(group) for _, group in groupby(items, key=lambda item: item.path)]
+    by_length = sorted(items, key=lambda item: item.path.stem not in LONGEST_OF_ALL)
+    modules = [list(group) for _, group in groupby(by_length, key=lambda item: item.path)]
     long = [module for level in LONGEST_FIRST for module in modules if _is_of(module[0], level)]
     short = [item for item in items if not any(_is_of(item, level) for level in LONGEST_FIRST)]
     items[:] = deal(long, short, hands)
