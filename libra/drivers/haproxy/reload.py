@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from datetime import timedelta
 
@@ -43,6 +43,7 @@ class Reloader:
         self._master = master
         self._supervisor = supervisor
         self._timeout = timeout
+        self._told: set[int] = set()  # pids that were told to end
 
     def reload(self, description: str, old: ServingProcess | None) -> ServingProcess:
         """The new process, once it serves the text with this description; `old` is the one that serves now, if any.
@@ -77,7 +78,8 @@ class Reloader:
     def make_room(self, serving: ServingProcess | None, take_in: Callable[[], None]) -> None:
         """Call before a reload, with the file installed; raises `ProxyNotRunning`.
 
-        Old processes get time to end by themselves; then the first to be replaced is ended.
+        Old processes get time to end by themselves; then the first to be replaced is ended, and killed at the next
+        reload where it hangs.
 
         `take_in` is called before that, to read what it has counted. The limit is not left to
         mworker-max-reloads, which counts how many reloads a process has seen and not how many there are.
@@ -86,13 +88,20 @@ class Reloader:
         within = min(ROOM_WITHIN, self._timeout / 2)
         if wait_for(lambda: not self._crowd() or None, Deadline(within)) is None:
             take_in()
-            for process in self._crowd():
-                log.warning(
-                    "too many old processes: one is ended with its connections",
-                    action="reload",
-                    pid=process.pid,
-                )
-                _end(process.pid, signal.SIGTERM)
+            self._end_all([process.pid for process in self._crowd()])
+
+    def _end_all(self, pids: Sequence[int]) -> None:
+        for pid in pids:
+            if pid in self._told:
+                _kill_hung(pid)
+                continue
+            log.warning(
+                "too many old processes: one is ended with its connections",
+                action="reload",
+                pid=pid,
+            )
+            _end(pid, signal.SIGTERM)
+        self._told = set(pids)
 
     def _crowd(self) -> list[Process]:
         """The old processes that have to go before there may be another one, oldest first."""
@@ -178,8 +187,12 @@ class Reloader:
 def _end_hung(before: Processes) -> None:
     """A process that did not answer did not hand its listeners over either: it would still catch connections."""
     for worker in before.workers:
-        log.warning("a process of HAProxy hangs and is ended", action="reload", pid=worker.pid)
-        _end(worker.pid, signal.SIGKILL)
+        _kill_hung(worker.pid)
+
+
+def _kill_hung(pid: int) -> None:
+    log.warning("a process of HAProxy hangs and is ended", action="reload", pid=pid)
+    _end(pid, signal.SIGKILL)
 
 
 def _end(pid: int, number: signal.Signals) -> None:
