@@ -14,6 +14,7 @@ from libra.cli import (
     jobserver,
     orders,
     resources,
+    top,
     up,
     verbs,
 )
@@ -43,6 +44,7 @@ app.add_typer(config.app, name="config")
 app.command(epilog=jobserver.EPILOG)(jobserver.jobserver)
 app.command(epilog=up.EPILOG)(up.up)
 app.add_typer(db.app, name="db")
+app.command()(top.top)
 verbs.add_verbs(job.app, resources.JOB)
 orders.add_job_orders(job.app)
 for group in verbs.build_groups():
