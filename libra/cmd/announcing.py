@@ -4,14 +4,17 @@ import socket
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from libra import __version__
 from libra.cmd.assembly import LiveSettings
-from libra.config.settings import JobServerSettings, Settings
 from libra.jobs.gearman import GearmanJobClient
 from libra.messages.announcement import Announcement
 from libra.worker.announcer import Announcer
 from libra.worker.controller import LBaaSController
+
+if TYPE_CHECKING:  # the daemon does without what checks settings, for memory
+    from libra.config.settings import JobServerSettings, Settings
 
 SEND_SECONDS = 5.0
 
@@ -27,7 +30,7 @@ def build_announcer(live: LiveSettings, controller: LBaaSController) -> Announce
 
 
 def describe_worker(
-    settings: Settings, controller: LBaaSController, started: float
+    settings: "Settings", controller: LBaaSController, started: float
 ) -> Announcement:
     """Raises `LibraError`."""
     reply = controller.handle({"hpcs_action": "DISCOVER"})
@@ -44,7 +47,7 @@ def describe_worker(
     )
 
 
-def send(settings: Settings, name: str, payload: bytes) -> None:
+def send(settings: "Settings", name: str, payload: bytes) -> None:
     """Over a connection of its own: there is one announcement in a long while. Raises `JobServerUnavailable`."""
     client = GearmanJobClient(settings.job_servers)
     try:
@@ -53,7 +56,7 @@ def send(settings: Settings, name: str, payload: bytes) -> None:
         client.close()
 
 
-def find_address(servers: Sequence[JobServerSettings]) -> str:
+def find_address(servers: "Sequence[JobServerSettings]") -> str:
     """The one that a job server sees us come from; nothing is sent for it."""
     for server in servers:
         with suppress(OSError):
