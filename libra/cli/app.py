@@ -14,6 +14,7 @@ from libra.cli import (
     jobserver,
     orders,
     resources,
+    simulate,
     top,
     up,
     verbs,
@@ -45,6 +46,7 @@ app.command(epilog=jobserver.EPILOG)(jobserver.jobserver)
 app.command(epilog=up.EPILOG)(up.up)
 app.add_typer(db.app, name="db")
 app.command()(top.top)
+app.command(epilog=simulate.EPILOG)(simulate.simulate)
 verbs.add_verbs(job.app, resources.JOB)
 orders.add_job_orders(job.app)
 for group in verbs.build_groups():

@@ -104,11 +104,13 @@ def measure(url: str, directory: Path, job_port: int, count: int) -> Outcome:
         client = stack.enter_context(RestClient(ports.api, ports.token))
         for number in range(count):
             client.post("/v1/devices", {"name": name_of(number), "address": "127.0.0.1"})
+        # Spread over all: by default a project is given as few devices as hold what it has.
+        client.put("/v1/device-pools/default", {"shared": True})
         _wait(lambda: _is_ready(client, count), READY_SECONDS, "the devices")
-        return _create_all(ports, client, count)
+        return _create_all(ports, count)
 
 
-def _create_all(ports: Ports, client: RestClient, count: int) -> Outcome:
+def _create_all(ports: Ports, count: int) -> Outcome:
     started = time.time()
     begun: dict[str, float] = {}
     answers: list[float] = []
@@ -126,16 +128,18 @@ def _create_all(ports: Ports, client: RestClient, count: int) -> Outcome:
     with ThreadPoolExecutor(CLIENTS) as pool:
         list(pool.map(create, [range(first, count, CLIENTS) for first in range(CLIENTS)]))
     answered = time.time() - started
-    _wait(lambda: _is_active(client), ACTIVE_SECONDS, "the load balancers")
-    active = time.time() - started
-    return Outcome(
-        answered=answered,
-        active=active,
-        each_answered=answers,
-        each_active=[at - begun[key] for key, at in _activations(client).items()],
-        jobs=Counter(job["state"] for job in _all_jobs(client)),
-        devices=sum(item["loadbalancers"] > 0 for item in _devices(client)),
-    )
+    # A connection of its own: the API closes one that was idle for as long as all creates may take.
+    with RestClient(ports.api, ports.token) as client:
+        _wait(lambda: _is_active(client), ACTIVE_SECONDS, "the load balancers")
+        active = time.time() - started
+        return Outcome(
+            answered=answered,
+            active=active,
+            each_answered=answers,
+            each_active=[at - begun[key] for key, at in _activations(client).items()],
+            jobs=Counter(job["state"] for job in _all_jobs(client)),
+            devices=sum(item["loadbalancers"] > 0 for item in _devices(client)),
+        )
 
 
 def _activations(client: RestClient) -> dict[str, float]:

@@ -33,6 +33,10 @@ class RestClient:
         """What is there; ends the run where it is not."""
         return self._ask("GET", path, None, 200)
 
+    def put(self, path: str, body: Json) -> Json:
+        """What it has become; ends the run where that was refused."""
+        return self._ask("PUT", path, json.dumps(body), 200)
+
     def status(self, key: str) -> str:
         """The provisioning status of a load balancer."""
         shown = self.get(f"{LBAAS}/loadbalancers/{key}")["loadbalancer"]

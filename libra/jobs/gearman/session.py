@@ -98,16 +98,33 @@ class Session:
         poll.register(self._wire.fileno(), select.POLLIN)
         poll.register(bell := self._bell.fileno(), select.POLLIN)
         try:
-            self._wire.send(constants.SET_CLIENT_ID, self._desk.function)
-            self._wire.send(constants.CAN_DO, self._desk.function)
+            self.begin()
             while not self._desk.stopping.is_set():
-                self._advance()
                 ready = poll.poll(self._ask_again.left() * 1000 + 1)  # never 0: no spinning
                 if any(number == bell for number, _event in ready):
                     self._bell.quiet()
-                self._read()
+                self.turn()
         finally:
-            self._clear_up()
+            self.end()
+
+    # For who polls many of them in one thread.
+
+    def begin(self) -> None:
+        """Register the function. Raises `WireError`, as `turn` does."""
+        self._wire.send(constants.SET_CLIENT_ID, self._desk.function)
+        self._wire.send(constants.CAN_DO, self._desk.function)
+        self._advance()
+
+    def turn(self) -> None:
+        """Read what has come, and go on. Also due every `ASK_AGAIN_SECONDS`, and when there is room for a job."""
+        self._read()
+        self._advance()
+
+    def end(self) -> None:
+        """The connection is lost, or the source stops: what was fetched over it is no job of ours any more."""
+        self._desk.shelf.remove(self._is_mine)
+        if self._phase is _Phase.ASKED:
+            self._desk.shelf.release()
 
     def answer(self, job: GearmanJob, kind: int, *data: bytes) -> None:
         """End a job, once; a lost connection is only logged, for the server then gives the job out again."""
@@ -199,11 +216,6 @@ class Session:
         if free:
             self._unregistered = True
             self._wire.send(constants.CANT_DO, self._desk.function)
-
-    def _clear_up(self) -> None:
-        self._desk.shelf.remove(self._is_mine)
-        if self._phase is _Phase.ASKED:
-            self._desk.shelf.release()
 
     def _is_mine(self, job: GearmanJob) -> bool:
         return job.session is self
