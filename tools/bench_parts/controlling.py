@@ -25,11 +25,12 @@ TOKEN_FILE = "admin-token"
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where it is, and the administrator's token."""
+    """Where it is, the administrator's token, and its process."""
 
     api: int
     jobs: int
     token: str
+    pid: int
 
 
 @contextmanager
@@ -42,7 +43,7 @@ def running_controller(url: str, directory: Path, job_port: int) -> Iterator[Por
         assert process.stdout is not None
         try:
             api, jobs = map(int, process.stdout.readline().split())
-            yield Ports(api, jobs, (directory / TOKEN_FILE).read_text().strip())
+            yield Ports(api, jobs, (directory / TOKEN_FILE).read_text().strip(), process.pid)
         finally:
             process.kill()
 

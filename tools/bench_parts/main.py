@@ -25,6 +25,7 @@ PARTS = {
     "rest": "lists and single load balancers of 10,000 over HTTP, beside a bare application (wants wrk)",
     "api": "creates and added members by API until HAProxy does them, beside the same by hand",
     "fleet": "200 load balancers at once on 200 simulated workers, in both databases",
+    "sweep": "one STATS sweep over 100 to 10,000 simulated devices, beside the same number of bare gear echoes",
     "table": "the figures of UPDATE beside their aims, on both HAProxy versions",
 }
 DEFAULT = [name for name in PARTS if name != "table"]  # its figures are the other parts' own
