@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 LOOK_SECONDS = 0.5
 CHORES_SECONDS = 1.0
 DEVICES_SECONDS = 0.25  # between two looks at all devices: the bell may ring much more often
+WATCHED_A_SECOND = 2000  # devices; so those of a small fleet are read each time
 PRUNE_EVERY = timedelta(hours=1)
 PRUNE_MOST = 1000  # rows of a kind in one transaction
 MOST_DUE = 1000
@@ -82,8 +83,10 @@ class Manager:
         self._sending: dict[str, str] = {}  # job: device
         self._probing: set[str] = set()
         self._probe_at: dict[str, datetime] = {}
+        self._watched: list[tuple[Device, timedelta]] = []  # and how often they are probed
         self._repairs: dict[str, tuple[float, datetime]] = {}  # pause, and when next
         self._chores_at = self._prune_at = self._devices_at = services.clock()
+        self._watched_until = self._devices_at
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="manager")
         self.manages: bool | None = None  # not known yet
@@ -270,22 +273,32 @@ class Manager:
     # Probes.
 
     def _probe_due(self, now: datetime) -> None:
-        with self._services.storage.reading() as unit:
-            devices = unit.devices.find(Query(where={"state": WATCHED}))
-            pools = {pool.id: pool for pool in unit.device_pools.find()}
-        for device in devices:
-            pool = pools.get(device.pool_id)
-            every = self._pace.probe
-            if pool is not None and pool.probe_seconds is not None:
-                every = timedelta(seconds=pool.probe_seconds)
+        self._renew_watched(now)
+        for device, every in self._watched:
             with self._lock:
-                first = now + _phase(device, every, now)
-                waits = self._probe_at.setdefault(device.id, first) > now
-                if waits or device.id in self._probing:
+                due = self._probe_at.get(device.id)
+                if due is None:
+                    due = now + _phase(device, every, now)
+                    self._probe_at[device.id] = due
+                if due > now or device.id in self._probing:
                     continue
                 self._probing.add(device.id)
                 self._probe_at[device.id] = now + every
             self._probes.submit(self._probe, device, every)
+
+    def _renew_watched(self, now: datetime) -> None:
+        """The more there are, the more rarely: reading ten thousand takes a while."""
+        if now < self._watched_until:
+            return
+        with self._services.storage.reading() as unit:
+            devices = unit.devices.find(Query(where={"state": WATCHED}))
+            paces = {
+                pool.id: timedelta(seconds=pool.probe_seconds)
+                for pool in unit.device_pools.find()
+                if pool.probe_seconds is not None
+            }
+        self._watched = [(item, paces.get(item.pool_id, self._pace.probe)) for item in devices]
+        self._watched_until = now + timedelta(seconds=len(devices) / WATCHED_A_SECOND)
 
     def _probe(self, device: Device, every: timedelta) -> None:
         try:

@@ -17,7 +17,7 @@ from libra.errors import (
 from libra.jobs.base import JobClient
 from libra.manager.plan import DevicePlan
 from libra.manager.question import Question, store_probes
-from libra.manager.sender import expected_digest, plan_now
+from libra.manager.sender import expected_digest, plan_of
 from libra.manager.settle import MANAGER, see_device, write_all
 from libra.manager.statuses import measure
 from libra.messages.codec import JsonObject
@@ -26,6 +26,7 @@ from libra.messages.replies import ERROR, passed
 from libra.model.device import Device, DeviceState
 from libra.model.job import OPEN, Job, JobAction, JobPriority
 from libra.model.resources.loadbalancer import LoadBalancer
+from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import ProvisioningStatus
 from libra.model.translate import translate
 from libra.storage.base import UnitOfWork, device_lock
@@ -38,6 +39,7 @@ DISCOVER_EVERY = 30  # probes; a worker may be replaced between two of them
 MISSES = 3  # probes without an answer, until a device counts as lost
 BUILD_TIME = timedelta(seconds=60)  # a new one may take that long until it answers
 LEAST_SECONDS = 1.0
+Trees = list[LoadBalancerTree]
 FAULTS = 2  # probes that say that its proxy does not run, until it counts as faulty
 
 
@@ -74,11 +76,14 @@ class Prober:
         with self._services.storage.writing() as unit:
             unit.hold(device_lock(device.id))
             store_probes(unit, question.records)
+            trees = unit.loadbalancers.trees_of(device.id)
             if passed(reply):
-                self._take_in(unit, known, reply)
+                current = self._take_in(unit, known, trees, reply)
             else:
-                self._report(unit, known, str(reply.get(ERROR) or "STATS failed"))
-            self._converge(unit, known, reply)
+                reason = str(reply.get(ERROR) or "STATS failed")
+                current = self._report(unit, known, trees, reason)
+            if current is not None:
+                self._converge(unit, known, current, trees, reply)
 
     def _is_stranger(self, device: Device) -> bool:
         """Also one that was away: it may have come back with another release."""
@@ -100,17 +105,17 @@ class Prober:
 
     def _count_miss(
         self, unit: UnitOfWork, device: Device, allowed: int, reason: str, **fields: Any
-    ) -> None:
+    ) -> Device | None:
         """One more; with as many as are allowed it is in ERROR."""
         current = unit.devices.get(device.id)
         if current is None or current.state is not device.state:
-            return
+            return current
         misses, now = current.misses + 1, self._services.clock()
         since = current.failing_since or now
         lost = misses >= allowed and current.state is not DeviceState.DRAINING
         if current.state is DeviceState.BUILDING:
             lost = lost and now - since >= BUILD_TIME
-        see_device(
+        return see_device(
             unit,
             self._services,
             device,
@@ -121,16 +126,16 @@ class Prober:
             **fields,
         )
 
-    def _report(self, unit: UnitOfWork, device: Device, reason: str) -> None:
+    def _report(self, unit: UnitOfWork, device: Device, trees: Trees, reason: str) -> Device | None:
         """It answers, and its proxy does not. A device that runs nothing yet has no proxy to ask."""
-        if unit.loadbalancers.count({"device_id": device.id}):
-            self._count_miss(unit, device, FAULTS, reason, **self._told(device))
-        else:
-            self._see_well(unit, device, {})
+        if trees:
+            return self._count_miss(unit, device, FAULTS, reason, **self._told(device))
+        return self._see_well(unit, device, trees, {})
 
-    def _take_in(self, unit: UnitOfWork, device: Device, reply: JsonObject) -> None:
-        self._see_well(unit, device, reply)
-        trees = unit.loadbalancers.trees_of(device.id)
+    def _take_in(
+        self, unit: UnitOfWork, device: Device, trees: Trees, reply: JsonObject
+    ) -> Device | None:
+        current = self._see_well(unit, device, trees, reply)
         entries = (
             widen_statistics(reply, list(map(translate, trees)))
             if device.is_older
@@ -143,11 +148,14 @@ class Prober:
                 unit.counters.set_all(measured.counters)
                 if not _is_outdated(reply, device, tree.loadbalancer):
                     write_all(unit, measured.changed)
+        return current
 
-    def _see_well(self, unit: UnitOfWork, device: Device, reply: JsonObject) -> None:
+    def _see_well(
+        self, unit: UnitOfWork, device: Device, trees: Trees, reply: JsonObject
+    ) -> Device | None:
         """One that was away and has nothing to do is not used before it has let go of what it had."""
         state, reason = device.state, ""
-        if unit.loadbalancers.count({"device_id": device.id}):
+        if trees:
             state = DeviceState.ASSIGNED
         elif device.is_ready or _runs_nothing(reply):
             state = DeviceState.SPARE
@@ -155,7 +163,7 @@ class Prober:
             reason = "it still has what was moved away from it"
         if device.state is DeviceState.DRAINING:
             state, reason = device.state, ""
-        see_device(
+        return see_device(
             unit,
             self._services,
             device,
@@ -174,17 +182,18 @@ class Prober:
             "proxy": device.proxy,
         }
 
-    def _converge(self, unit: UnitOfWork, device: Device, reply: JsonObject) -> None:
+    def _converge(
+        self, unit: UnitOfWork, device: Device, current: Device, trees: Trees, reply: JsonObject
+    ) -> None:
         """A device that runs something else than it shall is told again, unless it is about to be told anyway."""
-        current = unit.devices.get(device.id)
         waiting = {"device_id": device.id, "action": JobAction.UPDATE, "state": list(OPEN)}
-        if current is None or unit.jobs.count(waiting) or _has_moved(device, current):
+        if _has_moved(device, current) or unit.jobs.count(waiting):
             return
         ahead = reply.get("generation")
         if isinstance(ahead, int) and ahead > current.generation:
             current = replace(current, generation=ahead + 1)
             unit.devices.replace(current)
-        plan = plan_now(unit, self._services.sealer, device.id)
+        plan = plan_of(unit, self._services.sealer, device.id, current.generation, trees)
         if plan.pending or _runs_it(device, reply, plan):
             return
         add_update(

@@ -188,6 +188,18 @@ def plan_now(
     """What the device is to be told, of what is stored at this moment."""
     device = unit.devices.get(device_id)
     trees = unit.loadbalancers.trees_of(device_id)
+    return plan_of(unit, sealer, device_id, device.generation if device else 1, trees, only)
+
+
+def plan_of(
+    unit: UnitOfWork,
+    sealer: Sealer,
+    device_id: str,
+    generation: int,
+    trees: list[LoadBalancerTree],
+    only: str | None = None,
+) -> DevicePlan:
+    """As `plan_now`, where the device's load balancers were read in this transaction already."""
     moves = unit.moves.find(Query(where={"source": device_id}))
     leaving = {move.loadbalancer_id for move in moves} - {tree.loadbalancer.id for tree in trees}
     if leaving:
@@ -195,7 +207,6 @@ def plan_now(
     applied = unit.loadbalancers.applied([tree.loadbalancer.id for tree in trees])
     materials = load_materials(unit, sealer, [*trees, *applied.values()])
     confirmed = load_confirmed(unit, sealer, applied)
-    generation = device.generation if device else 1
     return plan_device(trees, applied, generation, only, materials, confirmed, leaving)
 
 

@@ -155,20 +155,24 @@ def repair(unit: UnitOfWork, services: Services, device: Device, owner: LoadBala
 
 def see_device(
     unit: UnitOfWork, services: Services, device: Device, state: DeviceState, **fields: Any
-) -> None:
-    """An event where its state changes; nothing where an operator has moved it meanwhile."""
+) -> Device | None:
+    """As it is stored now, None where it is gone. An event where its state changes; nothing is changed where an
+    operator has moved it meanwhile.
+    """
     current = unit.devices.get(device.id)
     if current is None or current.state is not device.state:
-        return
+        return current
     ensure_transition(current, state, Mover.PROBER)
     if state is DeviceState.ERROR and current.state is not state:
         for tree in unit.loadbalancers.trees_of(device.id):
             _write_unknown(unit, tree)
-    unit.devices.replace(replace(current, state=state, **fields))
+    seen = replace(current, state=state, **fields)
+    unit.devices.replace(seen)
     if current.state is not state:
         kind = f"device.{state.value.lower()}"
         reason = str(fields.get("reason", ""))
         add_event(unit, services, MANAGER, kind, device.id, reason=reason)
+    return seen
 
 
 def _write_unknown(unit: UnitOfWork, tree: LoadBalancerTree) -> None:

@@ -129,8 +129,10 @@ class SqlLoadBalancers(SqlRows[LoadBalancer]):
         return {str(device): int(count) for device, count in self._connection.execute(statement)}
 
     def _trees(self, condition: ColumnElement[bool]) -> list[LoadBalancerTree]:
-        """Five statements, however many there are."""
+        """Five statements, however many there are; one where there are none."""
         balancers = self.matching(condition, *_by_creation(self._table))
+        if not balancers:
+            return []
         wanted = select(self._table.c.id).where(condition)
         listeners = self._parts(tables.listeners, Listener, wanted)
         pools = self._parts(tables.pools, Pool, wanted)
