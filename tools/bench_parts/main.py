@@ -26,6 +26,8 @@ PARTS = {
     "api": "creates and added members by API until HAProxy does them, beside the same by hand",
     "fleet": "200 load balancers at once on 200 simulated workers, in both databases",
     "sweep": "one STATS sweep over 100 to 10,000 simulated devices, beside the same number of bare gear echoes",
+    "failover": "kill -9 of a worker and its HAProxy until traffic flows on a spare, one and 50 at once",
+    "takeover": "the managing controller is killed or frozen until another one manages",
     "table": "the figures of UPDATE beside their aims, on both HAProxy versions",
 }
 DEFAULT = [name for name in PARTS if name != "table"]  # its figures are the other parts' own
