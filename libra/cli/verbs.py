@@ -73,11 +73,13 @@ def add_verbs(group: typer.Typer, resource: Resource) -> None:
 
 
 def open_api(context: typer.Context, url: str | None, token: Path | None) -> "Rest":
-    """The API that options or the environment name. Raises `Invalid`."""
+    """The API that options or the environment name, until the command ends. Raises `Invalid`."""
     from libra.cli.rest import open_rest
 
     wiring: Wiring = context.obj
-    return open_rest(url, token, wiring.environ)
+    rest = open_rest(url, token, wiring.environ)
+    context.call_on_close(rest.close)
+    return rest
 
 
 def _base(rest: "Rest", resource: Resource, owner: str | None) -> str:

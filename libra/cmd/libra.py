@@ -3,7 +3,7 @@
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,20 +19,25 @@ INTERRUPTED = 130  # as a shell tells of SIGINT
 
 def main() -> None:
     """Wire the commands and run the one that was asked for."""
-    wiring = Wiring(
-        open_job_client=open_job_client,
-        create_job_server=create_job_server,
-        create_fleet=create_fleet,
-        upgrade_database=upgrade_database,
-        check_database=check_database,
-        environ=os.environ,
-    )
+    wiring = wire(os.environ)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # where the terminal knows ASCII only
     try:
         app(prog_name="libra", obj=wiring)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def wire(environ: Mapping[str, str]) -> Wiring:
+    """The real ones."""
+    return Wiring(
+        open_job_client=open_job_client,
+        create_job_server=create_job_server,
+        create_fleet=create_fleet,
+        upgrade_database=upgrade_database,
+        check_database=check_database,
+        environ=environ,
+    )
 
 
 def open_job_client(servers: "Sequence[JobServerSettings]") -> "JobClient":

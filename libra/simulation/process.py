@@ -6,6 +6,7 @@ JSON each, a `Report`; a second line of input lets the schedule of faults begin;
 
 import heapq
 import json
+import os
 import sys
 import threading
 import time
@@ -243,7 +244,10 @@ def main() -> None:
     configure_logging(level="error", as_json=False)
     process = Process(parse_share(sys.stdin.readline()))
     threading.Thread(target=partial(_listen, process), name="input", daemon=True).start()
-    process.run()
+    try:
+        process.run()
+    except BrokenPipeError:  # nobody listens any more: who started it was killed
+        os._exit(1)
 
 
 if __name__ == "__main__":

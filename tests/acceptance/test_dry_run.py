@@ -1,25 +1,23 @@
 """`libra job send --dry-run` at a worker with a HAProxy: what is told, and that nothing is touched."""
 
 import json
-import subprocess
 
 import pytest
+from typer.testing import Result
 
 from libra.drivers.haproxy.master import MasterSocket
 from tests.acceptance.test_worker_haproxy import Site, site
-from tests.support.cli import run
+from tests.support.cli import invoke_really
 from tests.support.haproxy import haproxy_binary, socket_directory
 
 __all__ = ["haproxy_binary", "site", "socket_directory"]
 
 
-def send(
-    site: Site, action: str, *options: str, **fields: object
-) -> "subprocess.CompletedProcess[str]":
+def send(site: Site, action: str, *options: str, **fields: object) -> Result:
     server = f"127.0.0.1:{site.worker.ports[0]}"
     message = json.dumps(fields).encode()
     command = ("job", "send", action, "-d", site.worker.name, "-s", server, "-m", "-", *options)
-    return run(*command, stdin=message)
+    return invoke_really(*command, stdin=message)
 
 
 def reloads(site: Site) -> int:
@@ -40,7 +38,7 @@ def test_a_reload_is_announced_and_happens(site: Site, action: str) -> None:
     before = look(site)
     fields = site.update(algorithm="LEAST_CONNECTIONS") if action == "UPDATE" else {}
     told = send(site, action, "--dry-run", **fields)
-    assert (told.returncode, told.stderr) == (0, "")
+    assert (told.exit_code, told.stderr) == (0, "")
     first, verdict, reason, *_ = told.stdout.splitlines()
     assert first.startswith(f"DRY RUN  {action} on {site.worker.name} in ")
     assert verdict == "It would be one reload, because"
@@ -48,7 +46,7 @@ def test_a_reload_is_announced_and_happens(site: Site, action: str) -> None:
     assert look(site) == before
     assert site.is_served()
     count = reloads(site)
-    assert send(site, action, **fields).returncode == 0
+    assert send(site, action, **fields).exit_code == 0
     assert reloads(site) == count + 1
     assert "It would change nothing" in send(site, action, "--dry-run", **fields).stdout
 
@@ -66,7 +64,7 @@ def test_a_change_at_runtime_is_announced_and_happens(site: Site) -> None:
     plan = json.loads(send(site, "SUSPEND", "--dry-run", "-o", "json").stdout)["plan"]
     assert (plan["step"], plan["reload"]) == ("change", False)
     count = reloads(site)
-    assert send(site, "SUSPEND").returncode == 0
+    assert send(site, "SUSPEND").exit_code == 0
     assert not site.is_served()
     assert reloads(site) == count
 
@@ -74,6 +72,6 @@ def test_a_change_at_runtime_is_announced_and_happens(site: Site) -> None:
 def test_what_would_fail_fails(site: Site) -> None:
     before = look(site)
     told = send(site, "UPDATE", "--dry-run", **site.update(bind_address="192.0.2.1"))
-    assert (told.returncode, told.stdout) == (1, "")
+    assert (told.exit_code, told.stdout) == (1, "")
     assert "cannot listen on 192.0.2.1" in told.stderr
     assert look(site) == before

@@ -4,16 +4,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from typer.testing import CliRunner, Result
 
 from libra.cli.app import app
 from libra.cli.wiring import Wiring
+from libra.cmd.libra import wire
 from libra.config.settings import JobServerSettings
 from libra.jobs.base import Priority
 from libra.jobs.embedded import EmbeddedJobServer
+from libra.jobs.gearman import GearmanJobClient
 
 SCRIPT = Path(sys.executable).parent / "libra"
 # A terminal of a fixed width without colours, so that what is printed is the same everywhere.
@@ -60,6 +62,12 @@ def invoke(
         environ=environ or {},
     )
     return CliRunner().invoke(app, arguments, input=stdin, env=TERMINAL, obj=wiring)
+
+
+def invoke_really(*arguments: str, stdin: bytes | None = None, **environ: str) -> Result:
+    """Run a command in this process, with everything real; its log stays as the tests have it."""
+    wiring = replace(wire({**os.environ, **environ}), open_job_client=GearmanJobClient)
+    return CliRunner().invoke(app, arguments, input=stdin, env={"NO_COLOR": "1"}, obj=wiring)
 
 
 def run(
