@@ -1,6 +1,7 @@
 """What holds for every test."""
 
 import os
+import signal
 from itertools import groupby
 from pathlib import Path
 
@@ -17,6 +18,10 @@ settings.register_profile("local", deadline=None, max_examples=100)
 # Fewer there, for they are never others: new ones are found by the runs of those who write code.
 settings.register_profile("ci", deadline=None, max_examples=60, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+# A shell that starts them beside it lets them ignore Ctrl-C, and with them each process that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONGEST_FIRST = ("acceptance", "integration", "contract")
 # Half a minute a test, and more: whoever begins with one last keeps all others waiting.

@@ -89,8 +89,15 @@ class Site:
     def wait_reading(self) -> int:
         """Return once the log is open and a grep reads it: the process id of that one."""
         wait_until(lambda: str(self.log) in self.opened(), timeout=WAIT, what="an open log")
-        wait_until(lambda: len(self.greps()) == 1, timeout=WAIT, what="an ARCHIVE that runs")
-        return self.greps()[0]
+        # What the kernel lists of children may miss one for a moment, so it is not asked again.
+        seen: list[int] = []
+
+        def is_running() -> bool:
+            seen[:] = self.greps()
+            return len(seen) == 1
+
+        wait_until(is_running, timeout=WAIT, what="an ARCHIVE that runs")
+        return seen[0]
 
     def opened(self) -> set[str]:
         """What the worker has open."""

@@ -1,7 +1,7 @@
 """Seeded random changes over the REST API, each acknowledged or found out about, beside a model of what they make."""
 
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -16,8 +16,11 @@ from tests.support.balancers import (
     plan_creation,
     plan_end,
 )
-from tests.support.chaos import ChaosLab
 from tests.support.control import LBAAS
+
+if TYPE_CHECKING:
+    from tests.support.chaos import ChaosLab
+    from tests.support.fleetlab import FleetLab
 
 Json = dict[str, Any]
 FEWEST, MOST = 2, 6  # load balancers
@@ -28,7 +31,7 @@ BUSY = (httpx.codes.CONFLICT, httpx.codes.SERVICE_UNAVAILABLE)
 class RandomChanges:
     """`expected` are the load balancers by id, as the acknowledged changes made them."""
 
-    def __init__(self, lab: ChaosLab, seed: int, target_port: int) -> None:
+    def __init__(self, lab: "ChaosLab | FleetLab", seed: int, target_port: int) -> None:
         self._lab = lab
         self.random = random.Random(seed)
         self._fresh = Fresh(self.random, lab.member_network, target_port)

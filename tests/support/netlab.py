@@ -1,15 +1,21 @@
 """Several hosts on one machine: network namespaces, joined by a bridge that has a namespace of its own."""
 
+import ctypes
 import os
 import subprocess
+import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, TypeVar
 
 import pytest
 
 from tests.support.programs import find_program
 
 WAIT = 20.0
+CLONE_NEWNET = 0x40000000
+T = TypeVar("T")
 
 
 def require_namespaces() -> None:
@@ -48,16 +54,42 @@ class NetLab:
         assert done.returncode == 0 or not check, done.stderr
         return done.stdout
 
-    def start(self, host: str, *command: str) -> subprocess.Popen[bytes]:
+    def start(
+        self, host: str, *command: str, output: IO[bytes] | int = subprocess.DEVNULL
+    ) -> subprocess.Popen[bytes]:
         """Ended by `close` at the latest. It has the pid of the command itself."""
-        process = subprocess.Popen(
-            self._inside(host, command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        process = subprocess.Popen(self._inside(host, command), stdout=output, stderr=output)
         self._processes.append(process)
         return process
 
     def cut(self, host: str) -> None:
         _ip("-n", self._switch, "link", "set", host, "down")
+
+    def heal(self, host: str) -> None:
+        _ip("-n", self._switch, "link", "set", host, "up")
+
+    def address(self, host: str) -> str:
+        """Its own, of IPv4."""
+        return f"10.77.0.{self._names.index(f'{self._prefix}-{host}')}"
+
+    def inside(self, host: str, call: Callable[[], T]) -> T:
+        """Call it in a thread that is on that host: the sockets it makes are there, and stay there."""
+        done: list[T] = []
+        faults: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                _enter(Path("/run/netns") / f"{self._prefix}-{host}")
+                done.append(call())
+            except BaseException as fault:  # noqa: BLE001 - it is raised again where it was called
+                faults.append(fault)
+
+        thread = threading.Thread(target=run, name=f"on {host}")
+        thread.start()
+        thread.join()
+        if faults:
+            raise faults[0]
+        return done[0]
 
     def close(self) -> None:
         for process in self._processes:
@@ -74,6 +106,13 @@ class NetLab:
 
     def _inside(self, host: str, command: Sequence[str]) -> list[str]:
         return ["ip", "netns", "exec", f"{self._prefix}-{host}", *command]
+
+
+def _enter(namespace: Path) -> None:
+    """This thread only."""
+    with namespace.open() as file:
+        if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), f"cannot enter {namespace}")
 
 
 def _ip(*arguments: str) -> None:

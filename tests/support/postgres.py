@@ -38,7 +38,7 @@ class Postgres:
 
     def __init__(self, directory: Path) -> None:
         self._binaries = find_binaries()
-        self._directory = directory
+        self._directory = self.socket_directory = directory
         self._databases = 0
         self.port = free_port()
 

@@ -180,6 +180,20 @@ class _Targets(socketserver.ThreadingTCPServer):
         """A check that hangs up is nobody's fault."""
 
 
+def targets_here(port: int) -> Callable[[], None]:
+    """As `targets`, at that port of the host of this thread; gives what ends it."""
+    server = _Targets(("", port), _Target)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="targets")
+    thread.start()
+
+    def end() -> None:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+    return end
+
+
 @contextmanager
 def targets() -> Iterator[int]:
     """A member at every loopback address, which answers with the address that it was asked at; gives its port."""
