@@ -34,7 +34,8 @@ _SECURITY = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "basic": {"type": "http", "scheme": "basic"},
 }
-_OPEN = ("/healthz", "/readyz", "/")
+_OPEN = ("/healthz", "/readyz", "/", "/load-balancer", "/load-balancer/")
+_PERHAPS_OPEN = ("/metrics",)  # api.anonymous_metrics
 
 
 def build_openapi(app: FastAPI) -> dict[str, Any]:
@@ -68,7 +69,8 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
         }
     if path not in _OPEN:
         responses["401"] = _answer("A token is required", "Unauthorized")
-        operation["security"] = [{name: []} for name in _SECURITY]
+        anonymous: list[dict[str, list[str]]] = [{}] if path in _PERHAPS_OPEN else []
+        operation["security"] = [*anonymous, *({name: []} for name in _SECURITY)]
 
 
 def _answer(words: str, schema: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`libra simulate` as a process: a fleet that a real job server and a controller take for one."""
 
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -101,11 +102,18 @@ def lab(tmp_path: Path) -> Iterator[ControlLab]:
         lab.close()
 
 
+def freeze(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+    """Its devices hear and say nothing, as where they are cut off, or they go on."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    assert children
+    for pid in children:
+        os.kill(int(pid), number)
+
+
 def test_where_many_are_cut_off_at_once_nothing_moves(lab: ControlLab, tmp_path: Path) -> None:
     """It is the network then; all is as before once that is back."""
     lab.put("/v1/device-pools/default", {"auto_enroll": True})
-    options = ["--devices", "20", "-s", f"127.0.0.1:{lab.server.port}"]
-    options += ["--cut", "0.4", "--cut-at", "8", "--cut-seconds", "12"]
+    server = ("-s", f"127.0.0.1:{lab.server.port}")
 
     def states() -> list[str]:
         return sorted(item["state"] for item in lab.get("/v1/devices")["devices"])
@@ -117,15 +125,19 @@ def test_where_many_are_cut_off_at_once_nothing_moves(lab: ControlLab, tmp_path:
         owners = lab.get("/v1/jobs", action="UPDATE", limit=1000)["jobs"]
         return {item["loadbalancer_id"]: item["device_name"] for item in owners}
 
-    with simulating(tmp_path / "log", *options):
+    near = simulating(tmp_path / "near", "--devices", "12", "--name", "near{}", *server)
+    far = simulating(tmp_path / "far", "--devices", "8", "--name", "far{}", *server)
+    with near, far as cut_off:
         lab.wait(lambda: states() == ["SPARE"] * 20, "the devices")
         for number in range(10):
             lab.create(f"lb{number}")
         before = places()
+        assert any(name.startswith("far") for name in before.values())
+        freeze(cut_off, signal.SIGSTOP)
         lab.wait(lambda: states().count("ERROR") == 8, "the cut")
         lab.wait(brake, "the brake")
-        assert states().count("ERROR") == 8
         assert "8 of 20" in str(brake())
+        freeze(cut_off, signal.SIGCONT)
         lab.wait(lambda: "ERROR" not in states(), "the network")
         lab.wait(lambda: not brake(), "the brake to be let go")
         assert places() == before

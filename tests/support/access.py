@@ -68,7 +68,6 @@ OPERATIONS = {
     "/v1/jobs/{job_id}": {"get": A.SHOW},
     "/v1/jobs/{job_id}/{order}": {"post": A.OPERATE},
     "/v1/events": {"get": A.LIST},
-    "/v1/events/stream": {"get": A.LIST},
     "/v1/tokens": {"get": A.ADMINISTER, "post": A.ADMINISTER},
     "/v1/tokens/{token_id}": {"delete": A.ADMINISTER},
     "/v1/loadbalancers/{loadbalancer_id}/logs": {"post": A.WRITE},
