@@ -2,8 +2,10 @@
 
 The new process is taught the tables by the old one (a peers section), which takes it some milliseconds: a client that
 comes earlier would be tied to another server for good. So the new process also reads what the old one knew from a file,
-before it serves the first client, and looks there for clients that its table does not know yet. The format is that of
-HAProxy's maps: "ADDRESS@BACKEND SERVER|UNTIL" a line, where UNTIL is for libra alone.
+before it serves the first client, and looks there for clients that its table does not know yet. The old process is told
+the same, for it empties its tables when it has taught the new one, and a thread of it may still have a client that it
+accepted before. The format is that of HAProxy's maps: "ADDRESS@BACKEND SERVER|UNTIL" a line, where UNTIL is for libra
+alone.
 """
 
 import re
@@ -13,8 +15,12 @@ from typing import NamedTuple
 from libra.drivers.haproxy.config import Configuration
 from libra.drivers.haproxy.render import CLIENT_EXPIRY
 
+MOST_NEWS = 4_000  # lines: who comes amid a reload has most likely come right before it
+NEWS_BYTES = 12_000  # that one command of HAProxy's socket takes (tune.bufsize is 16,384)
 MOST = 200_000  # lines: what is only remembered from the last file is left out beyond it
-_ENTRY = re.compile(r"key=(\S+) .*?\bexp=(\d+) .*?\bserver_id=[1-9]\d* .*?\bserver_key=(\S+)")
+_ENTRY = re.compile(  # an entry that is just being made has no server, or its number without its name ("-")
+    r"key=(\S+) .*?\bexp=(\d+) .*?\bserver_id=[1-9]\d* .*?\bserver_key=(?!-\s)(\S+)"
+)
 _MAPPED = "::ffff:"  # a table of IPv6 addresses holds IPv4 ones so
 
 Addresses = dict[str, tuple[str, float]]  # address: server, until when
@@ -27,6 +33,16 @@ class Tie(NamedTuple):
     backend: str
     server: str
     until: float
+
+    @property
+    def key(self) -> str:
+        """The line's first word."""
+        return f"{self.address}@{self.backend}"
+
+    @property
+    def value(self) -> str:
+        """Its second one."""
+        return f"{self.server}|{self.until:.0f}"
 
 
 def parse_table(text: str, now: float) -> Addresses:
@@ -61,6 +77,39 @@ def render_clients(
     return "".join(_line(tie, mapped=mapped) for tie in ties)
 
 
+class News(NamedTuple):
+    """Lines that a process does not know yet, in portions that it takes, and those where it knows another server."""
+
+    unknown: tuple[str, ...]
+    changed: tuple[Tie, ...]
+
+
+def find_news(text: str, former: str) -> News:
+    """What a process that began with the former file must be told to know this one: the latest, where that is much."""
+    servers = {(tie.address, tie.backend): tie.server for tie in _parse_lines(former)}
+    news = [
+        tie for tie in _parse_lines(text) if servers.get((tie.address, tie.backend)) != tie.server
+    ]
+    latest = sorted(news, key=lambda tie: tie.until, reverse=True)[:MOST_NEWS]
+    changed = [tie for tie in latest if (tie.address, tie.backend) in servers]
+    unknown = [tie for tie in latest if (tie.address, tie.backend) not in servers]
+    lines = [f"{tie.key} {tie.value}\n" for tie in unknown]
+    return News(tuple(_portions(lines)), tuple(changed))
+
+
+def _portions(lines: list[str]) -> Iterator[str]:
+    portion: list[str] = []
+    size = 0
+    for line in lines:
+        if size + len(line) > NEWS_BYTES:
+            yield "".join(portion)
+            portion, size = [], 0
+        portion.append(line)
+        size += len(line)
+    if portion:
+        yield "".join(portion)
+
+
 def _known(tables: Mapping[str, Addresses]) -> Iterator[Tie]:
     for backend, addresses in tables.items():
         for address, (server, until) in addresses.items():
@@ -86,8 +135,7 @@ def _parse_lines(text: str) -> Iterator[Tie]:
 
 def _line(tie: Tie, *, mapped: bool) -> str:
     """`mapped`: also as HAProxy writes IPv4 clients of an IPv6 listener."""
-    rest = f"@{tie.backend} {tie.server}|{tie.until:.0f}\n"
-    text = tie.address + rest
+    text = f"{tie.key} {tie.value}\n"
     if mapped and ":" not in tie.address:
-        text += _MAPPED + tie.address + rest
+        text += _MAPPED + text
     return text

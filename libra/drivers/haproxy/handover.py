@@ -6,11 +6,11 @@ from pathlib import Path
 
 import structlog
 
-from libra.drivers.haproxy.clients import Addresses, parse_table, render_clients
+from libra.drivers.haproxy.clients import Addresses, News, find_news, parse_table, render_clients
 from libra.drivers.haproxy.config import Configuration
 from libra.drivers.haproxy.live import SERVERS
 from libra.drivers.haproxy.options import clients_file, server_state_file
-from libra.drivers.haproxy.runtime import AdminSocket
+from libra.drivers.haproxy.runtime import AdminSocket, build_command
 from libra.drivers.haproxy.serverstate import EMPTY, render_server_state
 from libra.durable import replace_file
 from libra.errors import DriverError
@@ -58,7 +58,18 @@ class Handover:
         former = self._load_clients()
         if desired.ties_by_address or former:
             now = time.monotonic()
-            _save(self._clients, render_clients(self._tables(desired, now), former, desired, now))
+            text = render_clients(self._tables(desired, now), former, desired, now)
+            _save(self._clients, text)
+            self._tell(find_news(text, former))
+
+    def _tell(self, news: News) -> None:
+        """The process that is to be replaced. One without this map says so, and needs none."""
+        name = str(self._clients)
+        for portion in news.unknown:
+            self._admin.give(f"add map {name}", portion)
+        self._admin.ask_all(
+            [build_command("set", "map", name, tie.key, tie.value) for tie in news.changed]
+        )
 
     def _tables(self, desired: Configuration, now: float) -> dict[str, Addresses]:
         names = [backend.name for backend in desired.backends if backend.stick]

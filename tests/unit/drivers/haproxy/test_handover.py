@@ -24,11 +24,16 @@ class Answering(AdminSocket):
     def __init__(self, clients: int) -> None:
         super().__init__(Path("/none"))
         self.clients = clients
+        self.given: list[tuple[str, str]] = []
 
     def ask(self, command: str) -> str:
         if command == "show servers state":
             return "1\n"
         return "".join(TIE.format(n >> 16, n >> 8 & 255, n & 255) for n in range(self.clients))
+
+    def give(self, command: str, payload: str) -> str:
+        self.given.append((command, payload))
+        return ""
 
 
 @pytest.fixture
@@ -60,3 +65,18 @@ def test_a_full_disk_leaves_the_former_clients(tmp_path: Path, tied: Configurati
     assert {path.name for path in tmp_path.iterdir()} == {clients.name, "haproxy.cfg.servers"}
     handover.take_along(tied)
     assert len(clients.read_text().splitlines()) == 1000
+
+
+def test_the_process_that_goes_is_told_what_it_did_not_begin_with(
+    tmp_path: Path, tied: Configuration
+) -> None:
+    admin = Answering(2)
+    handover = Handover(admin, tmp_path / "haproxy.cfg")
+    handover.take_along(tied)
+    admin.clients = 3
+    handover.take_along(tied)
+    (_, first), (command, second) = admin.given
+    assert command == f"add map {tmp_path / 'haproxy.cfg.clients'}"
+    assert (first + second).splitlines() == (
+        tmp_path / "haproxy.cfg.clients"
+    ).read_text().splitlines()
