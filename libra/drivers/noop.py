@@ -102,10 +102,13 @@ class NoopDriver(LoadBalancerDriver):
         """The name "noop" and libra's own release."""
         return ProxyVersion(name="noop", version=__version__)
 
-    def count(self, loadbalancer_id: str, member_id: str, counts: Mapping[str, int]) -> None:
-        """As if traffic had come: adds to `total_sessions`, `bytes_in`, `bytes_out` and `errors` of a member."""
+    def count(self, loadbalancer_id: str, part_id: str, counts: Mapping[str, int]) -> None:
+        """As if traffic had come to a member or a listener; nothing is added up.
+
+        `counts`: of `total_sessions`, `bytes_in`, `bytes_out` and `errors`.
+        """
         with self._lock:
-            self._counters.setdefault((loadbalancer_id, member_id), Counter()).update(counts)
+            self._counters.setdefault((loadbalancer_id, part_id), Counter()).update(counts)
 
     def log(self, loadbalancer_id: str, lines: Iterable[bytes]) -> None:
         """As if requests had been logged; each line ends with its newline."""
@@ -129,7 +132,10 @@ class NoopDriver(LoadBalancerDriver):
             total_sessions=sum(member.total_sessions for member in members),
             errors=sum(member.errors for member in members),
             members=members,
-            listeners=tuple(_listener(item, stopped=suspended) for item in loadbalancer.listeners),
+            listeners=tuple(
+                self._listener(loadbalancer.id, item, stopped=suspended)
+                for item in loadbalancer.listeners
+            ),
             pools=pools,
         )
 
@@ -152,27 +158,27 @@ class NoopDriver(LoadBalancerDriver):
             errors=counts["errors"],
         )
 
+    def _listener(
+        self, loadbalancer_id: str, listener: Listener, *, stopped: bool
+    ) -> ListenerStatistics:
+        counts = self._counters.get((loadbalancer_id, listener.id), _NOTHING)
+        is_open = listener.enabled and not stopped
+        return ListenerStatistics(
+            id=listener.id,
+            status=ListenerStatus.OPEN if is_open else ListenerStatus.STOPPED,
+            bytes_in=counts["bytes_in"],
+            bytes_out=counts["bytes_out"],
+            current_sessions=0,
+            total_sessions=counts["total_sessions"],
+            errors=counts["errors"],
+        )
+
 
 def _health(loadbalancer: LoadBalancer, members: Iterable[MemberStatistics]) -> OperatingStatus:
     """Where no listener sends anywhere, nothing is wrong either."""
     sends = any(item.enabled and item.pool for item in loadbalancer.listeners)
     serves = any(member.status is MemberStatus.NO_CHECK for member in members)
     return OperatingStatus.ONLINE if serves or not sends else OperatingStatus.ERROR
-
-
-def _listener(listener: Listener, *, stopped: bool) -> ListenerStatistics:
-    """Nothing is counted where nothing listens."""
-    is_open = listener.enabled and not stopped
-    status = ListenerStatus.OPEN if is_open else ListenerStatus.STOPPED
-    return ListenerStatistics(
-        id=listener.id,
-        status=status,
-        bytes_in=0,
-        bytes_out=0,
-        current_sessions=0,
-        total_sessions=0,
-        errors=0,
-    )
 
 
 def _text(desired: Desired) -> str:

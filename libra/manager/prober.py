@@ -150,7 +150,7 @@ class Prober:
             entry = entries.get(tree.loadbalancer.id)
             if entry is not None:
                 measured = measure(tree, entry)
-                unit.counters.set_all(measured.counters)
+                unit.counters.record(device.id, measured.counters)
                 if not _is_outdated(reply, device, tree.loadbalancer):
                     write_all(unit, measured.changed)
         return current

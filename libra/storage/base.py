@@ -255,7 +255,7 @@ class AddressRows(Protocol):
 
 
 class CounterRows(Protocol):
-    """Counters of listeners, as last reported."""
+    """What listeners have served: no total goes back when one moves, or its device begins anew."""
 
     def of_listener(self, key: str) -> ListenerCounters | None:
         """None where nothing was reported yet."""
@@ -263,8 +263,12 @@ class CounterRows(Protocol):
     def of_loadbalancer(self, key: str) -> list[ListenerCounters]:
         """Those of its listeners."""
 
-    def set_all(self, counters: Iterable[ListenerCounters]) -> None:
-        """Write these in place of what was."""
+    def record(self, device_id: str, readings: Iterable[ListenerCounters]) -> None:
+        """What this device has counted by itself so far.
+
+        A total grows by what is new in that, or by all of it where another device was heard before, or where less is
+        told than before: then it has begun anew.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, and_, case, delete, insert, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from libra.errors import AlreadyExists
 from libra.model.counters import ListenerCounters
@@ -115,14 +117,36 @@ class SqlCounters:
     def of_loadbalancer(self, key: str) -> list[ListenerCounters]:
         """In any order."""
         table = tables.counters
-        statement = select(table).where(table.c.loadbalancer_id == key)
-        rows = self._connection.execute(statement).mappings()
-        return [ListenerCounters(**row) for row in rows]
+        return self._rows.matching(table.c.loadbalancer_id == key)
 
-    def set_all(self, counters: Iterable[ListenerCounters]) -> None:
-        """Away with the old ones, then all at once."""
-        every = list(counters)
-        table = tables.counters
-        for chunk in chunks([item.listener_id for item in every]):
-            self._connection.execute(delete(table).where(table.c.listener_id.in_(chunk)))
-        self._rows.add_all(every)
+    def record(self, device_id: str, readings: Iterable[ListenerCounters]) -> None:
+        """One statement for some hundred of them."""
+        rows = [
+            asdict(reading)
+            | {"device_id": device_id}
+            | {seen: getattr(reading, name) for name, seen in tables.SEEN.items()}
+            for reading in readings
+        ]
+        for chunk in chunks(rows):
+            self._connection.execute(_upsert(self._connection.dialect.name), chunk)
+
+
+@cache
+def _upsert(dialect: str) -> Any:
+    """Both databases have it, and SQLAlchemy a class for each."""
+    table = tables.counters
+    insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    told = insert.excluded
+    goes_on = and_(
+        or_(table.c.device_id.is_(None), table.c.device_id == told.device_id),
+        *(told[seen] >= table.c[seen] for seen in tables.SEEN.values()),
+    )
+    totals = {
+        name: table.c[name] + told[seen] - case((goes_on, table.c[seen]), else_=0)
+        for name, seen in tables.SEEN.items()
+    }
+    as_told = ("device_id", "active_connections", *tables.SEEN.values())
+    return insert.on_conflict_do_update(
+        index_elements=[table.c.listener_id],
+        set_=totals | {name: told[name] for name in as_told},
+    )

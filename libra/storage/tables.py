@@ -38,6 +38,11 @@ metadata = MetaData(
 )
 ID = 64
 NAME = 255
+# Of a listener's counters, which its device counts too, and the column for what it told last.
+SEEN = {
+    name: f"seen_{name}"
+    for name in ("bytes_in", "bytes_out", "request_errors", "total_connections")
+}
 
 
 def _key() -> Column[Any]:
@@ -322,6 +327,9 @@ counters = Table(
     _number("bytes_out"),
     _number("request_errors"),
     _number("total_connections"),
+    # What the device that was heard last has counted itself: a total grows by what comes on top.
+    Column("device_id", String(ID)),
+    *(Column(name, BigInteger, nullable=False, server_default="0") for name in SEEN.values()),
 )
 
 applied = Table(

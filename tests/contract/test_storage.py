@@ -20,6 +20,7 @@ from libra.model.device import DeviceState
 from libra.model.event import Event
 from libra.model.job import JobPriority, JobState
 from libra.model.quota import Quota
+from libra.model.resources.listener import Listener
 from libra.model.resources.pool import PersistenceKind, PoolPersistence
 from libra.model.resources.tree import LoadBalancerTree, PoolTree
 from libra.model.status import MUTABLE, ProvisioningStatus
@@ -437,19 +438,49 @@ def test_old_rows_go_some_at_a_time_and_the_oldest_first(storage: SqlStorage) ->
         assert [event.subject_id for event in unit.events.since(0, limit=5)] == ["2"]
 
 
-def test_counters(storage: SqlStorage) -> None:
+@pytest.fixture
+def listener(storage: SqlStorage) -> Listener:
     owner = build_loadbalancer()
-    listener = build_listener(owner)
-    first = ListenerCounters(listener_id=listener.id, loadbalancer_id=owner.id, bytes_in=2**40)
+    made = build_listener(owner)
     with storage.writing() as unit:
         unit.loadbalancers.add(owner)
-        unit.listeners.add(listener)
-        unit.counters.set_all([first])
-        unit.counters.set_all([replace(first, bytes_in=2**41)])
-        (found,) = unit.counters.of_loadbalancer(owner.id)
-        assert found.bytes_in == 2**41
-        assert unit.counters.of_listener(listener.id) == found
+        unit.listeners.add(made)
+    return made
+
+
+def counted(listener: Listener, number: int, **others: int) -> ListenerCounters:
+    return ListenerCounters(
+        listener_id=listener.id,
+        loadbalancer_id=listener.loadbalancer_id,
+        bytes_in=number,
+        total_connections=number,
+        **others,
+    )
+
+
+def test_counters(storage: SqlStorage, listener: Listener) -> None:
+    last = counted(listener, 2**41, active_connections=3)
+    with storage.writing() as unit:
+        unit.counters.record("one", [counted(listener, 2**40, active_connections=7)])
+        unit.counters.record("one", [last])
+        assert unit.counters.of_loadbalancer(listener.loadbalancer_id) == [last]
+        assert unit.counters.of_listener(listener.id) == last
         assert unit.counters.of_listener("x") is None
+
+
+READINGS = [("one", 5), ("one", 9), ("two", 4), ("two", 4), ("two", 6), ("one", 1), ("one", 0)]
+
+
+def test_no_counter_goes_back_when_a_listener_moves_or_its_device_begins_anew(
+    storage: SqlStorage, listener: Listener
+) -> None:
+    seen = []
+    for device, number in READINGS:
+        with storage.writing() as unit:
+            unit.counters.record(device, [counted(listener, number)])
+            (found,) = unit.counters.of_loadbalancer(listener.loadbalancer_id)
+        seen.append((found.bytes_in, found.total_connections, found.bytes_out))
+    assert seen == [(total, total, 0) for total in (5, 9, 13, 13, 15, 16, 16)]
 
 
 def test_a_database_without_a_schema(url: str) -> None:

@@ -71,6 +71,28 @@ def test_what_a_dead_device_had_goes_to_a_spare_one(lab: ControlLab) -> None:
     assert runs(second) == {item["id"] for item in made}
 
 
+def test_counters_go_on_where_the_load_balancer_goes(lab: ControlLab) -> None:
+    first = lab.worker("web1")
+    key = lab.create()["id"]
+    (listener,) = lab.get(f"{LBAAS}/listeners")["listeners"]
+
+    def served() -> tuple[int, int]:
+        stats = lab.get(f"{LBAAS}/loadbalancers/{key}/stats")["stats"]
+        return stats["bytes_in"], stats["total_connections"]
+
+    first.driver.count(key, listener["id"], {"bytes_in": 1000, "total_sessions": 10})
+    lab.wait(lambda: served() == (1000, 10), "the first device's counters")
+    second = lab.worker("web2")
+    first.mute = True
+    lab.wait(lambda: host(lab, key) == "web2", "the failover")
+    lab.wait_active(key)
+    probed = len(second.messages)
+    lab.wait(lambda: len(second.messages) > probed + 2, "some probes")
+    assert served() == (1000, 10)
+    second.driver.count(key, listener["id"], {"bytes_in": 5, "total_sessions": 1})
+    lab.wait(lambda: served() == (1005, 11), "the second device's counters")
+
+
 def listening(port: int) -> Json:
     pool = {"name": "p", "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
     return {"listeners": [{"protocol": "HTTP", "protocol_port": port, "default_pool": pool}]}
