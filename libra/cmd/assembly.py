@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 STATE_FILE = "desired.json"
 LOCK_FILE = "worker.lock"
 HUNG_FLOOR = timedelta(minutes=1)
+PULSE_SECONDS = 1.0
 STEPS = 4  # check, reload, and both again to go back: each may take the whole reload timeout
 
 
@@ -91,9 +92,15 @@ def build_timing(settings: "Settings", watchdog: timedelta | None) -> Timing:
     )
 
 
+def gives_way(settings: "Settings") -> bool:
+    """Whether this worker has addresses that another host may have got while it was away."""
+    return settings.vip.adapter != "none" and settings.vip.give_way
+
+
 def register(settings: "Settings") -> Registration:
     """Open the job source; raises `LibraError`."""
-    source = GearmanJobSource(settings.job_servers, settings.worker.name)
+    pulse = PULSE_SECONDS if gives_way(settings) else None
+    source = GearmanJobSource(settings.job_servers, settings.worker.name, pulse=pulse)
     return Registration(source, servers=len(settings.job_servers))
 
 

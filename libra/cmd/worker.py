@@ -105,6 +105,7 @@ def _serve(
     from libra.cmd.announcing import build_announcer
     from libra.daemon import systemd
     from libra.worker.daemon import WorkerDaemon
+    from libra.worker.guard import AddressGuard
 
     faulthandler.enable()  # the watchdog's SIGABRT then says where every thread hangs
     environ = assembly.take_environment(os.environ, systemd.VARIABLES)
@@ -138,7 +139,11 @@ def _serve(
             renew=renewer,
             on_ready=begin,
         )
+        guard = AddressGuard(controller, daemon.heard)
+        if assembly.gives_way(settings):
+            guard.start()
         all_answered = daemon.run()
+        guard.stop()
         announcer.stop()
         if not all_answered:
             # Threads with jobs that were given back still run; the interpreter's own end would race with them.

@@ -148,6 +148,9 @@ class VipSettings(Section):
         default=(), max_length=256, examples=[["203.0.113.16/28", "2001:db8::/64"]]
     )
     """Which addresses a job may make this host take; none of the hosts' own belong here."""
+    give_way: bool = True
+    """Give an address up where another host answers for it after this one was cut off or frozen: controllers have moved
+    it meanwhile. Switch it off where a gateway answers for all addresses, as in private VLANs."""
 
     @model_validator(mode="after")
     def _some_networks(self) -> "VipSettings":

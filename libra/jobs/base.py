@@ -45,6 +45,9 @@ class JobSource(Protocol):
     def connected(self) -> int:
         """How many servers it is registered at right now."""
 
+    def heard(self) -> float:
+        """When a server last said something, by `time.monotonic`; long ago where none ever did."""
+
     def drain(self) -> None:
         """Take no more, and make no new connections; held jobs can still be answered. Returns at once.
 

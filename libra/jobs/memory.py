@@ -211,6 +211,10 @@ class MemoryJobSource:
         """1 while the server is up."""
         return int(self._server.up and not self._closed)
 
+    def heard(self) -> float:
+        """Now, while the server is up."""
+        return time.monotonic() if self.connected() else 0.0
+
     def drain(self) -> None:
         """Take no more."""
         self._drained = True

@@ -31,6 +31,13 @@ class VipAdapter(ABC):
     def preview(self, wanted: frozenset[Address]) -> tuple[str, ...]:
         """What both would do, a sentence each. Raises `DriverError` where `hold` is known to fail."""
 
+    def rivals(self, wanted: frozenset[Address]) -> frozenset[Address]:  # noqa: ARG002
+        """Which of these another host answers for, as far as can be told; this host's own ones are none.
+
+        Asked several times a second where there is doubt, from a thread of its own. Raises `DriverError`.
+        """
+        return frozenset()
+
     def announce(self) -> None:  # noqa: B027 - not every network wants to be told
         """Called every few seconds: tell neighbours once more of what is new. Never raises."""
 

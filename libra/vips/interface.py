@@ -12,7 +12,8 @@ from libra.vips.announce import Announcer, NetworkAnnouncer
 from libra.vips.base import Address, VipAdapter
 from libra.vips.ledger import AddressLedger
 from libra.vips.netlink import Addresses, KernelAddresses
-from libra.vips.plan import Placed, Policy, plan_holding, plan_release
+from libra.vips.plan import Placed, Policy, plan_asking, plan_holding, plan_release
+from libra.vips.rivals import NetworkRivals, NoRivals, Rivals
 
 if TYPE_CHECKING:
     from libra.config.settings import Settings
@@ -30,6 +31,7 @@ def create_vips(settings: "Settings") -> "InterfaceVips":
     return InterfaceVips(
         Policy(networks=networks, interface=settings.vip.interface),
         AddressLedger(settings.worker.state_dir / LEDGER_FILE),
+        rivals=NetworkRivals() if settings.vip.give_way else NoRivals(),
     )
 
 
@@ -44,11 +46,13 @@ class InterfaceVips(VipAdapter):
         ledger: AddressLedger,
         kernel: Addresses | None = None,
         announcer: Announcer | None = None,
+        rivals: Rivals | None = None,
     ) -> None:
         self._policy = policy
         self._ledger = ledger
         self._kernel = kernel or KernelAddresses()
         self._announcer = announcer or NetworkAnnouncer()
+        self._rivals = rivals or NetworkRivals()
         self._to_announce: dict[Placed, int] = {}
         self._trouble = ""
         self._started = False
@@ -98,6 +102,11 @@ class InterfaceVips(VipAdapter):
             *(f"the address {one} is put on {name}" for one, name in coming.items()),
             *(f"the address {one.address} is taken off {one.interface}" for one in going),
         )
+
+    def rivals(self, wanted: frozenset[Address]) -> frozenset[Address]:
+        """Nobody is asked about what the host has anyway, nor about what it may not take."""
+        present = self._kernel.present()
+        return self._rivals.find(plan_asking(wanted, present, self._ledger.ours(), self._policy))
 
     def announce(self) -> None:
         """One more time for each that is new."""

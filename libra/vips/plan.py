@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from libra.errors import AddressRefused
@@ -55,6 +56,18 @@ def plan_release(
     keep = set(wanted)
     there = set(present)
     return tuple(placed for placed in ours if placed.address not in keep and placed in there)
+
+
+def plan_asking(
+    wanted: Iterable[Address], present: Iterable[Placed], ours: Iterable[Placed], policy: Policy
+) -> tuple[Placed, ...]:
+    """Where to ask for which: those that we put on, and those that we would, on their interface."""
+    known, asked = tuple(present), set(wanted)
+    found = [placed for placed in ours if placed.address in asked and placed in known]
+    for address in asked - {placed.address for placed in known}:
+        with suppress(AddressRefused):
+            found.append(Placed(_choose(address, known, policy), address, address.max_prefixlen))
+    return tuple(sorted(found, key=lambda one: (one.interface, one.address.version, one.address)))
 
 
 def _choose(address: Address, present: tuple[Placed, ...], policy: Policy) -> str:

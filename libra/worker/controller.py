@@ -1,6 +1,8 @@
 """LBaaSController: carries out the messages of the worker protocol on one device."""
 
+import random
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,8 +36,9 @@ from libra.messages.version2.loadbalancers import KnownLoadBalancers
 from libra.model.loadbalancer import Desired
 from libra.vips.base import VipAdapter
 from libra.vips.none import NoVips
-from libra.worker.addresses import addresses_of
+from libra.worker.addresses import addresses_of, without
 from libra.worker.archive import Archiver
+from libra.worker.contest import PATIENCE, Contest
 from libra.worker.plan import render_plan
 from libra.worker.report import render_statistics
 from libra.worker.state import DesiredState, MemoryState, StateStore
@@ -73,17 +76,22 @@ class LBaaSController:
         self._known = KnownLoadBalancers()
         self._digester = Digester()
         self._digesting = threading.Lock()
+        self._contest = Contest()
+        self.told = 0.0  # when a job last changed what this device has, by `time.monotonic`
         self._astray = False  # the proxy runs what was refused, for it could not go back
 
     def restore(self) -> None:
         """Bring the proxy to the saved state, as at start-up; raises `LibraError`.
 
-        Where that cannot be read, the proxy is left alone. A DELETE that was cut short is ended here.
+        Where that cannot be read, the proxy is left alone. A DELETE that was cut short is ended here. An address that
+        this host lost, and another one has meanwhile, is not taken from that.
         """
         with self._changing:
             desired = self._state.current()
-            with self._addressed(desired):
-                self._driver.apply(desired)
+            self._contest = self._contest_at_start(desired)
+            kept = self._kept(desired)
+            with self._addressed(kept):
+                self._driver.apply(kept)
             if desired.is_empty:
                 self._driver.forget()
 
@@ -97,11 +105,54 @@ class LBaaSController:
             except StateError:  # what it held, and the proxy runs, goes on
                 self._driver.ensure_running()
                 return
-            with self._addressed(desired):
+            with self._addressed(self._kept(desired)):
                 self._driver.ensure_running()
                 if self._astray:
                     self._take_back(desired)
             self._vips.announce()
+
+    def contest(self, *, doubt: bool) -> None:
+        """Give addresses up that another host answers for, or take them back; raises `LibraError`.
+
+        Call several times a second. `doubt`: controllers may have given them to that host while this one was away.
+        """
+        before = self._contest
+        if not doubt and not before.given_up:
+            return
+        wanted = addresses_of(self._state.current())
+        after = before.look(wanted, self._vips.rivals(wanted)) if doubt else _fresh()
+        with self._changing:
+            if self._contest is not before:  # a job came first, and knows better
+                return
+            self._contest = after
+            if after.given_up != before.given_up:
+                _tell_contest(before, after)
+                self._follow_contest()
+
+    def _contest_at_start(self, desired: Desired) -> Contest:
+        wanted = addresses_of(desired)
+        try:
+            contest = _fresh().look(wanted, self._vips.rivals(wanted))
+        except DriverError as error:
+            log.warning("cannot look after addresses", action="restore", error=str(error))
+            return Contest()
+        _tell_contest(Contest(), contest)
+        return contest
+
+    def _follow_contest(self) -> None:
+        """Off with the address first: from then on nobody is answered here who should be answered there."""
+        kept = self._kept(self._state.current())
+        wanted = addresses_of(kept)
+        self._vips.release(wanted)
+        try:
+            self._vips.hold(wanted)
+            self._driver.apply(kept)
+        except LibraError:
+            self._astray = True
+            raise
+
+    def _kept(self, desired: Desired) -> Desired:
+        return without(desired, self._contest.given_up)
 
     @contextmanager
     def _addressed(self, desired: Desired) -> Iterator[None]:
@@ -251,13 +302,14 @@ class LBaaSController:
             self._go_back(before)
             self._release_since(before)
             raise
-        self._astray = False
+        self.told = time.monotonic()
+        self._astray, self._contest = False, _fresh()
         self._vips.release(wanted)  # when HAProxy has left them
         return {}
 
     def _release_since(self, before: Desired | None) -> None:
         if before is not None:
-            self._vips.release(addresses_of(before))
+            self._vips.release(addresses_of(self._kept(before)))
 
     def _go_back(self, before: Desired | None) -> None:
         if before is None:
@@ -271,7 +323,7 @@ class LBaaSController:
 
     def _take_back(self, before: Desired) -> None:
         """Raises `LibraError`, as on a disk that is still full: then it is for `ensure` to try again."""
-        self._driver.apply(before)
+        self._driver.apply(self._kept(before))
         # Where only the directory could not be synced, the new file stands there already.
         self._state.replace(before)
         self._astray = False
@@ -294,7 +346,10 @@ class LBaaSController:
             desired = self._state.current()
         except StateError as error:
             desired, warning = Desired(), {WARNING: str(error)}
-        statistics = self._driver.statistics(desired)
+        if given_up := self._contest.given_up:
+            text = ", ".join(sorted(map(str, given_up)))
+            warning = {WARNING: f"given up, for another host answers for it: {text}"}
+        statistics = self._driver.statistics(self._kept(desired))
         detailed = desired.version != PROTOCOL_VERSION
         entries = [render_statistics(item, detailed=detailed) for item in statistics]
         return {"loadbalancers": entries, **self._identify(desired), **warning}
@@ -316,6 +371,17 @@ def _follow(before: Desired, request: Update) -> Desired:
         generation=generation,
         version=request.version,
     )
+
+
+def _fresh() -> Contest:
+    return Contest(patience=random.choice(PATIENCE))  # noqa: S311 - no secret
+
+
+def _tell_contest(before: Contest, after: Contest) -> None:
+    for address in sorted(map(str, after.given_up - before.given_up)):
+        log.warning("given up: another host answers for it", action="addresses", address=address)
+    for address in sorted(map(str, before.given_up - after.given_up)):
+        log.info("taken back", action="addresses", address=address)
 
 
 def _plain(message: object) -> JsonObject:

@@ -116,6 +116,10 @@ class WorkerDaemon:
             self._serve()
             return self._stop()
 
+    def heard(self) -> float:
+        """When a job server last said something, by `time.monotonic`. Any thread."""
+        return self._intake.heard()
+
     def _register(self, registration: Registration) -> None:
         self._servers = registration.servers
         self._intake = Intake(registration.source, self._dispatcher.accept)

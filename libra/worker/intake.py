@@ -45,6 +45,10 @@ class Intake:
         """How many job servers it is registered at."""
         return self._source.connected()
 
+    def heard(self) -> float:
+        """When a job server last said something, by `time.monotonic`."""
+        return self._source.heard()
+
     def stuck_for(self) -> timedelta:
         """How long the source has not come back from one `take`."""
         since = self._taking_since

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from libra.worker.contest import SILENT_SECONDS
 from tests.support.haproxy import find_haproxy, socket_directory, stop_master
 from tests.support.netlab import NetLab, require_namespaces
 from tests.support.ports import wait_until
@@ -165,3 +167,27 @@ def test_a_host_takes_no_address_that_its_settings_do_not_allow(hosts: Hosts) ->
     assert hosts.ask(VIP) == "web1"
     assert passed(one.send("SUSPEND"))
     assert one.has(VIP)
+
+
+@pytest.mark.parametrize("vip", [VIP, VIP6])
+def test_a_host_that_was_replaced_while_it_was_away_gives_way(hosts: Hosts, vip: str) -> None:
+    """Nobody tells it: it asks its neighbours, and does not come back to it by a restart either."""
+    one, two = hosts.workers
+    assert passed(one.update(vip))
+    os.kill(one.process.pid, signal.SIGSTOP)
+    hosts.lab.cut("web1")
+    assert passed(two.update(vip))
+    time.sleep(SILENT_SECONDS + 0.5)  # frozen for so long that it may have missed something
+    hosts.lab.heal("web1")
+    os.kill(one.process.pid, signal.SIGCONT)
+    wait_until(lambda: not one.has(vip), timeout=WAIT, what="the first host to give way")
+    assert two.has(vip)
+    os.kill(one.process.pid, signal.SIGKILL)
+    one.process.wait(WAIT)
+    one.start()
+    assert not one.has(vip)
+    wait_until(lambda: hosts.ask(vip) == "web2", timeout=WAIT, what="an answer of the second host")
+    assert passed(two.send("DELETE"))
+    assert passed(one.update(vip))
+    assert one.has(vip)
+    wait_until(lambda: hosts.ask(vip) == "web1", timeout=WAIT, what="an answer of the first host")

@@ -88,6 +88,11 @@ class RecordingVips(VipAdapter):
         self.has: frozenset[Address] = frozenset()
         self.calls: list[str] = []
         self.trouble: DriverError | None = None
+        self.elsewhere: frozenset[Address] = frozenset()
+
+    def rivals(self, wanted: frozenset[Address]) -> frozenset[Address]:
+        self.calls.append("ask")
+        return wanted & self.elsewhere
 
     def hold(self, wanted: frozenset[Address]) -> None:
         if self.trouble is not None:

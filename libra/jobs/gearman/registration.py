@@ -36,6 +36,8 @@ class Registration:
         self._backoff = Backoff(FIRST_BACKOFF_SECONDS, MOST_BACKOFF_SECONDS)
         self._leaving = threading.Event()
         self._registered = False
+        self._session: Session | None = None
+        self._heard = 0.0
         self._fault = ""
         self._thread = threading.Thread(target=self._run, name=f"jobs {self._name}", daemon=True)
         self._thread.start()
@@ -44,6 +46,12 @@ class Registration:
     def registered(self) -> bool:
         """Whether the server has answered since the function was registered; a frozen one has not."""
         return self._registered
+
+    @property
+    def heard(self) -> float:
+        """When the server last said something, by `time.monotonic`; 0 where it never did."""
+        session = self._session
+        return max(self._heard, session.heard if session is not None else 0.0)
 
     def leave(self) -> None:
         """Notice that the desk drains or stops: no new connection is made."""
@@ -70,8 +78,10 @@ class Registration:
         wire = Wire(self._server)
         try:
             wire.connect(Deadline(CONNECT_SECONDS))
-            Session(wire, self._desk, self._bell, self._note_registered).run()
+            self._session = Session(wire, self._desk, self._bell, self._note_registered)
+            self._session.run()
         finally:
+            self._heard, self._session = self.heard, None
             self._registered = False
             # A lost connection has nobody who reads on.
             wire.close(LINGER_SECONDS if self._desk.stopping.is_set() else 0.0)

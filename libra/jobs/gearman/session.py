@@ -2,6 +2,7 @@
 
 import select
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -61,6 +62,9 @@ class Desk:
 
     function: bytes
     shelf: Shelf[GearmanJob]
+    pulse: float | None = (
+        None  # seconds of silence after which a server is asked for a job, as a sign of life
+    )
     stopping: threading.Event = field(default_factory=threading.Event)
     draining: threading.Event = field(default_factory=threading.Event)
 
@@ -91,6 +95,7 @@ class Session:
         self._phase = _Phase.IDLE
         self._ask_again = Deadline(ASK_AGAIN_SECONDS)
         self._unregistered = False
+        self.heard = 0.0
 
     def run(self) -> None:
         """Until the source stops. Raises `WireError` once the connection is lost."""
@@ -178,6 +183,7 @@ class Session:
             self._note_registered(False)
 
     def _handle(self, packet: Packet) -> None:
+        self.heard = time.monotonic()
         match packet.ptype:
             case constants.JOB_ASSIGN_UNIQ:
                 self._put(packet.getArgument(0), packet.getArgument(3, True))
@@ -186,6 +192,7 @@ class Session:
             case constants.NO_JOB if self._phase is _Phase.ASKED:
                 self._desk.shelf.release()
                 self._phase = _Phase.ASLEEP
+                self._ask_again = Deadline(self._desk.pulse or ASK_AGAIN_SECONDS)
                 self._wire.send(constants.PRE_SLEEP)
                 self._note_registered(True)
             case constants.NOOP if self._phase is _Phase.ASLEEP:

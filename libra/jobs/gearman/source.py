@@ -21,17 +21,23 @@ MOST_BYTES_AHEAD = 16 * 1024 * 1024
 class GearmanJobSource:
     """A `JobSource` on Gearman servers: one thread a server, one queue for all of them.
 
+    `pulse`: a server that has been silent for so many seconds is asked something, so that `heard` tells of outages.
     `ahead`: how many jobs (and not much more than 16 MiB) are fetched at most before `take` asks for them; they count
     as running at the server.
     Lost servers are tried again every two seconds or sooner, each for itself.
     """
 
     def __init__(
-        self, servers: "Sequence[JobServerSettings]", function: str, *, ahead: int = TAKEN_AHEAD
+        self,
+        servers: "Sequence[JobServerSettings]",
+        function: str,
+        *,
+        ahead: int = TAKEN_AHEAD,
+        pulse: float | None = None,
     ) -> None:
         quiet_gear()
         ensure_function(function)
-        self._desk = Desk(function.encode(), Shelf(ahead, MOST_BYTES_AHEAD))
+        self._desk = Desk(function.encode(), Shelf(ahead, MOST_BYTES_AHEAD), pulse)
         self._registrations = [Registration(server, self._desk) for server in servers]
 
     def take(self, timeout: float) -> TakenJob | None:
@@ -41,6 +47,10 @@ class GearmanJobSource:
     def connected(self) -> int:
         """How many servers have answered since this function was registered there."""
         return sum(registration.registered for registration in self._registrations)
+
+    def heard(self) -> float:
+        """When a server last said something, by `time.monotonic`; 0 where none ever did."""
+        return max((registration.heard for registration in self._registrations), default=0.0)
 
     def drain(self) -> None:
         """Fetch and give out no more. Jobs that were fetched but not taken go back to the server with `close`."""

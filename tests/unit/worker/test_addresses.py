@@ -4,8 +4,10 @@ import ipaddress
 
 import pytest
 
-from libra.errors import AddressRefused, ConfigurationRejected, StateError
+from libra.errors import AddressRefused, ConfigurationRejected, DriverError, StateError
 from libra.messages.replies import passed
+from libra.vips.base import Address
+from libra.worker.contest import PATIENCE
 from libra.worker.controller import LBaaSController
 from tests.support.drivers import TroubledDriver
 from tests.support.messages import http, update
@@ -87,3 +89,74 @@ def test_a_missing_address_does_not_keep_the_proxy_down() -> None:
     driver.trouble = ConfigurationRejected("the proxy was tried")
     with pytest.raises(ConfigurationRejected, match="the proxy was tried"):
         controller.restore()
+
+
+def contested() -> Bench:
+    """Another host has got its address while it was away."""
+    bench = Bench()
+    bench.vips.elsewhere = addresses("10.0.0.70")
+    bench.controller.contest(doubt=True)
+    return bench
+
+
+def test_amid_doubt_an_address_is_left_to_the_host_that_answers_for_it() -> None:
+    bench = contested()
+    assert bench.vips.has == frozenset()
+    assert bench.driver.desired.loadbalancers == ()
+    bench.controller.ensure()
+    assert bench.vips.has == frozenset()
+    reply = bench.controller.handle({"hpcs_action": "STATS"})
+    assert reply["hpcs_warning"] == "given up, for another host answers for it: 10.0.0.70"
+
+
+def test_without_doubt_nobody_is_asked_and_nothing_given_up() -> None:
+    bench = Bench()
+    bench.vips.elsewhere = addresses("10.0.0.70")
+    bench.controller.contest(doubt=False)
+    assert bench.vips.has == addresses("10.0.0.70")
+    assert "ask" not in bench.vips.calls
+
+
+@pytest.mark.parametrize("doubt", [True, False])
+def test_it_is_taken_back_when_nobody_has_it_or_the_doubt_is_over(*, doubt: bool) -> None:
+    bench = contested()
+    if doubt:
+        bench.vips.elsewhere = frozenset()
+        bench.controller.contest(doubt=True)
+        assert bench.vips.has == frozenset()
+    for _ in range(PATIENCE.stop):
+        bench.controller.contest(doubt=doubt)
+    assert bench.vips.has == addresses("10.0.0.70")
+    assert len(bench.driver.desired.loadbalancers) == 1
+
+
+def test_a_job_knows_better_than_neighbours() -> None:
+    bench = contested()
+    assert passed(bench.controller.handle(ONE))
+    assert bench.vips.has == addresses("10.0.0.70")
+    assert len(bench.driver.desired.loadbalancers) == 1
+
+
+def test_a_refused_job_takes_nothing_back() -> None:
+    bench = contested()
+    bench.driver.trouble = ConfigurationRejected("cannot")
+    assert not passed(bench.controller.handle(TWO))
+    assert bench.vips.has == frozenset()
+
+
+def test_what_another_host_has_at_the_start_is_not_taken_from_it() -> None:
+    bench = Bench()
+    bench.vips.has, bench.vips.elsewhere = frozenset(), addresses("10.0.0.70")
+    bench.controller.restore()
+    assert bench.vips.has == frozenset()
+
+
+def test_neighbours_that_cannot_be_asked_keep_nothing_from_the_start() -> None:
+    bench = Bench()
+
+    def fail(wanted: frozenset[Address]) -> frozenset[Address]:
+        raise DriverError("cannot ask neighbours")
+
+    bench.vips.has, bench.vips.rivals = frozenset(), fail  # type: ignore[method-assign]
+    bench.controller.restore()
+    assert bench.vips.has == addresses("10.0.0.70")

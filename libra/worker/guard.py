@@ -1,0 +1,67 @@
+"""Asks neighbours about this device's addresses while it may have missed something."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from libra.errors import LibraError
+from libra.worker.contest import Doubt
+
+log = structlog.get_logger(__name__)
+
+EVERY_SECONDS = 0.4
+STOP_SECONDS = 5.0
+
+
+class Contested(Protocol):
+    """What the guard acts on."""
+
+    told: float
+
+    def contest(self, *, doubt: bool) -> None:
+        """Give up what another host answers for, or take it back; raises `LibraError`."""
+
+
+class AddressGuard:
+    """Its owner starts and stops it. `heard`: when a job server last said something, by `time.monotonic`."""
+
+    def __init__(self, controller: Contested, heard: Callable[[], float]) -> None:
+        self._controller = controller
+        self._heard = heard
+        self._trouble = ""
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="guard", daemon=True)
+
+    def start(self) -> None:
+        """Returns at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Idempotent."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join(STOP_SECONDS)
+
+    def _run(self) -> None:
+        doubt = Doubt(time.monotonic())
+        while not self._stopping.wait(EVERY_SECONDS):
+            self._look(doubt.look(time.monotonic(), self._heard(), self._controller.told))
+
+    def _look(self, doubt: bool) -> None:
+        try:
+            self._controller.contest(doubt=doubt)
+        except LibraError as error:
+            self._tell(str(error))
+        except Exception:
+            log.exception("internal error", action="guard")
+        else:
+            self._trouble = ""
+
+    def _tell(self, trouble: str) -> None:
+        """Once, not twice a second."""
+        if trouble != self._trouble:
+            log.warning("cannot look after addresses", action="guard", error=trouble)
+        self._trouble = trouble
