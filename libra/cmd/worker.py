@@ -141,6 +141,7 @@ def _serve(
         )
         guard = AddressGuard(controller, daemon.heard)
         if assembly.gives_way(settings):
+            controller.away = guard.away
             guard.start()
         all_answered = daemon.run()
         guard.stop()

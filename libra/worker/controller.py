@@ -4,7 +4,7 @@ import random
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import assert_never
@@ -34,11 +34,11 @@ from libra.messages.requests import (
 )
 from libra.messages.version2.loadbalancers import KnownLoadBalancers
 from libra.model.loadbalancer import Desired
-from libra.vips.base import VipAdapter
+from libra.vips.base import Address, VipAdapter
 from libra.vips.none import NoVips
 from libra.worker.addresses import addresses_of, without
 from libra.worker.archive import Archiver
-from libra.worker.contest import PATIENCE, Contest
+from libra.worker.contest import NEVER, PATIENCE, Contest
 from libra.worker.plan import render_plan
 from libra.worker.report import render_statistics
 from libra.worker.state import DesiredState, MemoryState, StateStore
@@ -77,7 +77,9 @@ class LBaaSController:
         self._digester = Digester()
         self._digesting = threading.Lock()
         self._contest = Contest()
-        self.told = 0.0  # when a job last changed what this device has, by `time.monotonic`
+        self._away = NEVER
+        self.away: Callable[[], float] = lambda: NEVER
+        """Until when this host was away, by `time.monotonic`: asked where a job may be one of before."""
         self._astray = False  # the proxy runs what was refused, for it could not go back
 
     def restore(self) -> None:
@@ -88,8 +90,12 @@ class LBaaSController:
         """
         with self._changing:
             desired = self._state.current()
-            self._contest = self._contest_at_start(desired)
+            if wanted := addresses_of(desired):
+                self._away = time.monotonic()
+                self._contest = self._look_if_possible(self._contest, wanted)
             kept = self._kept(desired)
+            if self._contest.given_up:
+                self._vips.release(addresses_of(kept))  # before the proxy comes up with the others
             with self._addressed(kept):
                 self._driver.apply(kept)
             if desired.is_empty:
@@ -111,16 +117,17 @@ class LBaaSController:
                     self._take_back(desired)
             self._vips.announce()
 
-    def contest(self, *, doubt: bool) -> None:
+    def contest(self, away: float) -> None:
         """Give addresses up that another host answers for, or take them back; raises `LibraError`.
 
-        Call several times a second. `doubt`: controllers may have given them to that host while this one was away.
+        Call several times a second. `away`: until when this host was, by `time.monotonic`, for meanwhile controllers
+        may have given them to that host.
         """
         before = self._contest
-        if not doubt and not before.given_up:
+        self._away = max(self._away, away)
+        after = self._look_around(before, addresses_of(self._state.current()))
+        if after.given_up == before.given_up and after.quiet == before.quiet:
             return
-        wanted = addresses_of(self._state.current())
-        after = before.look(wanted, self._vips.rivals(wanted)) if doubt else _fresh()
         with self._changing:
             if self._contest is not before:  # a job came first, and knows better
                 return
@@ -129,15 +136,20 @@ class LBaaSController:
                 _tell_contest(before, after)
                 self._follow_contest()
 
-    def _contest_at_start(self, desired: Desired) -> Contest:
-        wanted = addresses_of(desired)
+    def _look_around(self, contest: Contest, wanted: frozenset[Address]) -> Contest:
+        """Raises `DriverError`."""
+        doubtful = contest.doubtful(wanted, self._away, time.monotonic())
+        rivals = self._vips.rivals(doubtful) if doubtful else doubtful
+        return contest.look(doubtful, rivals, random.choice(PATIENCE))  # noqa: S311 - no secret
+
+    def _look_if_possible(self, contest: Contest, wanted: frozenset[Address]) -> Contest:
         try:
-            contest = _fresh().look(wanted, self._vips.rivals(wanted))
+            after = self._look_around(contest, wanted)
         except DriverError as error:
-            log.warning("cannot look after addresses", action="restore", error=str(error))
-            return Contest()
-        _tell_contest(Contest(), contest)
-        return contest
+            log.warning("cannot look after addresses", action="addresses", error=str(error))
+            return contest
+        _tell_contest(contest, after)
+        return after
 
     def _follow_contest(self) -> None:
         """Off with the address first: from then on nobody is answered here who should be answered there."""
@@ -290,10 +302,12 @@ class LBaaSController:
 
     def _make_so(self, before: Desired | None, after: Desired) -> JsonObject:
         """Apply, then save, so that what is saved was acknowledged. A FAIL leaves everything as it was."""
-        wanted = addresses_of(after)
+        contest = self._contest_after(before, after)
+        kept = without(after, contest.given_up)
+        wanted = addresses_of(kept)
         self._vips.hold(wanted)  # before HAProxy binds to them
         try:
-            self._driver.apply(after)
+            self._driver.apply(kept)
             self._state.replace(after)
         except DriverError:  # the driver has gone back itself
             self._release_since(before)
@@ -302,10 +316,16 @@ class LBaaSController:
             self._go_back(before)
             self._release_since(before)
             raise
-        self.told = time.monotonic()
-        self._astray, self._contest = False, _fresh()
+        self._astray, self._contest = False, contest
         self._vips.release(wanted)  # when HAProxy has left them
         return {}
+
+    def _contest_after(self, before: Desired | None, after: Desired) -> Contest:
+        had = addresses_of(before) if before else frozenset()
+        wanted = addresses_of(after)
+        self._away = max(self._away, self.away())
+        contest = self._contest.tell(had, wanted, self._away, time.monotonic())
+        return self._look_if_possible(contest, wanted) if wanted - had else contest
 
     def _release_since(self, before: Desired | None) -> None:
         if before is not None:
@@ -371,10 +391,6 @@ def _follow(before: Desired, request: Update) -> Desired:
         generation=generation,
         version=request.version,
     )
-
-
-def _fresh() -> Contest:
-    return Contest(patience=random.choice(PATIENCE))  # noqa: S311 - no secret
 
 
 def _tell_contest(before: Contest, after: Contest) -> None:

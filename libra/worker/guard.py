@@ -8,7 +8,7 @@ from typing import Protocol
 import structlog
 
 from libra.errors import LibraError
-from libra.worker.contest import Doubt
+from libra.worker.contest import Absence
 
 log = structlog.get_logger(__name__)
 
@@ -19,9 +19,7 @@ STOP_SECONDS = 5.0
 class Contested(Protocol):
     """What the guard acts on."""
 
-    told: float
-
-    def contest(self, *, doubt: bool) -> None:
+    def contest(self, away: float) -> None:
         """Give up what another host answers for, or take it back; raises `LibraError`."""
 
 
@@ -31,6 +29,8 @@ class AddressGuard:
     def __init__(self, controller: Contested, heard: Callable[[], float]) -> None:
         self._controller = controller
         self._heard = heard
+        self._lock = threading.Lock()
+        self._absence = Absence(time.monotonic())
         self._trouble = ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="guard", daemon=True)
@@ -45,14 +45,18 @@ class AddressGuard:
         if self._thread.ident is not None:
             self._thread.join(STOP_SECONDS)
 
-    def _run(self) -> None:
-        doubt = Doubt(time.monotonic())
-        while not self._stopping.wait(EVERY_SECONDS):
-            self._look(doubt.look(time.monotonic(), self._heard(), self._controller.told))
+    def away(self) -> float:
+        """Until when this device was, by `time.monotonic`. Any thread."""
+        with self._lock:
+            return self._absence.look(time.monotonic(), self._heard())
 
-    def _look(self, doubt: bool) -> None:
+    def _run(self) -> None:
+        while not self._stopping.wait(EVERY_SECONDS):
+            self._look(self.away())
+
+    def _look(self, away: float) -> None:
         try:
-            self._controller.contest(doubt=doubt)
+            self._controller.contest(away)
         except LibraError as error:
             self._tell(str(error))
         except Exception:

@@ -13,7 +13,15 @@ import pytest
 from tests.acceptance.test_controller_chaos import statuses, wrong_answers
 from tests.support.changes import RandomChanges
 from tests.support.control import LBAAS
-from tests.support.fleetlab import CONTROLLERS, DEVICES, JOB_SERVERS, TARGET, FleetLab, Overlaps
+from tests.support.fleetlab import (
+    CONTROLLERS,
+    DEVICES,
+    JOB_SERVERS,
+    PROBE_SECONDS,
+    TARGET,
+    FleetLab,
+    Overlaps,
+)
 from tests.support.haproxy import socket_directory
 from tests.support.netlab import require_namespaces
 
@@ -105,13 +113,14 @@ def test_nothing_acknowledged_is_lost(lab: FleetLab) -> None:
         keys = {item["id"] for item in lab.ask(f"{LBAAS}/loadbalancers")["loadbalancers"]}
         assert {key: changes.see(key)[0] for key in keys} == changes.expected
         assert lab.net.inside("client", lambda: wrong(lab, changes)) == []
+        assert overlaps.longest <= PROBE_SECONDS, overlaps.seen
     finally:
         over.set()
         watching.join()
         trouble.over.set()
         trouble.wait()
         print(f"LIBRA_CHAOS_SEED={SEED}", *changes.history, sep="\n")  # noqa: T201 - pytest shows it on failure
-        print(f"two devices had one address: {overlaps.longest}")  # noqa: T201
+        print("two devices had one address:", *overlaps.seen, sep="\n")  # noqa: T201
 
 
 def wrong(lab: FleetLab, changes: RandomChanges) -> list[str]:

@@ -10,6 +10,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,7 @@ API, JOBS, DATABASE, TARGET = 8111, 4730, 5432, 9000
 VIPS = "10.77.0.96/27"
 PROBE_SECONDS = 1.0
 WAIT = 90.0
+LISTEN = "0A"  # include/net/tcp_states.h
 LOOPBACK_OF_MEMBERS = "127.77.77"
 Json = dict[str, Any]
 
@@ -187,6 +191,10 @@ class FleetLab:
         found = {line.split()[3].partition("/")[0] for line in shown.splitlines()}
         return found - {self.net.address(host)}
 
+    def served(self, host: str) -> set[str]:
+        """Those at which somebody listens, too."""
+        return self.addresses(host) & self.net.inside(host, listened_to)
+
     def disagreements(self) -> list[str]:
         """Where the database and a device differ; empty where the fleet is as it is stored."""
         storage = open_storage(self.url, connections=2)
@@ -270,24 +278,50 @@ class FleetLab:
             print(f"== {host}", *lines[-40:], sep="\n")  # noqa: T201 - pytest shows it then
 
 
+def listened_to() -> set[str]:
+    """Where something listens on the host that this thread is on."""
+    lines = Path("/proc/thread-self/net/tcp").read_text().splitlines()[1:]
+    rows = [line.split() for line in lines]
+    numbers = {row[1].partition(":")[0] for row in rows if row[3] == LISTEN}
+    return {str(IPv4Address(bytes.fromhex(number)[::-1])) for number in numbers}
+
+
 class Overlaps:
-    """Watches which hosts that can be reached have an address; `longest` is how long two had the same, in seconds."""
+    """Watches which hosts that can be reached serve an address; `seen` tells when two did the same, and how long."""
 
     def __init__(self, lab: FleetLab) -> None:
         self._lab = lab
-        self._since: dict[str, float] = {}
-        self.longest: dict[str, float] = {}
+        self._now: dict[str, Overlap] = {}
+        self.seen: list[Overlap] = []
+
+    @property
+    def longest(self) -> float:
+        """Of all, in seconds."""
+        return max((overlap.seconds for overlap in self.seen), default=0.0)
 
     def look(self, unreachable: str | None) -> None:
+        """Call a few times a second."""
         now = time.monotonic()
-        holders: dict[str, int] = {}
+        holders: dict[str, list[str]] = {}
         for host in DEVICES:
             if host != unreachable:
-                for address in self._lab.addresses(host):
-                    holders[address] = holders.get(address, 0) + 1
-        for address in [key for key in self._since if holders.get(key, 0) < 2]:
-            self._since.pop(address)
-        for address, count in holders.items():
-            if count > 1:
-                since = self._since.setdefault(address, now)
-                self.longest[address] = max(self.longest.get(address, 0.0), now - since)
+                for address in self._lab.served(host):
+                    holders.setdefault(address, []).append(host)
+        shared = {address: hosts for address, hosts in holders.items() if len(hosts) > 1}
+        self._now = {address: item for address, item in self._now.items() if address in shared}
+        for address, hosts in shared.items():
+            if address not in self._now:
+                self._now[address] = Overlap(address, hosts, now)
+                self.seen.append(self._now[address])
+            self._now[address].seconds = now - self._now[address].since
+
+
+@dataclass(slots=True)
+class Overlap:
+    """These hosts had one address."""
+
+    address: str
+    hosts: list[str]
+    since: float
+    seconds: float = 0.0
+    at: str = field(default_factory=lambda: f"{datetime.now(UTC):%H:%M:%S}")

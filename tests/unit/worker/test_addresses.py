@@ -1,13 +1,14 @@
 """The controller and addresses: there before the proxy needs them, gone after it left them."""
 
 import ipaddress
+import time
 
 import pytest
 
 from libra.errors import AddressRefused, ConfigurationRejected, DriverError, StateError
 from libra.messages.replies import passed
 from libra.vips.base import Address
-from libra.worker.contest import PATIENCE
+from libra.worker.contest import NEVER, PATIENCE
 from libra.worker.controller import LBaaSController
 from tests.support.drivers import TroubledDriver
 from tests.support.messages import http, update
@@ -95,7 +96,7 @@ def contested() -> Bench:
     """Another host has got its address while it was away."""
     bench = Bench()
     bench.vips.elsewhere = addresses("10.0.0.70")
-    bench.controller.contest(doubt=True)
+    bench.controller.contest(time.monotonic())
     return bench
 
 
@@ -112,29 +113,57 @@ def test_amid_doubt_an_address_is_left_to_the_host_that_answers_for_it() -> None
 def test_without_doubt_nobody_is_asked_and_nothing_given_up() -> None:
     bench = Bench()
     bench.vips.elsewhere = addresses("10.0.0.70")
-    bench.controller.contest(doubt=False)
+    bench.controller.contest(NEVER)
     assert bench.vips.has == addresses("10.0.0.70")
     assert "ask" not in bench.vips.calls
 
 
-@pytest.mark.parametrize("doubt", [True, False])
-def test_it_is_taken_back_when_nobody_has_it_or_the_doubt_is_over(*, doubt: bool) -> None:
+def test_it_is_taken_back_when_nobody_has_it() -> None:
     bench = contested()
-    if doubt:
-        bench.vips.elsewhere = frozenset()
-        bench.controller.contest(doubt=True)
-        assert bench.vips.has == frozenset()
+    bench.vips.elsewhere = frozenset()
+    bench.controller.contest(NEVER)
+    assert bench.vips.has == frozenset()
     for _ in range(PATIENCE.stop):
-        bench.controller.contest(doubt=doubt)
+        bench.controller.contest(NEVER)
     assert bench.vips.has == addresses("10.0.0.70")
     assert len(bench.driver.desired.loadbalancers) == 1
 
 
-def test_a_job_knows_better_than_neighbours() -> None:
+def test_it_is_taken_back_when_the_doubt_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = contested()
+    monkeypatch.setattr("libra.worker.contest.DOUBT_SECONDS", -1.0)
+    bench.controller.contest(NEVER)
+    assert bench.vips.has == addresses("10.0.0.70")
+
+
+def test_a_job_that_comes_late_takes_nothing_back() -> None:
+    """It may have been sent before the address was given to another host."""
     bench = contested()
     assert passed(bench.controller.handle(ONE))
-    assert bench.vips.has == addresses("10.0.0.70")
-    assert len(bench.driver.desired.loadbalancers) == 1
+    assert bench.vips.has == frozenset()
+    assert bench.driver.desired.loadbalancers == ()
+
+
+def test_a_job_that_gives_an_address_anew_knows_better_than_neighbours() -> None:
+    bench = Bench()
+    bench.vips.elsewhere = addresses("10.0.0.70", "10.0.0.71")
+    assert passed(bench.controller.handle(TWO))
+    bench.controller.contest(time.monotonic() - 60)
+    assert bench.vips.has == addresses("10.0.0.71")
+    bench.controller.contest(time.monotonic())  # away once more, since then
+    assert bench.vips.has == frozenset()
+
+
+def test_so_soon_after_it_was_away_a_job_may_be_of_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    bench.controller.contest(time.monotonic())
+    bench.vips.elsewhere = addresses("10.0.0.71")
+    assert passed(bench.controller.handle(TWO))
+    assert bench.vips.has == frozenset()
+    assert bench.driver.desired.loadbalancers == ()
+    monkeypatch.setattr("libra.worker.contest.UNSURE_SECONDS", -1.0)  # nobody took it back
+    bench.controller.contest(NEVER)
+    assert bench.vips.has == addresses("10.0.0.71")
 
 
 def test_a_refused_job_takes_nothing_back() -> None:
