@@ -68,9 +68,8 @@ def _load_beside(config: Path) -> "Settings":
 
     with Reading(config, os.environ) as reading:
         import libra.logs  # noqa: F401 - before anything imports structlog, for what it keeps out
-        from libra.cmd import announcing, assembly  # noqa: F401 - loaded
+        from libra.cmd import working  # noqa: F401 - loaded
         from libra.drivers.haproxy import driver  # noqa: F401 - most have it
-        from libra.worker import daemon  # noqa: F401 - loaded
 
         return reading.result()
 
@@ -102,54 +101,15 @@ def _serve(
 ) -> int:
     """The daemon from its lock to its end."""
     from libra.cmd import assembly
-    from libra.cmd.announcing import build_announcer
-    from libra.daemon import systemd
-    from libra.worker.daemon import WorkerDaemon
-    from libra.worker.guard import AddressGuard
+    from libra.cmd.working import Working
 
     faulthandler.enable()  # the watchdog's SIGABRT then says where every thread hangs
-    environ = assembly.take_environment(os.environ, systemd.VARIABLES)
-    watchdog = systemd.parse_watchdog(environ, os.getpid())
-    notifier = systemd.build_notifier(environ)
     with assembly.lock_state(settings):
         assembly.start_logging(settings, default_log_file)
-        live = assembly.LiveSettings(settings)
-        driver, stores = assembly.build_driver(settings), assembly.build_stores(live)
-        renewer = assembly.SettingsRenewer(
-            # The main thread waits for it, and on a busy host longer than the watchdog does.
-            lambda: _load(config, notifier.alive),
-            live,
-            driver,
-            stores,
-            default_log_file=default_log_file,
-            watchdog=watchdog,
-        )
-        controller = assembly.build_controller(settings, driver, stores)
-        announcer = build_announcer(live, controller)
-
-        def begin() -> None:
-            announcer.start()
-            on_ready()
-
-        daemon = WorkerDaemon(
-            assembly.register(settings),
-            controller,
-            timing=assembly.build_timing(settings, watchdog),
-            notifier=notifier,
-            renew=renewer,
-            on_ready=begin,
-        )
-        guard = AddressGuard(controller, daemon.heard)
-        if assembly.gives_way(settings):
-            controller.away = guard.away
-            guard.start()
-        all_answered = daemon.run()
-        guard.stop()
-        announcer.stop()
-        if not all_answered:
+        working = Working(settings, lambda alive: _load(config, alive), default_log_file)
+        if not working.run(on_ready):
             # Threads with jobs that were given back still run; the interpreter's own end would race with them.
             os._exit(0)
-        driver.close()
     return 0
 
 

@@ -12,9 +12,16 @@ from libra.meters import FailoverOutcome
 from libra.model.device import WATCHED, Device, DeviceState, Mover, ensure_transition
 from libra.model.devicepool import DevicePool, Move
 from libra.model.failover import Failover, PoolPlan, Watched, plan_pool
-from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.status import PENDING
-from libra.storage.base import PLACEMENT, Query, UnitOfWork, device_lock, hold_devices
+from libra.storage.base import (
+    NO_LOAD,
+    PLACEMENT,
+    Load,
+    Query,
+    UnitOfWork,
+    device_lock,
+    hold_devices,
+)
 from libra.usecases.moving import confirmed_moves, finish_move, move_all
 from libra.usecases.outbox import add_event
 from libra.usecases.placement import MAX_OLDER
@@ -31,8 +38,9 @@ class Fleet:
 
     pools: Sequence[DevicePool]
     devices: Sequence[Device]
-    loadbalancers: Sequence[LoadBalancer]
+    loads: Mapping[str, Load]  # by device
     moves: Sequence[Move]
+    pending: frozenset[str]  # of the moves' load balancers
 
 
 class FleetKeeper:
@@ -86,11 +94,18 @@ class FleetKeeper:
 
     def _load(self) -> Fleet:
         with self._services.storage.reading() as unit:
+            moves = unit.moves.find()
+            where = {
+                "id": [move.loadbalancer_id for move in moves],
+                "provisioning_status": list(PENDING),
+            }
+            pending = unit.loadbalancers.find(Query(where=where)) if moves else []
             return Fleet(
                 pools=unit.device_pools.find(),
                 devices=unit.devices.find(Query(where={"state": WATCHED})),
-                loadbalancers=unit.loadbalancers.find(),
-                moves=unit.moves.find(),
+                loads=unit.loadbalancers.loads(),
+                moves=moves,
+                pending=frozenset(owner.id for owner in pending),
             )
 
     def _fail_over(self, failover: Failover) -> None:
@@ -143,8 +158,7 @@ class FleetKeeper:
 
     def _retire(self, fleet: Fleet) -> None:
         """Those that are to go, and have nothing any more."""
-        having = {owner.device_id for owner in fleet.loadbalancers}
-        having |= {move.source for move in fleet.moves}
+        having = {*fleet.loads, *(move.source for move in fleet.moves)}
         for device in fleet.devices:
             if device.retiring and device.id not in having:
                 self._retire_one(device)
@@ -163,27 +177,25 @@ class FleetKeeper:
 
 
 def _watch(fleet: Fleet, pool: DevicePool) -> list[Watched]:
-    owned: dict[str, list[LoadBalancer]] = {}
-    for owner in fleet.loadbalancers:
-        if owner.device_id is not None:
-            owned.setdefault(owner.device_id, []).append(owner)
-    return [_watch_one(device, owned) for device in fleet.devices if device.pool_id == pool.id]
+    return [
+        _watch_one(device, fleet.loads.get(device.id, NO_LOAD))
+        for device in fleet.devices
+        if device.pool_id == pool.id
+    ]
 
 
-def _watch_one(device: Device, owned: Mapping[str, Sequence[LoadBalancer]]) -> Watched:
-    mine = owned.get(device.id, ())
+def _watch_one(device: Device, load: Load) -> Watched:
     most = MAX_OLDER if device.is_older else MAX_LOADBALANCERS
     return Watched(
         device=device,
-        loadbalancers=len(mine),
-        projects=frozenset(owner.project_id for owner in mine),
-        room=most - len(mine),
+        loadbalancers=load.loadbalancers,
+        projects=load.projects,
+        room=most - load.loadbalancers,
     )
 
 
 def _count_busy(fleet: Fleet, watched: Sequence[Watched]) -> int:
     """Devices to which something moves that is not confirmed, and not refused either."""
-    pending = {owner.id for owner in fleet.loadbalancers if owner.provisioning_status in PENDING}
     mine = {item.device.id for item in watched}
-    open_moves = [move for move in fleet.moves if move.loadbalancer_id in pending]
+    open_moves = [move for move in fleet.moves if move.loadbalancer_id in fleet.pending]
     return len({move.target for move in open_moves if not move.confirmed} & mine)

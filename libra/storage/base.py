@@ -130,6 +130,17 @@ SealedMaterials = Mapping[str, tuple[str, str]]
 NO_SEALED: SealedMaterials = MappingProxyType({})
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How many load balancers, and whose."""
+
+    loadbalancers: int
+    projects: frozenset[str]
+
+
+NO_LOAD = Load(0, frozenset())
+
+
 class LoadBalancerRows(Rows[LoadBalancer], Protocol):
     """Load balancers, their lock, and their trees."""
 
@@ -168,8 +179,8 @@ class LoadBalancerRows(Rows[LoadBalancer], Protocol):
     def count_by_status(self) -> dict[tuple[str, ...], int]:
         """How many there are, by provisioning and operating status."""
 
-    def per_device(self) -> dict[str, int]:
-        """How many load balancers each device has."""
+    def loads(self) -> dict[str, Load]:
+        """What each device has that has something, without reading it."""
 
 
 class DeviceRows(Rows[Device], Protocol):

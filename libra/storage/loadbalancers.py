@@ -4,6 +4,8 @@ import json
 from collections.abc import Collection, Iterable
 from dataclasses import fields
 from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
@@ -16,7 +18,7 @@ from libra.model.resources.pool import Pool
 from libra.model.resources.tree import LoadBalancerTree, PoolTree
 from libra.model.status import ProvisioningStatus
 from libra.storage import tables
-from libra.storage.base import NO_SEALED, SealedMaterials
+from libra.storage.base import NO_SEALED, Load, SealedMaterials
 from libra.storage.querying import chunks
 from libra.storage.rows import SqlRows
 
@@ -122,11 +124,20 @@ class SqlLoadBalancers(SqlRows[LoadBalancer]):
             for one, other, count in self._connection.execute(statement)
         }
 
-    def per_device(self) -> dict[str, int]:
-        """How many each has."""
-        column = self._table.c.device_id
-        statement = select(column, func.count()).where(column.is_not(None)).group_by(column)
-        return {str(device): int(count) for device, count in self._connection.execute(statement)}
+    def loads(self) -> dict[str, Load]:
+        """In one statement."""
+        device, project = self._table.c.device_id, self._table.c.project_id
+        statement = (
+            select(device, project, func.count())
+            .where(device.is_not(None))
+            .group_by(device, project)
+            .order_by(device)
+        )
+        rows = self._connection.execute(statement).all()
+        return {
+            key: Load(sum(count for _, _, count in found), frozenset(name for _, name, _ in found))
+            for key, found in ((key, list(group)) for key, group in groupby(rows, itemgetter(0)))
+        }
 
     def _trees(self, condition: ColumnElement[bool]) -> list[LoadBalancerTree]:
         """Five statements, however many there are; one where there are none."""

@@ -108,7 +108,8 @@ def find_device(services: Services, key: str) -> Device:
 def count_loadbalancers(services: Services) -> dict[str, int]:
     """By device."""
     with services.storage.reading() as unit:
-        return unit.loadbalancers.per_device()
+        loads = unit.loadbalancers.loads()
+    return {device: load.loadbalancers for device, load in loads.items()}
 
 
 def remove_device(services: Services, caller: Caller, key: str) -> None:

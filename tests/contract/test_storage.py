@@ -24,7 +24,7 @@ from libra.model.resources.listener import Listener
 from libra.model.resources.pool import PersistenceKind, PoolPersistence
 from libra.model.resources.tree import LoadBalancerTree, PoolTree
 from libra.model.status import MUTABLE, ProvisioningStatus
-from libra.storage.base import Query, TagFilter, Tally, order_of
+from libra.storage.base import Load, Query, TagFilter, Tally, order_of
 from libra.storage.engines import WRITING, open_engine
 from libra.storage.schema import newest_revision, upgrade
 from libra.storage.sql import SqlStorage, open_storage
@@ -110,9 +110,16 @@ def test_trees_and_what_was_applied(storage: SqlStorage) -> None:
     owners = [build_loadbalancer(n, device_id=device.id) for n in range(3)]
     with storage.writing() as unit:
         unit.devices.add_all([device, other])
-        unit.loadbalancers.add_all([*owners, build_loadbalancer(9, device_id=other.id)])
+        foreign = build_loadbalancer(8, device_id=device.id, project_id="p2")
+        unit.loadbalancers.add_all([foreign, build_loadbalancer(9, device_id=other.id)])
+        assert unit.loadbalancers.loads() == {
+            device.id: Load(1, frozenset({"p2"})),
+            other.id: Load(1, frozenset({"p1"})),
+        }
+        unit.loadbalancers.remove(foreign.id)
+        unit.loadbalancers.add_all(owners)
         unit.pools.add_all([build_pool(owner) for owner in owners])
-        assert unit.loadbalancers.per_device() == {device.id: 3, other.id: 1}
+        assert unit.loadbalancers.loads()[device.id] == Load(3, frozenset({"p1"}))
         trees = unit.loadbalancers.trees_of(device.id)
         assert [tree.loadbalancer for tree in trees] == owners
         assert [len(tree.pools) for tree in trees] == [1, 1, 1]
