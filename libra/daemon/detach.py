@@ -41,14 +41,17 @@ def detach(name: str, pid_file: Path, action: Action) -> Launched:
     raises is what the caller sees. Raises `LibraError` where the pid file is held by a running daemon or cannot be
     written. Fork while there is one thread only.
     """
-    with LockFile(pid_file):
-        pass  # found out here, with a sentence; daemonize locks it again for the daemon's life
-    reader, writer = os.pipe()
-    try:
-        _launch(name, pid_file, action, writer)
-    finally:
-        os.close(writer)
-    return Launched(fault=_await(reader))
+    # Of two that start at once, daemonize lets the one that comes late write into the pid file what it held before.
+    with LockFile(pid_file.with_name(f"{pid_file.name}.lock")) as starting:
+        starting.write_pid()
+        with LockFile(pid_file):
+            pass  # found out here, with a sentence; daemonize locks it again for the daemon's life
+        reader, writer = os.pipe()
+        try:
+            _launch(name, pid_file, action, writer)
+        finally:
+            os.close(writer)
+        return Launched(fault=_await(reader))
 
 
 def _launch(name: str, pid_file: Path, action: Action, writer: int) -> None:

@@ -189,5 +189,5 @@ def test_a_host_that_was_replaced_while_it_was_away_gives_way(hosts: Hosts, vip:
     wait_until(lambda: hosts.ask(vip) == "web2", timeout=WAIT, what="an answer of the second host")
     assert passed(two.send("DELETE"))
     assert passed(one.update(vip))
-    assert one.has(vip)
+    wait_until(lambda: one.has(vip), timeout=WAIT, what="the first host to see that it is free")
     wait_until(lambda: hosts.ask(vip) == "web1", timeout=WAIT, what="an answer of the first host")
