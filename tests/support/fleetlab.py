@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from libra.vault import open_vault
 from tests.support.control import READY
 from tests.support.haproxy import find_haproxy, stop_master
 from tests.support.netlab import NetLab
-from tests.support.ports import accepts, wait_until
+from tests.support.ports import LISTENING, accepts, local_ends, wait_until
 from tests.support.postgres import running_postgres
 from tests.support.programs import find_program
 from tests.support.witness import targets_here
@@ -38,7 +37,6 @@ API, JOBS, DATABASE, TARGET = 8111, 4730, 5432, 9000
 VIPS = "10.77.0.96/27"
 PROBE_SECONDS = 1.0
 WAIT = 90.0
-LISTEN = "0A"  # include/net/tcp_states.h
 LOOPBACK_OF_MEMBERS = "127.77.77"
 Json = dict[str, Any]
 
@@ -280,10 +278,7 @@ class FleetLab:
 
 def listened_to() -> set[str]:
     """Where something listens on the host that this thread is on."""
-    lines = Path("/proc/thread-self/net/tcp").read_text().splitlines()[1:]
-    rows = [line.split() for line in lines]
-    numbers = {row[1].partition(":")[0] for row in rows if row[3] == LISTEN}
-    return {str(IPv4Address(bytes.fromhex(number)[::-1])) for number in numbers}
+    return {str(address) for address, _, state in local_ends() if state == LISTENING}
 
 
 class Overlaps:

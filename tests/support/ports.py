@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.005, 0.1
 CANDIDATES = (15_000, 32_000)
 # The states as /proc/net/tcp writes them: numbers of the kernel, tcp_states.h.
 LISTENING = "0A"
@@ -50,8 +51,8 @@ def accepts(port: int, host: str = LOOPBACK) -> bool:
 
 
 def local_ends() -> Iterator[tuple[ipaddress.IPv4Address, int, str]]:
-    """The IPv4 TCP sockets here: each one's own address, its port, and its state (`LISTENING`, ...)."""
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+    """The IPv4 TCP sockets of this thread's host: each one's own address, its port, and its state."""
+    for line in Path("/proc/thread-self/net/tcp").read_text().splitlines()[1:]:
         _, local, _, state, *_ = line.split()
         address, _, port = local.partition(":")
         number = int.from_bytes(bytes.fromhex(address), "little")
@@ -63,9 +64,14 @@ def wait_until(
 ) -> None:
     """Return once `condition()` is true; an AssertionError names `what` after `timeout` seconds."""
     deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {timeout} s in vain for {what}"
-        time.sleep(0.005)
+    while True:
+        asked = time.monotonic()
+        if condition():
+            return
+        now = time.monotonic()
+        assert now < deadline, f"waited {timeout} s in vain for {what}"
+        # Whoever is asked has its work to do on the same few cores.
+        time.sleep(min(max(SHORTEST_PAUSE, 3 * (now - asked)), LONGEST_PAUSE))
 
 
 def wait_for_port(port: int, *, timeout: float = 10.0) -> None:
