@@ -29,7 +29,7 @@ from tests.support.web import WebServer, get
 __all__ = ["socket_directory"]
 
 ALL = os.environ.get("LIBRA_CRASHES") == "all"
-KILLS = 3  # of each job, where not all are asked for
+KILLS = 2  # of each job, where not all are asked for
 NOBODY = frozenset({"nobody"})
 Message = Mapping[str, object]
 

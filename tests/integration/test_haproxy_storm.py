@@ -30,7 +30,7 @@ from tests.support.web import EchoServer, WebServer
 
 __all__ = ["haproxy", "haproxy_binary", "socket_directory"]
 
-UPDATES = 100
+UPDATES = 500 if os.environ.get("LIBRA_STORM") == "all" else 60
 
 
 class Watch:
