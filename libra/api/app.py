@@ -19,6 +19,7 @@ from libra.api.openapi import build_openapi
 from libra.api.routers import (
     around,
     certificates,
+    clusters,
     devices,
     events,
     listeners,
@@ -50,6 +51,8 @@ ROUTERS: tuple[tuple[str, APIRouter, bool], ...] = (
     ("", events.router, True),
     ("", devices.router, True),
     ("", certificates.router, True),
+    ("", clusters.versions, False),
+    ("", clusters.router, False),  # its own operations ask for a token, and say so in their own words
 )
 STALE = timedelta(seconds=30)
 
@@ -134,4 +137,4 @@ def _add_health(app: FastAPI, parts: ApiParts, metrics: Metrics) -> None:
     @app.get("/", tags=["versions"], response_model=None)
     def root(request: Request) -> dict[str, object]:
         """Versions, for clients that are given the root."""
-        return around.version_document(request)
+        return around.root_document(request)

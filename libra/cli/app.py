@@ -7,6 +7,7 @@ import typer
 from libra import __version__
 from libra.cli import (
     certificates,
+    clusters,
     config,
     db,
     following,
@@ -45,6 +46,7 @@ app.add_typer(config.app, name="config")
 app.command(epilog=jobserver.EPILOG)(jobserver.jobserver)
 app.command(epilog=up.EPILOG)(up.up)
 app.add_typer(db.app, name="db")
+app.add_typer(clusters.app, name="cluster")
 app.command()(top.top)
 app.command(epilog=simulate.EPILOG)(simulate.simulate)
 verbs.add_verbs(job.app, resources.JOB)

@@ -86,7 +86,7 @@ DEVICE_POOL = Resource(
     path="/v1/device-pools",
     columns=(
         *("name", "provider", "devices", "spare", "min_spare", "auto_enroll", "shared"),
-        *("brake_since", "brake_reason"),
+        *("brake_since", "brake_reason", "disabled", "disabled_reason"),
     ),
     help="Where devices belong, and what is done when they fail.",
 )

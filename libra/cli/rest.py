@@ -41,10 +41,19 @@ class Rest:
         """Let go of its connections."""
         self._client.close()
 
-    def call(self, method: str, path: str, body: Any = None, **params: Any) -> Json:
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        **params: Any,
+    ) -> Json:
         """The answer's object, empty where it has none. Raises `NotFound`, `Refused`, `JobServerUnavailable`."""
         try:
-            response = self._client.request(method, path, json=body, params=params or None)
+            response = self._client.request(
+                method, path, json=body, params=params or None, headers=headers
+            )
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
         _check(response)
@@ -119,9 +128,10 @@ def _words(response: httpx.Response) -> str:
         answer = response.json()
     except ValueError:
         answer = {}
-    said = answer.get("faultstring") if isinstance(answer, dict) else None
-    nested = answer.get("error") if isinstance(answer, dict) else None
-    if said is None and isinstance(nested, dict):
-        said = nested.get("message")
+    fields = answer if isinstance(answer, dict) else {}
+    said = fields.get("faultstring")
+    for nested in fields.values():  # {"error": {...}} of identity, {"itemNotFound": {...}} of clusters
+        if said is None and isinstance(nested, dict):
+            said = nested.get("message")
     identity = response.headers.get("x-request-id", "")
     return f"{said or response.reason_phrase} (HTTP {response.status_code}, {identity})"

@@ -14,11 +14,12 @@ if TYPE_CHECKING:  # heavy
 
 Json = dict[str, Any]
 UUID_WIDTH = 36
-_NOTES = ("error", "reason", "brake_reason")
+_NOTES = ("error", "reason", "brake_reason", "disabled_reason")
 _TIMES = (
     "at",
     "created_at",
     "updated_at",
+    "last_heartbeat",
     "last_seen",
     "started_at",
     "brake_since",
@@ -27,8 +28,8 @@ _TIMES = (
     "not_after",
 )
 _AGES = ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h"), (30 * 86_400, 86_400, "d"))
-_GOOD = ("ACTIVE", "ONLINE", "SPARE", "ASSIGNED", "complete")
-_BAD = ("ERROR", "OFFLINE", "failed", "expired")
+_GOOD = ("ACTIVE", "ONLINE", "SPARE", "ASSIGNED", "complete", "up", "enabled")
+_BAD = ("ERROR", "OFFLINE", "failed", "expired", "down", "disabled")
 _UNDER_WAY = (
     *("PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "running", "scheduled", "idle"),
     *("ANNOUNCED", "BUILDING", "DRAINING"),

@@ -14,6 +14,9 @@ class DevicePool:
 
     The brake: where more than `brake_percent` of the pool's devices look dead since about the same time, nothing is
     moved. `brake_since` is when it engaged last (None: it has not), `brake_reason` says why, for people.
+
+    `disabled`: no new load balancer is placed there; what runs there runs on, and what one of its devices loses goes to
+    another one of them. `disabled_reason` is what the operator said about it, if anything.
     """
 
     id: str
@@ -28,6 +31,8 @@ class DevicePool:
     brake_percent: int = 30
     brake_since: datetime | None = None
     brake_reason: str = ""
+    disabled: bool = False
+    disabled_reason: str | None = None
     created_at: datetime
     updated_at: datetime | None = None
 

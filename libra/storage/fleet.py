@@ -42,7 +42,7 @@ class SqlDevices(SqlRows[Device]):
                     pool, pool.c.id == table.c.pool_id
                 )
             )
-            .where(table.c.state.in_(list(READY)))
+            .where(table.c.state.in_(list(READY)), pool.c.disabled.is_not(True))
             .group_by(table.c.id, pool.c.shared, pool.c.min_spare)
         )
         return [

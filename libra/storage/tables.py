@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from libra.model.access import Role
@@ -144,6 +145,8 @@ device_pools = Table(
     _number("brake_percent"),
     _time("brake_since", nullable=True),
     _long("brake_reason"),
+    Column("disabled", Boolean, nullable=False, server_default=false()),
+    Column("disabled_reason", Text, nullable=True),
     _time("created_at"),
     _time("updated_at", nullable=True),
     UniqueConstraint("name"),

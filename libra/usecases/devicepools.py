@@ -86,6 +86,8 @@ def change_pool(services: Services, caller: Caller, key: str, fields: Fields) ->
     with services.storage.writing() as unit:
         pool = get_pool(unit, key)
         changed = replace(pool, updated_at=services.clock(), **fields)
+        if not changed.disabled:
+            changed = replace(changed, disabled_reason=None)
         _ensure_free(unit, changed)
         if changed.name != pool.name and pool.id == DEFAULT_POOL:
             raise Conflict(

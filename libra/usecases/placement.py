@@ -77,4 +77,7 @@ def occupy(unit: UnitOfWork, key: str) -> None:
 def _explain(address: str | None) -> str:
     if address is not None:
         return f"cannot place it: no device that is ready has the address {address}"
-    return "cannot place it: no device is ready; 'libra device list' shows them"
+    return (
+        "cannot place it: no device is ready of a pool that is not disabled; "
+        "'libra device list' and 'libra cluster list' show them"
+    )

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from libra.api.auth import OPERATORS, Asking, Given
 from libra.api.rendering import WrittenRoute
 from libra.api.routers.octavia import Json, answer, only_wanted, page_of
+from libra.api.schemas.clusters import show_version
 from libra.api.schemas.octavia import PROVIDERS, QuotaChange
 from libra.api.schemas.shown import show_quota
 from libra.errors import Forbidden, Invalid
@@ -35,6 +36,12 @@ def version_document(request: Request) -> Json:
             {"id": "v2.5", "status": "CURRENT", "links": [link]},
         ]
     }
+
+
+def root_document(request: Request) -> Json:
+    """For clients that are given the root: Octavia's, which heed ids, and Cinder's, which heed versions."""
+    octavia = [{**item, "version": "", "min_version": ""} for item in version_document(request)["versions"]]
+    return {"versions": [*octavia, show_version(str(request.base_url).rstrip("/"))]}
 
 
 ROOTS = ("/load-balancer", *(f"{base}{part}" for base in BASES for part in ("", "/lbaas")))

@@ -24,6 +24,7 @@ _DEVICE = (
 _POOL = (
     *("id", "name", "provider", "auto_enroll", "shared", "min_spare", "probe_seconds"),
     *("max_parallel_failovers", "brake_percent", "brake_since", "brake_reason"),
+    *("disabled", "disabled_reason"),
     *("created_at", "updated_at"),
 )
 

@@ -62,6 +62,8 @@ class DevicePoolChange(Body):
     probe_seconds: Annotated[float | None, Field(ge=0.1, le=3600)] = None
     max_parallel_failovers: Annotated[int, Field(ge=0, le=10_000)] = 4
     brake_percent: Annotated[int, Field(ge=0, le=100)] = 30
+    disabled: Annotated[bool, Field(description="whether nothing new is placed there")] = False
+    disabled_reason: Annotated[Text, Field(max_length=255)] | None = None
 
 
 class DevicePoolBody(DevicePoolChange):
