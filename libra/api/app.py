@@ -52,7 +52,11 @@ ROUTERS: tuple[tuple[str, APIRouter, bool], ...] = (
     ("", devices.router, True),
     ("", certificates.router, True),
     ("", clusters.versions, False),
-    ("", clusters.router, False),  # its own operations ask for a token, and say so in their own words
+    (
+        "",
+        clusters.router,
+        False,
+    ),  # its own operations ask for a token, and say so in their own words
 )
 STALE = timedelta(seconds=30)
 

@@ -39,7 +39,7 @@ def list_clusters(
         rest = open_api(context, api_url, token_file)
         wanted = {"is_up": "false"} if down else {}
         wanted |= {"disabled": "true"} if disabled else {}
-        rows = _call(rest, "GET", f"{PATH}/detail", **wanted)["clusters"]
+        rows = rest.call_with(HEADERS, "GET", f"{PATH}/detail", **wanted)["clusters"]
         show_rows(rows, COLUMNS, output)
 
 
@@ -68,7 +68,9 @@ def enable(
     """Let new load balancers be placed there again."""
     with errors_as_exits():
         rest = open_api(context, api_url, token_file)
-        show_one(_call(rest, "PUT", f"{PATH}/enable", {"name": name})["cluster"], output)
+        show_one(
+            rest.call_with(HEADERS, "PUT", f"{PATH}/enable", {"name": name})["cluster"], output
+        )
 
 
 @app.command()
@@ -86,15 +88,11 @@ def disable(
     with errors_as_exits():
         rest = open_api(context, api_url, token_file)
         body: Json = {"name": name} | ({"disabled_reason": reason} if reason else {})
-        show_one(_call(rest, "PUT", f"{PATH}/disable", body)["cluster"], output)
+        show_one(rest.call_with(HEADERS, "PUT", f"{PATH}/disable", body)["cluster"], output)
 
 
 def _find(rest: "Rest", name: str) -> Json:
     from urllib.parse import quote
 
-    found: Json = _call(rest, "GET", f"{PATH}/{quote(name, safe='')}")["cluster"]
+    found: Json = rest.call_with(HEADERS, "GET", f"{PATH}/{quote(name, safe='')}")["cluster"]
     return found
-
-
-def _call(rest: "Rest", method: str, path: str, body: Json | None = None, **params: str) -> Json:
-    return rest.call(method, path, body, headers=HEADERS, **params)

@@ -41,15 +41,14 @@ class Rest:
         """Let go of its connections."""
         self._client.close()
 
-    def call(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        headers: Mapping[str, str] | None = None,
-        **params: Any,
-    ) -> Json:
+    def call(self, method: str, path: str, body: Any = None, **params: Any) -> Json:
         """The answer's object, empty where it has none. Raises `NotFound`, `Refused`, `JobServerUnavailable`."""
+        return self.call_with({}, method, path, body, **params)
+
+    def call_with(
+        self, headers: Mapping[str, str], method: str, path: str, body: Any = None, **params: Any
+    ) -> Json:
+        """As `call`, with these headers, too."""
         try:
             response = self._client.request(
                 method, path, json=body, params=params or None, headers=headers
@@ -130,7 +129,9 @@ def _words(response: httpx.Response) -> str:
         answer = {}
     fields = answer if isinstance(answer, dict) else {}
     said = fields.get("faultstring")
-    for nested in fields.values():  # {"error": {...}} of identity, {"itemNotFound": {...}} of clusters
+    for (
+        nested
+    ) in fields.values():  # {"error": {...}} of identity, {"itemNotFound": {...}} of clusters
         if said is None and isinstance(nested, dict):
             said = nested.get("message")
     identity = response.headers.get("x-request-id", "")

@@ -61,4 +61,6 @@ def _pick(clusters: list[Cluster], name: str, binary: str | None) -> Cluster:
 
 def _missing(name: str, binary: str | None) -> NotFound:
     wanted = [] if binary is None else [f"binary={quoted(binary)}"]
-    return NotFound(f"Cluster with {', '.join([*wanted, f'name={quoted(name)}'])} could not be found.")
+    return NotFound(
+        f"Cluster with {', '.join([*wanted, f'name={quoted(name)}'])} could not be found."
+    )

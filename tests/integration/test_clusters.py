@@ -38,18 +38,24 @@ def test_what_is_listed_and_shown(lab: ControlLab) -> None:
     assert answer.headers["Vary"] == "OpenStack-API-Version"
     assert answer.headers["x-compute-request-id"].startswith("req-")
     shown = answer.json()["clusters"]
-    assert [(item["name"], item["state"]) for item in shown] == [("default", "up"), ("empty", "down")]
+    assert [(item["name"], item["state"]) for item in shown] == [
+        ("default", "up"),
+        ("empty", "down"),
+    ]
     assert set(shown[0]) == BRIEF
     detail = call(lab, "GET", "/v3/any/clusters/detail?name=default").json()["clusters"][0]
     assert (detail["num_hosts"], detail["num_down_hosts"]) == (1, 0)
     assert detail["last_heartbeat"].count(".") == 1
     one = call(lab, "GET", "/volume/v3/clusters/empty?binary=cinder-volume").json()["cluster"]
-    assert one | {"created_at": ""} == {
-        **{"name": "empty", "binary": "libra-worker", "state": "down", "status": "enabled"},
-        **{"num_hosts": 0, "num_down_hosts": 0, "last_heartbeat": "", "created_at": ""},
-        **{"updated_at": "", "disabled_reason": None, "replication_status": "not-capable"},
-        **{"frozen": False, "active_backend_id": None},
+    expected: Json = {
+        "name": "empty",
+        "binary": "libra-worker",
+        "state": "down",
+        "status": "enabled",
     }
+    expected |= {"num_hosts": 0, "num_down_hosts": 0, "last_heartbeat": "", "created_at": ""}
+    expected |= {"updated_at": "", "disabled_reason": None, "replication_status": "not-capable"}
+    assert one | {"created_at": ""} == expected | {"frozen": False, "active_backend_id": None}
     older = {"OpenStack-API-Version": "volume 3.7"}
     assert set(call(lab, "GET", "/v3/clusters/empty", headers=older).json()["cluster"]) == set(
         one
@@ -59,9 +65,27 @@ def test_what_is_listed_and_shown(lab: ControlLab) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "options", "status", "key"),
     [
-        ("GET", "/v3/clusters", {"headers": {"OpenStack-API-Version": "volume 3.6"}}, 404, "itemNotFound"),
-        ("GET", "/v3/clusters", {"headers": {"OpenStack-API-Version": "volume x"}}, 400, "badRequest"),
-        ("GET", "/v3/clusters", {"headers": {"OpenStack-API-Version": "volume 9.0"}}, 406, "computeFault"),
+        (
+            "GET",
+            "/v3/clusters",
+            {"headers": {"OpenStack-API-Version": "volume 3.6"}},
+            404,
+            "itemNotFound",
+        ),
+        (
+            "GET",
+            "/v3/clusters",
+            {"headers": {"OpenStack-API-Version": "volume x"}},
+            400,
+            "badRequest",
+        ),
+        (
+            "GET",
+            "/v3/clusters",
+            {"headers": {"OpenStack-API-Version": "volume 9.0"}},
+            406,
+            "computeFault",
+        ),
         ("GET", "/v3/clusters?limit=1", {}, 400, "badRequest"),
         ("GET", "/v3/clusters/west", {}, 404, "itemNotFound"),
         ("GET", "/v3/clusters/default?binary=nova", {}, 404, "itemNotFound"),
@@ -69,7 +93,13 @@ def test_what_is_listed_and_shown(lab: ControlLab) -> None:
         ("PUT", "/v3/clusters/disable", {"content": b""}, 400, "badRequest"),
         ("PUT", "/v3/clusters/disable", {"content": b"[" * 5000}, 400, "badRequest"),
         ("PUT", "/v3/clusters/disable", {"json": {"name": "west"}}, 404, "itemNotFound"),
-        ("PUT", "/v3/clusters/enable", {"json": {"name": "a", "disabled_reason": "x"}}, 400, "badRequest"),
+        (
+            "PUT",
+            "/v3/clusters/enable",
+            {"json": {"name": "a", "disabled_reason": "x"}},
+            400,
+            "badRequest",
+        ),
         ("PUT", "/v3/clusters/enable", {"json": {"name": "\ud800"}}, 404, "itemNotFound"),
         ("PUT", "/v3/clusters/enable", {"data": {"name": "a"}}, 415, "badMediaType"),
     ],
@@ -97,9 +127,12 @@ def test_who_may(lab: ControlLab) -> None:
     nobody = lab.client_with(None)
     answer = nobody.get("/v3/clusters", headers=LATEST)
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, 401)
-    assert lab.token(Role.OPERATOR).put(
-        "/v3/clusters/disable", json=body, headers=LATEST
-    ).json()["cluster"]["status"] == "disabled"
+    assert (
+        lab.token(Role.OPERATOR)
+        .put("/v3/clusters/disable", json=body, headers=LATEST)
+        .json()["cluster"]["status"]
+        == "disabled"
+    )
 
 
 def test_a_disabled_cluster_gets_nothing_new_and_goes_on(lab: ControlLab) -> None:
@@ -122,7 +155,9 @@ def test_a_disabled_cluster_gets_nothing_new_and_goes_on(lab: ControlLab) -> Non
     lab.create("late")
 
 
-def test_what_a_device_of_a_disabled_cluster_loses_goes_to_another_one_of_it(lab: ControlLab) -> None:
+def test_what_a_device_of_a_disabled_cluster_loses_goes_to_another_one_of_it(
+    lab: ControlLab,
+) -> None:
     made = lab.create()
     lab.worker("web2")
     call(lab, "PUT", "/v3/clusters/disable", json={"name": "default"})
@@ -141,7 +176,14 @@ def cinder(lab: ControlLab) -> Any:
 
     def run(*words: str, base: str = "", basic: bool = False, code: int = 0) -> str:
         token = ("--os-auth-type", "admin_token", "--os_token", lab.secret)
-        user = ("--os-auth-type", "http_basic", "--os-username", "admin", "--os-password", lab.secret)
+        user = (
+            "--os-auth-type",
+            "http_basic",
+            "--os-username",
+            "admin",
+            "--os-password",
+            lab.secret,
+        )
         where = ("--os-project-id", "admin", "--os-endpoint", f"{url}{base}/v3")
         done = subprocess.run(
             [str(CINDER), *(user if basic else token), *where, *words],

@@ -121,6 +121,8 @@ class Fleet:
         killed = time.time()
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
+        while any(map(_command, pids)):  # one that dies may still answer
+            time.sleep(LOOK_SECONDS)
         flows = self._await_traffic()
         detected = [self._detected(item["id"], killed) for item in victims]
         self._boot([item["name"] for item in victims])

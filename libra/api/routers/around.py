@@ -40,7 +40,9 @@ def version_document(request: Request) -> Json:
 
 def root_document(request: Request) -> Json:
     """For clients that are given the root: Octavia's, which heed ids, and Cinder's, which heed versions."""
-    octavia = [{**item, "version": "", "min_version": ""} for item in version_document(request)["versions"]]
+    octavia = [
+        {**item, "version": "", "min_version": ""} for item in version_document(request)["versions"]
+    ]
     return {"versions": [*octavia, show_version(str(request.base_url).rstrip("/"))]}
 
 

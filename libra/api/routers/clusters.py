@@ -60,7 +60,9 @@ async def ask(request: Request, caller: Asking) -> Asked:
 
 
 async def _read(request: Request) -> object:
-    media_type = request.headers.get("content-type", MEDIA_TYPES[0]).partition(";")[0].strip().lower()
+    media_type = (
+        request.headers.get("content-type", MEDIA_TYPES[0]).partition(";")[0].strip().lower()
+    )
     if media_type not in MEDIA_TYPES:
         raise Fault(415, f"Unsupported Content-Type: it must be {MEDIA_TYPES[0]}")
     try:
@@ -82,7 +84,9 @@ class ClusterRoute(APIRoute):
             except Fault as fault:
                 response = JSONResponse(render_fault(fault.status, str(fault)), fault.status)
             except LibraError as error:
-                response = JSONResponse(render_fault(status := status_of(error), str(error)), status)
+                response = JSONResponse(
+                    render_fault(status := status_of(error), str(error)), status
+                )
             except RequestValidationError:
                 response = JSONResponse(render_fault(400, "the request cannot be read"), 400)
             asked = request.headers.get(VERSION_HEADER, f"{SERVICE} 3.0")
@@ -145,7 +149,9 @@ def show_cluster(name: str, request: Request, asked: Read, services: Given, call
 
 def enable_cluster(asked: Read, services: Given, caller: Asking) -> Json:
     """New load balancers may be placed there."""
-    return _switch(asked, services, caller, parse_order(asked.body, disabling=False), disabled=False)
+    return _switch(
+        asked, services, caller, parse_order(asked.body, disabling=False), disabled=False
+    )
 
 
 def disable_cluster(asked: Read, services: Given, caller: Asking) -> Json:

@@ -60,7 +60,9 @@ def parse_version(header: str | None) -> Version:
         return MOST
     match = _VERSION.fullmatch(mine[1])
     if match is None:
-        raise Fault(400, f"API Version String {quoted(mine[1])} is of invalid format. Must be MAJOR.MINOR.")
+        raise Fault(
+            400, f"API Version String {quoted(mine[1])} is of invalid format. Must be MAJOR.MINOR."
+        )
     version = int(match[1]), int(match[2])
     if not LEAST <= version <= MOST:
         raise Fault(
@@ -104,7 +106,10 @@ DEFAULT_BINARY = "cinder-volume"
 def _text(body: Json, name: str, *, blank: bool = False) -> str:
     value = body.get(name, DEFAULT_BINARY)
     if not isinstance(value, str) or len(value) > MOST_NAME:
-        raise Fault(400, f"Invalid input for field/attribute {name}: it must be a text of 255 characters at most")
+        raise Fault(
+            400,
+            f"Invalid input for field/attribute {name}: it must be a text of 255 characters at most",
+        )
     if not blank and not value.strip():
         raise Fault(400, f"Invalid input for field/attribute {name}: it must not be blank")
     return value
@@ -132,7 +137,9 @@ def parse_filters(
     values = dict(given)
     unknown = sorted(set(values) - set(known))
     if unknown:
-        raise Fault(400, f"Invalid filters {', '.join(map(quoted, unknown))} are found in query options.")
+        raise Fault(
+            400, f"Invalid filters {', '.join(map(quoted, unknown))} are found in query options."
+        )
     parsed = {name: _parse_filter(name, value) for name, value in values.items()}
     if parsed.get("name") == "":
         del parsed["name"]
@@ -143,11 +150,15 @@ def _parse_filter(name: str, value: str) -> str | int | bool:
     if name in ("is_up", "disabled", "frozen"):
         word = value.lower()
         if word not in _TRUE | _FALSE:
-            raise Fault(400, f"Invalid value {quoted(value)} for the filter {name}: it must be a boolean")
+            raise Fault(
+                400, f"Invalid value {quoted(value)} for the filter {name}: it must be a boolean"
+            )
         return word in _TRUE
     if name in ("num_hosts", "num_down_hosts"):
         if not _NUMBER.fullmatch(value):
-            raise Fault(400, f"Invalid value {quoted(value)} for the filter {name}: it must be a number")
+            raise Fault(
+                400, f"Invalid value {quoted(value)} for the filter {name}: it must be a number"
+            )
         return int(value)
     return value
 

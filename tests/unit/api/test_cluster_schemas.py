@@ -1,5 +1,7 @@
 """What Cinder's clients may send, and what is answered to what they may not."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,7 +40,10 @@ def test_versions(header: str | None, version: tuple[int, int]) -> None:
 @pytest.mark.parametrize(
     ("header", "status"),
     [
-        *((text, 400) for text in ("", "volume", "compute 2.1", "volume x", "volume 3", "volume 03.7")),
+        *(
+            (text, 400)
+            for text in ("", "volume", "compute 2.1", "volume x", "volume 3", "volume 03.7")
+        ),
         *((text, 400) for text in ("volume 3.07", "volume 3.7 now", "volume 99999.1")),
         *((text, 406) for text in ("volume 2.0", "volume 3.72", "volume 4.0")),
     ],
@@ -102,7 +107,5 @@ def test_filters_that_are_none(one: tuple[str, str]) -> None:
 
 @given(anything, st.booleans())
 def test_a_body_is_an_order_or_a_fault(body: object, disabling: bool) -> None:
-    try:
-        parse_order(body, disabling=disabling)
-    except Fault as fault:
-        assert fault.status == 400
+    with suppress(Fault):
+        assert parse_order(body, disabling=disabling).name

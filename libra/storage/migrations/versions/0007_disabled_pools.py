@@ -11,6 +11,8 @@ depends_on = None
 
 def upgrade() -> None:
     """All of them are in it."""
-    disabled = sa.Column("disabled", sa.Boolean(), nullable=False, server_default=sa.false())
-    op.add_column("device_pools", disabled)
+    op.add_column(
+        "device_pools",
+        sa.Column("disabled", sa.Boolean(), nullable=False, server_default=sa.false()),
+    )
     op.add_column("device_pools", sa.Column("disabled_reason", sa.Text(), nullable=True))
