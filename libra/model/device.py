@@ -136,7 +136,7 @@ class Place:
     """A device that is ready, and how many load balancers it has: what there is to choose by.
 
     `projects` are those whose load balancers it has; `shared` says whether its pool lets others in, too, and `reserve`
-    how many of its pool shall be kept spare.
+    how many of its pool shall be kept spare. `disabled`: its pool gets nothing new, but from its own devices.
     """
 
     device_id: str
@@ -147,6 +147,7 @@ class Place:
     pool_id: str = DEFAULT_POOL
     shared: bool = False
     reserve: int = 0
+    disabled: bool = False
     projects: frozenset[str] = field(default_factory=frozenset)
 
     @property

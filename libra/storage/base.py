@@ -190,7 +190,7 @@ class DeviceRows(Rows[Device], Protocol):
         """None where there is none."""
 
     def places(self) -> list[Place]:
-        """Those that are ready, of pools that are not disabled; in one statement, without what nobody chooses by.
+        """Those that are ready; in one statement, without what nobody chooses by.
 
         Of the projects on a device the first and the last are told, which is enough to know whether there are others.
         """

@@ -32,7 +32,7 @@ class SqlDevices(SqlRows[Device]):
         statement = (
             select(
                 *(table.c.id, table.c.name, table.c.address, table.c.protocol, table.c.pool_id),
-                *(pool.c.shared, pool.c.min_spare),
+                *(pool.c.shared, pool.c.min_spare, pool.c.disabled),
                 func.count(owner.id),
                 # Where a device has several projects' its pool is shared, or was, and takes any or none.
                 *(func.min(owner.project_id), func.max(owner.project_id)),
@@ -42,8 +42,8 @@ class SqlDevices(SqlRows[Device]):
                     pool, pool.c.id == table.c.pool_id
                 )
             )
-            .where(table.c.state.in_(list(READY)), pool.c.disabled.is_not(True))
-            .group_by(table.c.id, pool.c.shared, pool.c.min_spare)
+            .where(table.c.state.in_(list(READY)))
+            .group_by(table.c.id, pool.c.shared, pool.c.min_spare, pool.c.disabled)
         )
         return [
             Place(
@@ -54,10 +54,11 @@ class SqlDevices(SqlRows[Device]):
                 pool_id=pool_id,
                 shared=bool(shared),
                 reserve=reserve or 0,
+                disabled=bool(disabled),
                 loadbalancers=count,
                 projects=frozenset(filter(None, projects)),
             )
-            for key, name, address, protocol, pool_id, shared, reserve, count, *projects in (
+            for key, name, address, protocol, pool_id, shared, reserve, disabled, count, *projects in (
                 self._connection.execute(statement)
             )
         ]

@@ -13,11 +13,18 @@ MAX_OLDER = 2
 
 
 def choose_device(unit: UnitOfWork, project: str, address: str | None = None) -> Device:
-    """A ready device for a load balancer of the project; with that address, where one is given.
+    """A ready device for a new load balancer of the project; with that address, where one is given.
 
     Raises `PoolExhausted`.
     """
-    place = pick_place(unit.devices.places(), project, address)
+    ready = unit.devices.places()
+    places = [place for place in ready if not place.disabled]
+    if ready and not places:
+        raise PoolExhausted(
+            "cannot place it: every device that is ready is of a disabled pool; "
+            "'libra cluster list' says why, 'libra cluster enable NAME' ends it"
+        )
+    place = pick_place(places, project, address)
     device = unit.devices.get(place.device_id)
     if device is None:  # it was removed in between
         raise PoolExhausted(_explain(address))
@@ -77,7 +84,4 @@ def occupy(unit: UnitOfWork, key: str) -> None:
 def _explain(address: str | None) -> str:
     if address is not None:
         return f"cannot place it: no device that is ready has the address {address}"
-    return (
-        "cannot place it: no device is ready of a pool that is not disabled; "
-        "'libra device list' and 'libra cluster list' show them"
-    )
+    return "cannot place it: no device is ready; 'libra device list' shows them"

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from libra.model.access import Role
-from tests.support.cli import invoke_really
+from tests.support.cli import run
 from tests.support.control import LBAAS, ControlLab, control_lab
 
 CINDER = Path(sys.executable).with_name("cinder")
@@ -142,7 +142,7 @@ def test_a_disabled_cluster_gets_nothing_new_and_goes_on(lab: ControlLab) -> Non
     assert (switched["status"], switched["disabled_reason"]) == ("disabled", "disk swap")
     given = {"loadbalancer": {"name": "late", "vip_subnet_id": "default"}}
     refused = lab.post(f"{LBAAS}/loadbalancers", given, 503)
-    assert "is not disabled" in refused["faultstring"]
+    assert "of a disabled pool" in refused["faultstring"]
     lab.put(f"{LBAAS}/loadbalancers/{made['id']}", {"loadbalancer": {"name": "renamed"}})
     lab.wait_active(made["id"])
     pool = lab.get("/v1/device-pools/default")["device_pool"]
@@ -246,15 +246,15 @@ def test_every_filter_of_the_cinder_client(cinder: Any) -> None:
 def test_the_command(lab: ControlLab) -> None:
     environ = {"LIBRA_API_URL": str(lab.client.base_url), "LIBRA_API_TOKEN": lab.secret}
 
-    def run(*words: str, code: int = 0) -> str:
-        done = invoke_really("cluster", *words, **environ)
-        assert done.exit_code == code, done.output
-        return done.output
+    def shown(*words: str, code: int = 0) -> str:
+        done = run("cluster", *words, environ=environ)
+        assert done.returncode == code, done.stderr
+        return done.stdout + done.stderr
 
-    assert [row["name"] for row in json.loads(run("list", "-o", "json"))] == ["default", "empty"]
-    assert [row["name"] for row in json.loads(run("list", "--down", "-o", "json"))] == ["empty"]
-    assert "disk swap" in run("disable", "default", "--reason", "disk swap")
-    assert "disk swap" in run("list", "--disabled")
-    assert json.loads(run("show", "default", "-o", "json"))["status"] == "disabled"
-    assert "enabled" in run("enable", "default")
-    assert "could not be found" in run("show", "nowhere/at all?", code=1)
+    assert [row["name"] for row in json.loads(shown("list", "-o", "json"))] == ["default", "empty"]
+    assert [row["name"] for row in json.loads(shown("list", "--down", "-o", "json"))] == ["empty"]
+    assert "disk swap" in shown("disable", "default", "--reason", "disk swap")
+    assert "disk swap" in shown("list", "--disabled")
+    assert json.loads(shown("show", "default", "-o", "json"))["status"] == "disabled"
+    assert "enabled" in shown("enable", "default")
+    assert "could not be found" in shown("show", "nowhere at all?", code=1)

@@ -40,10 +40,11 @@ def version_document(request: Request) -> Json:
 
 def root_document(request: Request) -> Json:
     """For clients that are given the root: Octavia's, which heed ids, and Cinder's, which heed versions."""
-    octavia = [
-        {**item, "version": "", "min_version": ""} for item in version_document(request)["versions"]
-    ]
-    return {"versions": [*octavia, show_version(str(request.base_url).rstrip("/"))]}
+    documented = version_document(request)["versions"]
+    octavia = [{**item, "version": "", "min_version": ""} for item in documented]
+    volume = show_version(str(request.base_url).rstrip("/"))
+    del volume["id"]  # by which clients of Octavia would take it for a newer version of theirs
+    return {"versions": [*octavia, volume]}
 
 
 ROOTS = ("/load-balancer", *(f"{base}{part}" for base in BASES for part in ("", "/lbaas")))
