@@ -50,6 +50,7 @@ class FleetKeeper:
         self._services = services
         self._probe = probe
         self._told: dict[str, datetime] = {}
+        self._eased: dict[str, datetime] = {}  # pool: since when its brake eases
 
     def turn(self, now: datetime) -> None:
         """Look at every pool, and begin what is to be done."""
@@ -65,7 +66,9 @@ class FleetKeeper:
                 _count_busy(fleet, watched),
                 timedelta(seconds=pool.probe_seconds) if pool.probe_seconds else self._probe,
                 addresses_move=bool(self._services.address_pools),
+                easing=now - self._eased.get(pool.id, now),
             )
+            self._note_easing(pool, plan, now)
             brakes += bool(plan.brake)
             self._set_brake(pool, plan, now)
             for failover in plan.failovers:
@@ -127,6 +130,12 @@ class FleetKeeper:
         self._services.meters.count_failover(FailoverOutcome.MOVED)
         log.warning("failover", action="failover", device=source.name, to=target.name)
         self._services.bell.ring()
+
+    def _note_easing(self, pool: DevicePool, plan: PoolPlan, now: datetime) -> None:
+        if plan.eases:
+            self._eased.setdefault(pool.id, now)
+        else:
+            self._eased.pop(pool.id, None)
 
     def _set_brake(self, pool: DevicePool, plan: PoolPlan, now: datetime) -> None:
         """Once when it engages, once when it is let go."""

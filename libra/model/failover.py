@@ -2,7 +2,8 @@
 
 Devices that die one by one are replaced. Where many of a pool seem to die at about the same time, it is rather the
 network between them and the controller: then nothing is moved, for the devices may well serve on, and there is an
-alert instead.
+alert instead. When the network comes back they answer one after the other: those that are not heard of yet get the time
+of some probes before they count as dead by themselves.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -14,6 +15,7 @@ from libra.model.devicepool import DevicePool
 
 SAME_TIME = timedelta(seconds=30)
 SAME_PROBES = 5
+SETTLING, SETTLING_PROBES = timedelta(seconds=5), 3
 FEWEST_DEAD = 2
 """One that is dead alone is never the network's fault, however small the pool."""
 
@@ -38,12 +40,15 @@ class Failover:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolPlan:
-    """What is to be done now. `waiting` are devices for which there is no target. `brake` says why it holds, or ""."""
+    """What is to be done now. `waiting` are devices for which there is no target. `brake` says why it holds, or "";
+    `eases` where it holds only for those that may be heard of in a moment.
+    """
 
     failovers: tuple[Failover, ...] = ()
     waiting: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
     brake: str = ""
+    eases: bool = False
 
 
 def plan_pool(
@@ -53,15 +58,21 @@ def plan_pool(
     probe: timedelta,
     *,
     addresses_move: bool,
+    easing: timedelta = timedelta(),
 ) -> PoolPlan:
     """`devices` are all of the pool that are watched, `busy` is how many failovers of it are under way, `probe` the
-    time between two probes. Only where `addresses_move` do several share a device that has some already.
+    time between two probes. Only where `addresses_move` do several share a device that has some already. `easing` is
+    for how long the plans before this one have said that the brake eases.
     """
     dead = [item for item in devices if _looks_dead(item.device)]
     failed = [
         item for item in dead if item.device.state is DeviceState.ERROR and item.loadbalancers
     ]
     held = [item for item in failed if _is_braked(pool, item, dead, len(devices), probe)]
+    brake, eases = _explain(held, dead, len(devices)), False
+    settling = max(SETTLING, SETTLING_PROBES * probe)
+    if failed and not held and pool.brake_since is not None and easing < settling:
+        held, brake, eases = failed, pool.brake_reason, True
     wanted = [item for item in failed if item not in held] + [
         item for item in devices if item.device.state is DeviceState.DRAINING and item.loadbalancers
     ]
@@ -71,7 +82,8 @@ def plan_pool(
         failovers=tuple(failovers),
         waiting=tuple(waiting),
         held=tuple(item.device.id for item in held),
-        brake=_explain(held, dead, len(devices)),
+        brake=brake,
+        eases=eases,
     )
 
 

@@ -113,6 +113,37 @@ def test_as_long_as_the_network_is_away_nothing_moves_however_long_that_is() -> 
     assert plan(*dead, *healthy(2), watched("spare")).brake
 
 
+BRAKED = replace(POOL, brake_since=at(0), brake_reason="2 of 5 devices do not answer")
+
+
+def ease(seconds: float, *devices: Watched) -> PoolPlan:
+    easing = timedelta(seconds=seconds)
+    return plan_pool(BRAKED, devices, 0, PROBE, addresses_move=True, easing=easing)
+
+
+def test_those_that_are_not_heard_of_yet_when_the_network_is_back_get_some_probes() -> None:
+    """Not all are asked at the same moment."""
+    last = [watched("last", "ERROR", 1, since=0), *healthy(4), watched("spare")]
+    found = ease(0, *last)
+    assert (found.failovers, found.held, found.eases) == ((), ("last",), True)
+    assert found.brake == BRAKED.brake_reason
+    assert ease(29, *last).failovers == ()
+    gone = ease(31, *last)
+    assert gone.failovers == (Failover("last", "spare"),)
+    assert (gone.brake, gone.eases) == ("", False)
+
+
+def test_the_brake_is_let_go_at_once_where_all_answer() -> None:
+    assert ease(0, *healthy(5)) == PoolPlan()
+
+
+def test_a_brake_that_is_still_needed_does_not_ease() -> None:
+    dead = [watched(f"dead{number}", "ERROR", 1, since=number) for number in range(2)]
+    found = ease(99, *dead, *healthy(3))
+    assert found.brake
+    assert not found.eases
+
+
 def test_draining_ones_are_moved_with_the_brake_on() -> None:
     dead = [watched(f"dead{n}", "ERROR", 1, since=n) for n in range(2)]
     found = plan(*dead, watched("leaving", "DRAINING", 1), watched("spare"), *healthy(2))
