@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,24 @@ BRIEF = {"name", "binary", "state", "status", "replication_status"}
 Json = dict[str, Any]
 
 
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[ControlLab]:
-    with control_lab(tmp_path, probe_seconds=0.2) as lab:
+@contextmanager
+def two_clusters(directory: Path) -> Iterator[ControlLab]:
+    with control_lab(directory, probe_seconds=0.2) as lab:
         lab.worker("web1")
         lab.post("/v1/device-pools", {"name": "empty"})
+        yield lab
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[ControlLab]:
+    with two_clusters(tmp_path) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlLab]:
+    """For those that change nothing."""
+    with two_clusters(tmp_path_factory.mktemp("clusters")) as lab:
         yield lab
 
 
@@ -105,11 +119,11 @@ def test_what_is_listed_and_shown(lab: ControlLab) -> None:
     ],
 )
 def test_faults(
-    lab: ControlLab, method: str, path: str, options: Json, status: int, key: str
+    untouched: ControlLab, method: str, path: str, options: Json, status: int, key: str
 ) -> None:
     if "json" in options:
         options = {"content": json.dumps(options["json"]).encode()}  # which escapes what is no text
-    answer = call(lab, method, path, **options)
+    answer = call(untouched, method, path, **options)
     assert answer.status_code == status
     ((name, fault),) = answer.json().items()
     assert (name, fault["code"]) == (key, status)
@@ -205,8 +219,7 @@ def rows(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines][1:]
 
 
-@pytest.mark.parametrize("base", ["", "/volume"])
-@pytest.mark.parametrize("basic", [False, True])
+@pytest.mark.parametrize(("base", "basic"), [("", False), ("/volume", True)])
 def test_the_cinder_client(cinder: Any, base: str, basic: bool) -> None:
     def run(*words: str, code: int = 0) -> str:
         return str(cinder(*words, base=base, basic=basic, code=code))
