@@ -132,15 +132,19 @@ class Prober:
         )
 
     def _report(self, unit: UnitOfWork, device: Device, trees: Trees, reason: str) -> Device | None:
-        """It answers, and its proxy does not. A device that runs nothing yet has no proxy to ask."""
+        """It answers, and its proxy does not. A device that runs nothing yet has no proxy to ask.
+
+        One that has not let go yet of what it had may only not have started it yet.
+        """
         if trees:
             return self._count_miss(unit, device, FAULTS, reason, **self._told(device))
-        return self._see_well(unit, device, trees, {})
+        settled = device.acknowledged >= device.generation
+        return self._see_well(unit, device, trees, runs_nothing=settled)
 
     def _take_in(
         self, unit: UnitOfWork, device: Device, trees: Trees, reply: JsonObject
     ) -> Device | None:
-        current = self._see_well(unit, device, trees, reply)
+        current = self._see_well(unit, device, trees, runs_nothing=_runs_nothing(reply))
         entries = (
             widen_statistics(reply, list(map(translate, trees)))
             if device.is_older
@@ -156,13 +160,13 @@ class Prober:
         return current
 
     def _see_well(
-        self, unit: UnitOfWork, device: Device, trees: Trees, reply: JsonObject
+        self, unit: UnitOfWork, device: Device, trees: Trees, *, runs_nothing: bool
     ) -> Device | None:
         """One that was away and has nothing to do is not used before it has let go of what it had."""
         state, reason = device.state, ""
         if trees:
             state = DeviceState.ASSIGNED
-        elif device.is_ready or _runs_nothing(reply):
+        elif device.is_ready or runs_nothing:
             state = DeviceState.SPARE
         else:
             reason = "it still has what was moved away from it"
@@ -199,7 +203,8 @@ class Prober:
             current = replace(current, generation=ahead + 1)
             unit.devices.replace(current)
         plan = plan_of(unit, self._services.sealer, device.id, current.generation, trees)
-        if plan.pending or _runs_it(device, reply, plan):
+        owes = current.state is DeviceState.ERROR and current.acknowledged < current.generation
+        if plan.pending or (_runs_it(device, reply, plan) and not owes):
             return
         add_update(
             unit,

@@ -71,6 +71,27 @@ def test_what_a_dead_device_had_goes_to_a_spare_one(lab: ControlLab) -> None:
     assert runs(second) == {item["id"] for item in made}
 
 
+def test_one_that_comes_back_without_its_proxy_is_no_spare_before_it_has_let_go(
+    lab: ControlLab,
+) -> None:
+    """It has what was moved away in its saved state, and would serve it as soon as its proxy runs."""
+    first = lab.worker("web1")
+    key = lab.create()["id"]
+    lab.worker("web2")
+    first.mute = True
+    lab.wait(lambda: host(lab, key) == "web2", "the failover")
+    lab.wait_active(key)
+    first.driver.running, first.refuse = False, '"loadbalancers": []'
+    first.mute = False
+    seen = len(first.messages)
+    lab.wait(lambda: len(first.messages) > seen + 5, "some probes")
+    assert device(lab, "web1")["state"] == "ERROR"
+    assert "still has what was moved away" in device(lab, "web1")["reason"]
+    first.refuse = None
+    lab.wait(lambda: device(lab, "web1")["state"] == "SPARE", "it to let go")
+    assert runs(first) == set()
+
+
 def test_counters_go_on_where_the_load_balancer_goes(lab: ControlLab) -> None:
     first = lab.worker("web1")
     key = lab.create()["id"]
