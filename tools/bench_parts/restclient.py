@@ -51,8 +51,13 @@ class RestClient:
             time.sleep(0.002)
 
     def _ask(self, method: str, path: str, body: str | None, wanted: int) -> Json:
-        self._connection.request(method, path, body, self._headers)
-        response = self._connection.getresponse()
+        try:
+            self._connection.request(method, path, body, self._headers)
+            response = self._connection.getresponse()
+        except ConnectionError:  # it was idle for too long
+            self._connection.close()
+            self._connection.request(method, path, body, self._headers)
+            response = self._connection.getresponse()
         text = response.read()
         if response.status != wanted:
             raise SystemExit(f"{method} {path}: {response.status} {text.decode(errors='replace')}")
