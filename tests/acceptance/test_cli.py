@@ -158,7 +158,7 @@ def test_the_second_job_server_is_used_where_the_first_is_away() -> None:
 
 
 def test_bad_input_is_2_without_a_job_server() -> None:
-    for arguments in (("update",), ("explode",), ("stats", "-m", "/nonexistent")):
+    for arguments in (("update",), ("explode",), ("stats", "-m", "./missing.json")):
         result = send(free_port(), *arguments)
         assert (result.returncode, result.stdout) == (2, "")
         assert "Traceback" not in result.stderr

@@ -185,7 +185,7 @@ def test_what_a_device_of_a_disabled_cluster_loses_goes_to_another_one_of_it(
 
 
 @pytest.fixture
-def cinder(lab: ControlLab) -> Any:
+def cinder(lab: ControlLab, tmp_path: Path) -> Any:
     url = str(lab.client.base_url).rstrip("/")
 
     def run(*words: str, base: str = "", basic: bool = False, code: int = 0) -> str:
@@ -205,7 +205,7 @@ def cinder(lab: ControlLab) -> Any:
             text=True,
             timeout=60,
             check=False,
-            env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"},
+            env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
         )
         assert done.returncode == code, (done.stdout, done.stderr)
         assert "WARNING" not in done.stderr
