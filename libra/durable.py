@@ -15,12 +15,27 @@ def replace_file(path: Path, data: bytes, *, mode: int = 0o600, synced: bool = T
 
     `synced` False is for what a loss of power makes worthless anyway.
     """
+    write_beside(path, data, mode=mode, synced=synced)
+    install_beside(path, synced=synced)
+
+
+def write_beside(path: Path, data: bytes, *, mode: int = 0o600, synced: bool = True) -> None:
+    """The first half of `replace_file`: what `install_beside` puts in place, or `remove_beside` takes away."""
+    write_new(_beside(path), data, mode=mode, synced=synced)
+
+
+def install_beside(path: Path, *, synced: bool = True) -> None:
+    """The second half of `replace_file`; raises OSError."""
     beside = _beside(path)
-    write_new(beside, data, mode=mode, synced=synced)
-    with _removed_on_failure(beside):
+    with removed_on_failure(beside):
         beside.replace(path)
     if synced:
         sync_directory(path.parent)
+
+
+def remove_beside(path: Path) -> None:
+    """Take away what was written and not installed; raises OSError."""
+    _beside(path).unlink(missing_ok=True)
 
 
 def replace_files(files: Mapping[Path, bytes], *, mode: int = 0o600) -> None:
@@ -30,10 +45,10 @@ def replace_files(files: Mapping[Path, bytes], *, mode: int = 0o600) -> None:
     beside = {_beside(path): data for path, data in files.items()}
     with ExitStack() as stack:
         for path, data in beside.items():
-            stack.enter_context(_removed_on_failure(path))
+            stack.enter_context(removed_on_failure(path))
             write_new(path, data, mode=mode, synced=False)
         for path in beside:
-            _sync(path, os.O_RDONLY)
+            sync_file(path)
         for path in files:
             _beside(path).replace(path)
     for directory in {path.parent for path in files}:
@@ -48,7 +63,7 @@ def write_new(path: Path, data: bytes, *, mode: int = 0o600, synced: bool = True
     """
     path.unlink(missing_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with _removed_on_failure(path), os.fdopen(handle, "wb") as file:
+    with removed_on_failure(path), os.fdopen(handle, "wb") as file:
         os.fchmod(file.fileno(), mode)
         file.write(data)
         file.flush()
@@ -57,7 +72,8 @@ def write_new(path: Path, data: bytes, *, mode: int = 0o600, synced: bool = True
 
 
 @contextmanager
-def _removed_on_failure(path: Path) -> Iterator[None]:
+def removed_on_failure(path: Path) -> Iterator[None]:
+    """Leave no file there where the block fails."""
     try:
         yield
     except BaseException:
@@ -69,12 +85,17 @@ def _removed_on_failure(path: Path) -> Iterator[None]:
 def remove_file(path: Path) -> None:
     """Remove a file for good, and what a killed process left of a new one; no error where there is none."""
     path.unlink(missing_ok=True)
-    _beside(path).unlink(missing_ok=True)
+    remove_beside(path)
     sync_directory(path.parent)
 
 
 def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.new")
+
+
+def sync_file(path: Path) -> None:
+    """Its data is on disk when this returns; raises OSError."""
+    _sync(path, os.O_RDONLY)
 
 
 def sync_directory(directory: Path) -> None:

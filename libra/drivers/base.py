@@ -1,7 +1,7 @@
 """The interface between the worker and a proxy. Third parties add drivers by the entry point `libra.drivers`."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
@@ -60,11 +60,14 @@ class LoadBalancerDriver(ABC):
     name: ClassVar[str]
 
     @abstractmethod
-    def apply(self, desired: Desired) -> None:
+    def apply(self, desired: Desired, meanwhile: Callable[[], None] | None = None) -> None:
         """Make the proxy be exactly this, and start it where it does not run.
 
         Idempotent, and touches nothing when all is so already. Returns when it is live and verified; raises
         `DriverError` with what ran before still running and installed.
+
+        `meanwhile` is work that has to be done anyway: a driver that waits for others may call it once, before it
+        changes anything; what it raises goes on to the caller.
         """
 
     @abstractmethod

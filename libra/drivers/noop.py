@@ -8,7 +8,7 @@ import json
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -60,7 +60,11 @@ class NoopDriver(LoadBalancerDriver):
         self._counters: dict[tuple[str, str], Counter[str]] = {}
         self._lines: dict[str, list[bytes]] = {}
 
-    def apply(self, desired: Desired) -> None:
+    def apply(
+        self,
+        desired: Desired,
+        meanwhile: Callable[[], None] | None = None,  # noqa: ARG002 - it waits for nothing
+    ) -> None:
         """Keep it; an equal one changes nothing."""
         self.running = True
         if desired != self.desired:

@@ -7,6 +7,7 @@ A large UPDATE that changes one of thousands of nodes is read in a fraction of t
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from libra.messages.codec import (
@@ -21,7 +22,7 @@ from libra.messages.codec import (
 from libra.messages.fields import fold
 
 SMALLEST = 4096  # bytes; below it there is nothing to win
-RUN = 64  # nodes that are recognised at once
+RUN = 256  # nodes that are recognised at once
 BEGINNING = 80  # characters by which a load balancer is looked for: its id is among the first ones most often
 _ABOVE_NODES = 6  # containers around a node at most: message, two lists with their objects, nodes
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -47,6 +48,11 @@ class _Run:
     nodes: list[object]
     bounds: list[tuple[int, int]]
 
+    @property
+    def last(self) -> str:
+        """The text of the last node."""
+        return self.text[self.bounds[-1][0] :]
+
     def cut(self, start: int, stop: int) -> "_Run":
         """These nodes of it, at least one."""
         begin, end = self.bounds[start][0], self.bounds[stop - 1][1]
@@ -68,18 +74,22 @@ class _Run:
 
 
 class _Whole(NamedTuple):
-    """A load balancer, the text that it was read from, and the runs of its nodes."""
+    """A load balancer, the text that it was read from, and the runs of its nodes as a memory has them."""
 
     text: str
     value: JsonObject
     runs: dict[str, _Run]
+    behind: dict[str, _Run]
 
 
 class _Memory(NamedTuple):
-    """Of the last message: runs by their first node, load balancers by how they begin."""
+    """Of the last message: runs by their first node, load balancers by how they begin, and the run that stood behind a
+    node which ended one.
+    """
 
     runs: dict[str, _Run]
     wholes: dict[str, _Whole]
+    behind: dict[str, _Run]
 
 
 class _Piece(NamedTuple):
@@ -96,7 +106,7 @@ class Decoder:
     def __init__(self, smallest: int = SMALLEST, run: int = RUN) -> None:
         self._smallest = smallest
         self._run = run
-        self._known = _Memory({}, {})
+        self._known = _Memory({}, {}, {})
 
     def decode(self, data: bytes) -> JsonObject:
         """As `libra.messages.codec.decode`."""
@@ -107,7 +117,7 @@ class Decoder:
             message = scan.read_message()
         except _IRREGULAR:
             return decode(data)
-        self._known = _Memory(scan.runs, scan.wholes)
+        self._known = _Memory(scan.runs, scan.wholes, scan.behind)
         return message
 
 
@@ -118,12 +128,14 @@ class _Scan:
         self.runs: dict[str, _Run] = {}
         self.wholes: dict[str, _Whole] = {}
         self._text = text
+        self.behind: dict[str, _Run] = {}
         self._known = known.runs
+        self._known_behind = known.behind
         self._known_wholes = known.wholes
         self._later: list[tuple[list[JsonObject], int, JsonObject]] = []
         self._length = run
         self._fresh: list[object] = []
-        self._rest: _Run | None = None  # of a run of which one node was another
+        self._ahead: tuple[_Run, ...] = ()  # what may come next, the likeliest first
         self._lists: list[tuple[list[object], list[_Run]]] = []
 
     def read_message(self) -> Message:
@@ -180,6 +192,7 @@ class _Scan:
                 self._later.append((items, len(items), whole.value))
                 items.append({})
                 self.runs.update(whole.runs)
+                self.behind.update(whole.behind)
             else:
                 whole = self._read_whole(at)
                 items.append(whole.value)
@@ -188,11 +201,13 @@ class _Scan:
         return items, at
 
     def _read_whole(self, at: int) -> _Whole:
-        before, self.runs = self.runs, {}
+        runs, behind = self.runs, self.behind
+        self.runs, self.behind = {}, {}
         value, end = self._object(at, {"nodes": self._nodes, "pools": self._pools})
-        whole = _Whole(self._text[at:end], value, self.runs)
-        before.update(self.runs)
-        self.runs = before
+        whole = _Whole(self._text[at:end], value, self.runs, self.behind)
+        runs.update(self.runs)
+        behind.update(self.behind)
+        self.runs, self.behind = runs, behind
         return whole
 
     def _pools(self, at: int) -> tuple[list[JsonObject], int]:
@@ -216,6 +231,8 @@ class _Scan:
             at, more = self._next(at + len(run.text), "]")
         runs = _group(self._text, pieces, self._length)
         self.runs.update((run.first, run) for run in runs)
+        self.behind.update((one.last, other) for one, other in pairwise(runs))
+        self._ahead = ()
         nodes: list[object] = []
         self._lists.append((nodes, runs))
         return nodes, at
@@ -224,26 +241,45 @@ class _Scan:
         """The known run that begins here, as far as it is the same, or one of a single node."""
         if self._text[at] != "{":
             raise ValueError("no object")
-        rest, self._rest = self._rest, None
-        if rest is not None and self._text.startswith(rest.text, at):
-            return rest
+        ahead, self._ahead = self._ahead, ()
+        run = self._begun(at, ahead) or self._known.get(self._flat_object(at))
+        if run is None and len(ahead) == 1:  # one node is another, is gone, or came in between
+            ahead = (*self._without_first(ahead[0]), *ahead)
+            run = self._begun(at, ahead)
+        if run is not None:
+            return self._same_part(run, at)
         node, end = self._value(at)
         first = self._text[at:end]
         run = self._known.get(first)
         if run is not None:
             return self._same_part(run, at)
-        self._rest = rest  # a node may have come in between
+        self._ahead = ahead if len(ahead) == 2 else ()  # once more, no further
         self._fresh.append(node)
         return _Run(first, first, [node], [(0, end - at)])
 
+    def _begun(self, at: int, runs: tuple[_Run, ...]) -> _Run | None:
+        return next((run for run in runs if self._text.startswith(run.first, at)), None)
+
+    def _flat_object(self, at: int) -> str:
+        """The text that is an object here if there is no brace in it, which is told without reading it."""
+        return self._text[at : self._text.index("}", at) + 1]
+
+    def _without_first(self, run: _Run) -> tuple[_Run, ...]:
+        if len(run.nodes) > 1:
+            return (run.cut(1, len(run.nodes)),)
+        return self._behind(run)
+
+    def _behind(self, run: _Run) -> tuple[_Run, ...]:
+        found = self._known_behind.get(run.last)
+        return (found,) if found is not None else ()
+
     def _same_part(self, run: _Run, at: int) -> _Run:
-        """Most often all of it, else what stands before the first node that changed; then what is behind that one is
-        looked for next."""
+        """Most often all of it, else what stands before the first node that changed."""
         if self._text.startswith(run.text, at):
+            self._ahead = self._behind(run)
             return run
         same = run.count_same(self._text, at)
-        if same + 1 < len(run.nodes):
-            self._rest = run.cut(same + 1, len(run.nodes))
+        self._ahead = (run.cut(same, len(run.nodes)),)
         return run.cut(0, same)
 
     def _enter(self, at: int, brackets: str) -> tuple[int, bool]:

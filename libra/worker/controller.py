@@ -307,12 +307,14 @@ class LBaaSController:
         wanted = addresses_of(kept)
         self._vips.hold(wanted)  # before HAProxy binds to them
         try:
-            self._driver.apply(kept)
+            self._driver.apply(kept, lambda: self._state.prepare(after))
             self._state.replace(after)
         except DriverError:  # the driver has gone back itself
+            self._state.discard()
             self._release_since(before)
             raise
         except Exception:
+            self._state.discard()
             self._go_back(before)
             self._release_since(before)
             raise

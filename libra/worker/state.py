@@ -3,11 +3,12 @@
 import json
 import os
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
-from libra.durable import remove_file, replace_file
+from libra.durable import install_beside, remove_beside, remove_file, write_beside
 from libra.errors import Invalid, StateError
 from libra.messages.requests import (
     PROTOCOL_VERSION,
@@ -28,6 +29,12 @@ class StateStore(Protocol):
     def load(self) -> Desired:
         """What was saved last; raises `StateError`."""
 
+    def prepare(self, desired: Desired) -> None:
+        """What can be done beforehand for `save` of this very object; raises `StateError`."""
+
+    def discard(self) -> None:
+        """It will not be saved. Never raises."""
+
     def save(self, desired: Desired) -> None:
         """Durable when it returns; raises `StateError` with the old state in place."""
 
@@ -41,6 +48,12 @@ class MemoryState:
     def load(self) -> Desired:
         """What was saved last."""
         return self._desired
+
+    def prepare(self, desired: Desired) -> None:
+        """There is nothing to do."""
+
+    def discard(self) -> None:
+        """Nothing either."""
 
     def save(self, desired: Desired) -> None:
         """Keep it until the process ends."""
@@ -58,6 +71,7 @@ class FileState:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._unreadable = False
+        self._prepared: Desired | None = None
         self._writer = UpdateWriter()
 
     def load(self) -> Desired:
@@ -76,17 +90,41 @@ class FileState:
             self._unreadable = True
             raise StateError(f"cannot use the saved state {self._path}: {error}{_HINT}") from error
 
+    def prepare(self, desired: Desired) -> None:
+        """Write beside and sync."""
+        self._prepared = None
+        if _is_nothing(desired):
+            return
+        with self._saving():
+            write_beside(self._path, self._render(desired), mode=0o600)
+        self._prepared = desired
+
+    def discard(self) -> None:
+        """Of what was prepared nothing stays behind, keys least of all."""
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None:
+            with suppress(OSError):
+                remove_beside(self._path)
+
     def save(self, desired: Desired) -> None:
         """Write beside, sync, rename; the empty state removes the file."""
-        try:
+        if self._prepared is not desired:
+            self.prepare(desired)
+        self._prepared = None
+        with self._saving():
             self._keep_unreadable()
-            if desired.is_empty and not desired.generation:
+            if _is_nothing(desired):
                 remove_file(self._path)
             else:
-                replace_file(self._path, self._render(desired), mode=0o600)
+                install_beside(self._path)
+        self._unreadable = False
+
+    @contextmanager
+    def _saving(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise StateError(f"cannot save the state to {self._path}: {_words(error)}") from error
-        self._unreadable = False
 
     def _render(self, desired: Desired) -> bytes:
         fields: dict[str, object] = {"format": FIRST, "suspended": desired.suspended}
@@ -126,11 +164,25 @@ class DesiredState:
                 known = self._known = self._known or self._store.load()
         return known
 
+    def prepare(self, desired: Desired) -> None:
+        """Do beforehand what `replace` would do with this very object; raises `StateError`."""
+        with self._lock:
+            self._store.prepare(desired)
+
+    def discard(self) -> None:
+        """It will not be replaced by what was prepared."""
+        with self._lock:
+            self._store.discard()
+
     def replace(self, desired: Desired) -> None:
         """Raises `StateError`, and is what it was then."""
         with self._lock:
             self._store.save(desired)
             self._known = desired
+
+
+def _is_nothing(desired: Desired) -> bool:
+    return desired.is_empty and not desired.generation
 
 
 def _parse_state(data: bytes) -> Desired:

@@ -1,7 +1,7 @@
 """Drivers and stores that misbehave on request, over the noop driver and real files."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from libra.drivers.base import Preview
@@ -23,10 +23,10 @@ class TroubledDriver(NoopDriver):
         self.late_trouble: Exception | None = None
         self.forgotten = 0
 
-    def apply(self, desired: Desired) -> None:
+    def apply(self, desired: Desired, meanwhile: Callable[[], None] | None = None) -> None:
         """As the noop driver, with the trouble asked for."""
         self._make_trouble()
-        super().apply(desired)
+        super().apply(desired, meanwhile)
         trouble, self.late_trouble = self.late_trouble, None
         if trouble is not None:
             raise trouble
@@ -57,7 +57,7 @@ class SlowDriver(NoopDriver):
         self.overlapped = False
         self._inside = threading.Lock()
 
-    def apply(self, desired: Desired) -> None:
+    def apply(self, desired: Desired, meanwhile: Callable[[], None] | None = None) -> None:
         """As the noop driver, when it may."""
         if not self._inside.acquire(blocking=False):
             self.overlapped = True
@@ -65,7 +65,7 @@ class SlowDriver(NoopDriver):
         try:
             self.entered.set()
             assert self.go.wait(30)
-            super().apply(desired)
+            super().apply(desired, meanwhile)
         finally:
             self._inside.release()
 

@@ -195,12 +195,12 @@ def create_driver(settings):
 class HeldDriver(NoopDriver):
     name = "held"
 
-    def apply(self, desired):
+    def apply(self, desired, meanwhile=None):
         ENTERED.touch()
         deadline = time.monotonic() + 60
         while HOLD.exists() and time.monotonic() < deadline:
             time.sleep(0.005)
-        super().apply(desired)
+        super().apply(desired, meanwhile)
 '''
 
 

@@ -5,7 +5,8 @@ import re
 import shutil
 import signal
 import subprocess
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -58,32 +59,44 @@ class Binary:
             self._known = (now, parse_version(self.run("-v").output))
         return self._known[1]
 
-    def run(self, *arguments: str) -> Outcome:
-        """Run it to its end; raises `DriverError` where that takes too long."""
+    def run(self, *arguments: str, meanwhile: Callable[[], None] | None = None) -> Outcome:
+        """Run it to its end; raises `DriverError` where that takes too long.
+
+        `meanwhile` is called while it runs, should not take longer, and ends it where it raises.
+        """
+        with self._start(arguments) as process, _killed_on_failure(process):
+            if meanwhile is not None:
+                meanwhile()
+            try:
+                output = process.communicate(timeout=self._timeout.total_seconds())[0]
+            except subprocess.TimeoutExpired as error:
+                seconds = self._timeout.total_seconds()
+                command = " ".join((str(self.path()), *arguments))
+                raise DriverError(f"cannot run '{command}': no end within {seconds:g} s") from error
+            except OSError as error:
+                raise DriverError(f"cannot run {self.path()}: {error.strerror}") from error
+        return Outcome(process.returncode, output.decode(errors="replace"))
+
+    def _start(self, arguments: Sequence[str]) -> "subprocess.Popen[bytes]":
         path = self.path()
         try:
-            with subprocess.Popen(
+            return subprocess.Popen(
                 [str(path), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-            ) as process:
-                output = _read(process, self._timeout)
-                return Outcome(process.returncode, output.decode(errors="replace"))
-        except subprocess.TimeoutExpired as error:
-            seconds = self._timeout.total_seconds()
-            command = " ".join((str(path), *arguments))
-            raise DriverError(f"cannot run '{command}': no end within {seconds:g} s") from error
+            )
         except OSError as error:
             raise DriverError(f"cannot run {path}: {error.strerror}") from error
 
 
-def _read(process: "subprocess.Popen[bytes]", timeout: timedelta) -> bytes:
+@contextmanager
+def _killed_on_failure(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """The whole group, for a wrapper script's children would stay."""
     try:
-        return process.communicate(timeout=timeout.total_seconds())[0]
+        yield
     except BaseException:
-        # the whole group, for a wrapper script's children would stay
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         raise

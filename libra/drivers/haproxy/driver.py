@@ -1,7 +1,8 @@
 """The driver: makes the HAProxy of this host be what is desired."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -43,7 +44,7 @@ from libra.drivers.haproxy.statistics import StatisticsReader
 from libra.drivers.haproxy.supervisors import create_supervisor
 from libra.drivers.haproxy.waiting import Deadline
 from libra.drivers.haproxy.wanted import Wanted, WantedBuilder
-from libra.errors import DriverError, ProxyNotRunning
+from libra.errors import DriverError, LibraError, ProxyNotRunning
 from libra.model.loadbalancer import Desired, LoadBalancer
 from libra.model.statistics import LoadBalancerStatistics
 
@@ -74,6 +75,7 @@ class HAProxyDriver(LoadBalancerDriver):
         self._live = LiveConfiguration(self._admin, self._leaving)
         self._features = FeatureProbe(self._admin)
         self._builder = WantedBuilder()
+        self._disk = ThreadPoolExecutor(1, "haproxy-disk")
         self._applied: Desired | None = None
         self._looked = time.monotonic()
         self._use(settings)
@@ -82,7 +84,7 @@ class HAProxyDriver(LoadBalancerDriver):
         self._settings = settings
         self._timeout = timedelta(seconds=settings.reload_timeout_seconds)
         self._binary = Binary(settings.binary, self._timeout)
-        self._file = ConfigurationFile(settings.config_file, adopt=settings.adopt)
+        self._file = ConfigurationFile(settings.config_file, adopt=settings.adopt, disk=self._disk)
         self._handover = Handover(self._admin, settings.config_file)
         self._materials = MaterialFiles(material_directory(settings.config_file))
         self._supervisor = create_supervisor(settings, self._binary, self._admin, self._master)
@@ -96,7 +98,7 @@ class HAProxyDriver(LoadBalancerDriver):
         """Both sockets stay, and with them the counters."""
         self._use(settings.haproxy)
 
-    def apply(self, desired: Desired) -> None:
+    def apply(self, desired: Desired, meanwhile: Callable[[], None] | None = None) -> None:
         """Build, observe, decide, then change what runs or load it anew; go back where that fails."""
         wanted = self._render(desired)
         self._handover.ensure_files(wanted.text)
@@ -105,11 +107,12 @@ class HAProxyDriver(LoadBalancerDriver):
         if first:
             self._recover()
         try:
-            observed, step = self._look(wanted)
-            if step.step is not Step.NOTHING:
-                self._carry_out(step, wanted, observed)
-                self._file.mark_good()
-        except DriverError:
+            with self._file.written_ahead(wanted.text, wanted.description):
+                observed, step = self._look(wanted)
+                if step.step is not Step.NOTHING:
+                    self._carry_out(step, wanted, observed, meanwhile)
+                    self._file.mark_good()
+        except LibraError:
             self._sweep_materials()
             raise
         if first or step.step is not Step.NOTHING:
@@ -182,6 +185,7 @@ class HAProxyDriver(LoadBalancerDriver):
         """HAProxy serves on."""
         self._leaving.close()
         self._statistics.close()
+        self._disk.shutdown()
 
     # Looking and deciding.
 
@@ -259,7 +263,13 @@ class HAProxyDriver(LoadBalancerDriver):
 
     # Carrying out. The file comes first, so that whoever starts HAProxy from now on starts the wanted one.
 
-    def _carry_out(self, step: Plan, wanted: Wanted, observed: Observed) -> None:
+    def _carry_out(
+        self,
+        step: Plan,
+        wanted: Wanted,
+        observed: Observed,
+        meanwhile: Callable[[], None] | None,
+    ) -> None:
         log.info(
             "configuration differs",
             action=step.step.value,
@@ -273,7 +283,8 @@ class HAProxyDriver(LoadBalancerDriver):
             self._install(step, wanted)
             if self._change(step.actions, wanted, observed.serving):
                 return
-        self._load(wanted, observed, half_changed=tried)
+            meanwhile = None
+        self._load(wanted, observed, meanwhile, half_changed=tried)
 
     def _install(self, step: Plan, wanted: Wanted) -> None:
         """A certificate may not fit its key, and HAProxy could not start from the file then: it is checked before."""
@@ -295,12 +306,19 @@ class HAProxyDriver(LoadBalancerDriver):
             return False
         return True
 
-    def _load(self, wanted: Wanted, observed: Observed, *, half_changed: bool) -> None:
+    def _load(
+        self,
+        wanted: Wanted,
+        observed: Observed,
+        meanwhile: Callable[[], None] | None,
+        *,
+        half_changed: bool,
+    ) -> None:
         self._ensure_can_listen(wanted.text, observed)
         changed = self._file.load().description != observed.installed.description
         try:
             if observed.installed.description != wanted.description:
-                self._file.install(wanted.text, self._binary)
+                self._file.install(wanted.text, self._binary, meanwhile)
                 changed = True
             self._bring_live_surely(wanted, observed.serving)
         except DriverError:

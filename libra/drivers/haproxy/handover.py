@@ -28,6 +28,7 @@ class Handover:
         self._admin = admin
         self._states = server_state_file(config_file)
         self._clients = clients_file(config_file)
+        self._saved_states: str | None = None
 
     def ensure_files(self, text: str) -> None:
         """HAProxy does not start without the file of clients, where the text names it; it warns without the other."""
@@ -44,15 +45,21 @@ class Handover:
     def take_along(self, desired: Configuration) -> None:
         """Call right before a reload to what is desired."""
         try:
-            states = self._admin.ask(SERVERS)
-            _save(self._states, render_server_state(states, desired))
+            has_checks = any(backend.check for backend in desired.backends)
+            states = self._admin.ask(SERVERS) if has_checks else EMPTY
+            self._save_states(render_server_state(states, desired))
             self._take_clients(desired)
         except DriverError as error:
             log.info("nothing to take along", action="reload", error=str(error))
 
     def close(self) -> None:
         """Call after a reload: a start from scratch must not believe how servers were."""
-        _save(self._states, EMPTY)
+        self._save_states(EMPTY)
+
+    def _save_states(self, text: str) -> None:
+        """Where it is not so already; nobody else writes there."""
+        if text != self._saved_states or not self._states.exists():
+            self._saved_states = text if _save(self._states, text) else None
 
     def _take_clients(self, desired: Configuration) -> None:
         former = self._load_clients()
@@ -82,7 +89,10 @@ class Handover:
             return ""
 
 
-def _save(path: Path, text: str) -> None:
+def _save(path: Path, text: str) -> bool:
     """Not durable, and need not be: it matters for the moment of a reload. A full disk leaves the former one whole."""
-    with suppress(OSError):
+    try:
         replace_file(path, text.encode(), synced=False)
+    except OSError:
+        return False
+    return True

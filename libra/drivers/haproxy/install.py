@@ -5,7 +5,8 @@ Beside `haproxy.cfg` stand `.candidate` (being checked), `.rejected` (the last o
 """
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,13 @@ from typing import NamedTuple
 from libra.drivers.haproxy.alerts import explain
 from libra.drivers.haproxy.binary import Binary
 from libra.drivers.haproxy.render import MARK, description_of
-from libra.durable import remove_file, sync_directory, write_new
+from libra.durable import (
+    remove_file,
+    removed_on_failure,
+    sync_directory,
+    sync_file,
+    write_new,
+)
 from libra.errors import ConfigurationRejected, DriverError
 
 
@@ -35,11 +42,25 @@ class Installed:
     description: str | None = None
 
 
-class ConfigurationFile:
-    """The file that HAProxy starts from. Every method raises `DriverError`; one thread at a time."""
+class _Ahead(NamedTuple):
+    """A text that stands beside, but may not be on disk yet."""
 
-    def __init__(self, path: Path, *, adopt: bool = False) -> None:
+    text: str
+    syncing: Future[None]
+
+
+class ConfigurationFile:
+    """The file that HAProxy starts from. Every method raises `DriverError`; one thread at a time.
+
+    With a `disk`, that waits for the disk while others do something useful.
+    """
+
+    def __init__(
+        self, path: Path, *, adopt: bool = False, disk: ThreadPoolExecutor | None = None
+    ) -> None:
         self.path = path
+        self._disk = disk
+        self._ahead: _Ahead | None = None
         self._adopt = adopt
         self._candidate = _beside(path, "candidate")
         self._rejected = _beside(path, "rejected")
@@ -74,10 +95,40 @@ class ConfigurationFile:
             f"cannot replace {self.path}: it {what}; move it away, or set haproxy.adopt to let libra do so"
         )
 
-    def install(self, text: str, binary: Binary) -> None:
-        """Put the text in place once HAProxy's own check has passed it; raises `ConfigurationRejected`."""
+    @contextmanager
+    def written_ahead(self, text: str, description: str) -> Iterator[None]:
+        """Likely to be installed in this block, so it is on its way to the disk; where it was not, it is gone then."""
+        if self.load().description != description and self._disk is not None:
+            self._ahead = self._write_ahead(text, self._disk)
+        try:
+            yield
+        finally:
+            if self._ahead is not None:
+                self._drop(self._ahead)
+
+    def _write_ahead(self, text: str, disk: ThreadPoolExecutor) -> "_Ahead | None":
+        """None where it cannot be written, which is for whoever installs it to say."""
+        try:
+            write_new(self._candidate, text.encode(), synced=False)
+        except OSError:
+            return None
+        return _Ahead(text, disk.submit(sync_file, self._candidate))
+
+    def _drop(self, ahead: "_Ahead") -> None:
+        self._ahead = None
+        with suppress(OSError):
+            wait((ahead.syncing,))
+            self._candidate.unlink(missing_ok=True)
+
+    def install(
+        self, text: str, binary: Binary, meanwhile: Callable[[], None] | None = None
+    ) -> None:
+        """Put the text in place once HAProxy's own check has passed it; raises `ConfigurationRejected`.
+
+        `meanwhile` is called during the check; what it raises keeps the text from being installed.
+        """
         self._write_candidate(text)
-        self._check(text, binary)
+        self._check(text, binary, meanwhile)
         self._put_in_place()
 
     def install_unchecked(self, text: str, description: str) -> None:
@@ -115,7 +166,12 @@ class ConfigurationFile:
 
     def _write_candidate(self, text: str) -> None:
         self.ensure_ours(self.load())
+        ahead, self._ahead = self._ahead, None
         with self._writing():
+            if ahead is not None and ahead.text == text:
+                with removed_on_failure(self._candidate):
+                    ahead.syncing.result()
+                return
             self.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
             write_new(self._candidate, text.encode())
 
@@ -151,8 +207,9 @@ class ConfigurationFile:
                 remove_file(self.path)
         return last_good
 
-    def _check(self, text: str, binary: Binary) -> None:
-        words = _refusal(self._candidate, text, binary)
+    def _check(self, text: str, binary: Binary, meanwhile: Callable[[], None] | None) -> None:
+        with removed_on_failure(self._candidate):
+            words = _refusal(self._candidate, text, binary, meanwhile)
         if words is None:
             return
         with suppress(OSError):  # a full disk must not hide why it was refused
@@ -204,9 +261,11 @@ class ConfigurationFile:
             raise DriverError(f"cannot write {self.path}: {error.strerror}") from error
 
 
-def _refusal(path: Path, text: str, binary: Binary) -> str | None:
+def _refusal(
+    path: Path, text: str, binary: Binary, meanwhile: Callable[[], None] | None = None
+) -> str | None:
     """HAProxy's words against the text in this file, None where it has none."""
-    outcome = binary.run("-c", "-f", str(path))
+    outcome = binary.run("-c", "-f", str(path), meanwhile=meanwhile)
     if outcome.status == 0:
         return None
     return explain(outcome.output, text) or f"its check ended with status {outcome.status}"

@@ -84,11 +84,12 @@ class Reloader:
         `take_in` is called before that, to read what it has counted. The limit is not left to
         mworker-max-reloads, which counts how many reloads a process has seen and not how many there are.
         """
-        ensure_answering(self._master, serving, self._timeout)
+        if not self._crowd(ensure_answering(self._master, serving, self._timeout)):
+            return
         within = min(ROOM_WITHIN, self._timeout / 2)
-        if wait_for(lambda: not self._crowd() or None, Deadline(within)) is None:
+        if wait_for(lambda: not self._crowd_now() or None, Deadline(within)) is None:
             take_in()
-            self._end_all([process.pid for process in self._crowd()])
+            self._end_all([process.pid for process in self._crowd_now()])
 
     def _end_all(self, pids: Sequence[int]) -> None:
         for pid in pids:
@@ -103,9 +104,12 @@ class Reloader:
             _end(pid, signal.SIGTERM)
         self._told = set(pids)
 
-    def _crowd(self) -> list[Process]:
+    def _crowd_now(self) -> list[Process]:
+        return self._crowd(self._master.show_processes())
+
+    def _crowd(self, processes: Processes) -> list[Process]:
         """The old processes that have to go before there may be another one, oldest first."""
-        old = sorted(self._master.show_processes().old_workers, key=lambda item: -item.reloads)
+        old = sorted(processes.old_workers, key=lambda item: -item.reloads)
         return old[: max(0, len(old) - self._max_old_processes + 1)]
 
     def _ask_again(self, before: Processes, again: Deadline) -> bool:

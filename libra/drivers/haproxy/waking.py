@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import structlog
 
-from libra.drivers.haproxy.master import MasterSocket
+from libra.drivers.haproxy.master import MasterSocket, Processes
 from libra.drivers.haproxy.processes import load_parent, load_words, send
 from libra.drivers.haproxy.running import ServingProcess, observe_master
 from libra.drivers.haproxy.waiting import Deadline, wait_for
@@ -19,13 +19,13 @@ log = structlog.get_logger(__name__)
 
 def ensure_answering(
     master: MasterSocket, serving: ServingProcess | None, timeout: timedelta
-) -> None:
-    """Returns when the master answers; raises `ProxyNotRunning` where it cannot be brought to.
+) -> Processes:
+    """What the master answers when asked for its processes; raises `ProxyNotRunning` where it cannot be brought to.
 
     The installed file must be the one that is to run.
     """
     try:
-        master.show_processes()
+        return master.show_processes()
     except ProxyNotRunning:
         pid = _master_of(serving)
         if pid is None:
@@ -34,8 +34,9 @@ def ensure_answering(
             "HAProxy's master does not answer and is started anew", action="reload", pid=pid
         )
         send(pid, signal.SIGUSR2)
-        if wait_for(lambda: observe_master(master) or None, Deadline(timeout)) is None:
+        if not wait_for(lambda: observe_master(master) or None, Deadline(timeout)):
             raise
+    return master.show_processes()
 
 
 def _master_of(serving: ServingProcess | None) -> int | None:

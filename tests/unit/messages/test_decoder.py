@@ -83,14 +83,18 @@ def read_nodes(decoder: Decoder, data: bytes) -> list[Any]:
 @pytest.mark.parametrize(
     ("change", "fresh"),
     [
-        (lambda nodes: nodes[500].update(weight=2), 64),
-        (lambda nodes: nodes.append(node(5000)), 40),
-        (lambda nodes: nodes.insert(0, node(5000)), 65),
-        (lambda nodes: nodes.pop(300), 63),
+        (lambda nodes: nodes[500].update(weight=2), 1),
+        (lambda nodes: nodes[512].update(weight=2), 1),  # the first of a run
+        (lambda nodes: nodes[999].update(weight=2), 1),
+        (lambda nodes: nodes.append(node(5000)), 1),
+        (lambda nodes: nodes.insert(0, node(5000)), 1),
+        (lambda nodes: nodes.insert(400, node(5000)), 1),
+        (lambda nodes: nodes.pop(300), 0),
+        (lambda nodes: nodes.pop(512), 0),
         (lambda nodes: nodes.reverse(), 1000),
         (lambda nodes: None, 0),
     ],
-    ids=range(6),
+    ids=range(10),
 )
 def test_nodes_that_came_before_are_the_same_objects(
     change: Callable[[list[Node]], None], fresh: int

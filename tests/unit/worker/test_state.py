@@ -16,6 +16,7 @@ from libra.messages.digest import digest_of
 from libra.model.loadbalancer import Desired
 from libra.model.pool import Algorithm
 from libra.worker.state import DesiredState, FileState, MemoryState, StateStore
+from tests.support.disks import full_disk
 from tests.support.drivers import TroubledState
 from tests.support.messages import http, many_nodes, parse_update, tcp, update
 from tests.support.second import second_desireds
@@ -230,6 +231,32 @@ def test_a_failed_save_leaves_what_was() -> None:
     with pytest.raises(StateError):
         state.replace(TWO)
     assert state.current() is ONE
+
+
+def test_what_was_prepared_is_saved_or_leaves_nothing(path: Path) -> None:
+    state = DesiredState(FileState(path))
+    for desired in (ONE, TWO, Desired()):
+        state.prepare(desired)
+        assert state.current() != desired or desired.is_empty
+        state.replace(desired)
+        assert FileState(path).load() == desired
+    state.replace(ONE)
+    state.prepare(TWO)
+    state.discard()
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    state.prepare(TWO)
+    state.replace(ONE)  # another one than was prepared
+    assert FileState(path).load() == ONE
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_nothing_can_be_prepared_on_a_full_disk(path: Path) -> None:
+    state = DesiredState(FileState(path))
+    state.replace(ONE)
+    with full_disk(100), pytest.raises(StateError, match=r"^cannot save the state to "):
+        state.prepare(TWO)
+    assert FileState(path).load() == ONE == state.current()
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_an_unreadable_store_is_asked_again(path: Path) -> None:

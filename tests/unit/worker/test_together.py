@@ -24,12 +24,12 @@ class SlowDriver(NoopDriver):
         self.gate = threading.Event()
         self.asked: list[Desired] = []
 
-    def apply(self, desired: Desired) -> None:
+    def apply(self, desired: Desired, meanwhile: Callable[[], None] | None = None) -> None:
         self.asked.append(desired)
         assert self.gate.wait(10)
         if any(item.port == 666 for lb in desired.loadbalancers for item in lb.listeners):
             raise DriverError("cannot listen on port 666")
-        super().apply(desired)
+        super().apply(desired, meanwhile)
 
 
 @dataclass

@@ -10,6 +10,7 @@ from libra.drivers.haproxy.build import build
 from libra.drivers.haproxy.config import Configuration, Options
 from libra.drivers.haproxy.handover import Handover
 from libra.drivers.haproxy.runtime import AdminSocket
+from libra.drivers.haproxy.serverstate import EMPTY
 from libra.model.pool import PersistenceType, SessionPersistence
 from tests.support.desired import build_desired
 from tests.support.disks import full_disk
@@ -24,9 +25,11 @@ class Answering(AdminSocket):
     def __init__(self, clients: int) -> None:
         super().__init__(Path("/none"))
         self.clients = clients
+        self.asked: list[str] = []
         self.given: list[tuple[str, str]] = []
 
     def ask(self, command: str) -> str:
+        self.asked.append(command)
         if command == "show servers state":
             return "1\n"
         return "".join(TIE.format(n >> 16, n >> 8 & 255, n & 255) for n in range(self.clients))
@@ -80,3 +83,18 @@ def test_the_process_that_goes_is_told_what_it_did_not_begin_with(
     assert (first + second).splitlines() == (
         tmp_path / "haproxy.cfg.clients"
     ).read_text().splitlines()
+
+
+def test_without_checks_haproxy_is_not_asked_how_its_servers_are(
+    tmp_path: Path, tied: Configuration
+) -> None:
+    """But what a reload before has left behind must not be believed."""
+    states = tmp_path / "haproxy.cfg.servers"
+    states.write_text("stale")
+    admin = Answering(0)
+    handover = Handover(admin, tmp_path / "haproxy.cfg")
+    for _ in range(2):
+        handover.take_along(tied)
+        assert "show servers state" not in admin.asked
+        assert states.read_text() == EMPTY
+        states.unlink()

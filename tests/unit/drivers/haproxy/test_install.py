@@ -1,5 +1,7 @@
 """The configuration file on disk: whose it is, and what is kept beside it."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from libra.drivers.haproxy.binary import Binary
 from libra.drivers.haproxy.build import build
 from libra.drivers.haproxy.install import ConfigurationFile, Installed
 from libra.drivers.haproxy.render import description_of, render
-from libra.errors import ConfigurationRejected, DriverError
+from libra.errors import ConfigurationRejected, DriverError, StateError
 from tests.support.desired import build_desired
 from tests.unit.drivers.haproxy.test_build import OPTIONS
 
@@ -187,3 +189,50 @@ def test_what_a_killed_worker_left_is_swept(file: ConfigurationFile) -> None:
         "haproxy.cfg.last-good",
         "haproxy.cfg.rejected",
     }
+
+
+@pytest.fixture
+def disk() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+def test_what_is_written_ahead_is_what_is_installed(
+    tmp_path: Path, disk: ThreadPoolExecutor
+) -> None:
+    file = ConfigurationFile(tmp_path / "haproxy.cfg", disk=disk)
+    for listen in (81, 82):
+        text = text_of(listen)
+        with file.written_ahead(text, description_of(text) or ""):
+            install_unchecked(file, listen)
+        assert file.load().text == text
+    with file.written_ahead(text_of(83), description_of(text_of(83)) or ""):
+        install_unchecked(file, 84)
+    assert file.load().text == text_of(84)
+    assert [path.name for path in tmp_path.iterdir()] == ["haproxy.cfg"]
+
+
+def test_what_was_written_ahead_in_vain_is_gone(tmp_path: Path, disk: ThreadPoolExecutor) -> None:
+    file = ConfigurationFile(tmp_path / "haproxy.cfg", disk=disk)
+    install_unchecked(file, 81)
+    with file.written_ahead(text_of(82), description_of(text_of(82)) or ""):
+        assert (tmp_path / "haproxy.cfg.candidate").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["haproxy.cfg"]
+    with file.written_ahead(text_of(81), description_of(text_of(81)) or ""):
+        assert [path.name for path in tmp_path.iterdir()] == ["haproxy.cfg"]
+
+
+def test_work_is_done_during_the_check_and_its_failure_ends_it(tmp_path: Path) -> None:
+    file = ConfigurationFile(tmp_path / "haproxy.cfg")
+    done = tmp_path / "done"
+    waiting = checking(tmp_path, f"until [ -e {done} ]; do sleep 0.01; done")
+    file.install(text_of(81), waiting, done.touch)
+    done.unlink()
+
+    def fail() -> None:
+        raise StateError("cannot save")
+
+    with pytest.raises(StateError, match=r"^cannot save$"):
+        file.install(text_of(82), waiting, fail)
+    assert file.load().text == text_of(81)
+    assert not (tmp_path / "haproxy.cfg.candidate").exists()
