@@ -5,9 +5,9 @@ A large UPDATE that changes one of thousands of nodes is read in a fraction of t
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any, NamedTuple
 
 from libra.messages.codec import (
@@ -22,7 +22,7 @@ from libra.messages.codec import (
 from libra.messages.fields import fold
 
 SMALLEST = 4096  # bytes; below it there is nothing to win
-RUN = 256  # nodes that are recognised at once
+RUN = 512  # nodes that are recognised at once
 BEGINNING = 80  # characters by which a load balancer is looked for: its id is among the first ones most often
 _ABOVE_NODES = 6  # containers around a node at most: message, two lists with their objects, nodes
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -34,6 +34,29 @@ Reader = Callable[[int], tuple[Any, int]]  # from the position of a value to the
 
 class Message(JsonObject):
     """A message that came from a `Decoder`: parts of it may be those of the one before, and must not be changed."""
+
+
+class Nodes(list[object]):
+    """The nodes of a `Message`; a part that came before is the same list."""
+
+    def __init__(self, parts: tuple[list[object], ...]) -> None:
+        super().__init__()
+        self.parts = parts
+
+
+def known_ends(one: object, other: object) -> tuple[int, int]:
+    """How many nodes both surely begin and end with: the very same objects, without counting any twice."""
+    if not isinstance(one, Nodes) or not isinstance(other, Nodes):
+        return 0, 0
+    start = _same_parts(one.parts, other.parts)
+    rest = one.parts[start:], other.parts[start:]
+    end = _same_parts(*(parts[::-1] for parts in rest))
+    return sum(map(len, one.parts[:start])), sum(map(len, one.parts[len(one.parts) - end :]))
+
+
+def _same_parts(one: Sequence[object], other: Sequence[object]) -> int:
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] is pair[1], pairs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +256,7 @@ class _Scan:
         self.runs.update((run.first, run) for run in runs)
         self.behind.update((one.last, other) for one, other in pairwise(runs))
         self._ahead = ()
-        nodes: list[object] = []
+        nodes = Nodes(tuple(run.nodes for run in runs))
         self._lists.append((nodes, runs))
         return nodes, at
 

@@ -7,6 +7,7 @@ from itertools import compress, count
 from operator import is_not
 
 from libra.errors import Invalid
+from libra.messages.decoder import known_ends
 from libra.messages.fields import Fields, quoted
 from libra.model.pool import Condition, Member
 
@@ -69,7 +70,7 @@ class _Known:
         start, end = _same_ends(self._nodes, nodes)
         stop = len(self._members) - end
         fresh = _parse_some(fields, nodes, start, len(nodes) - end, self._key)
-        members = (*self._members[:start], *fresh, *self._members[stop:])
+        members = self._members[:start] + tuple(fresh) + self._members[stop:]
         gone, come = set(_marks(self._members[start:stop])), set(_marks(fresh))
         if len(come) != 2 * len(fresh) or not (come - gone).isdisjoint(self._marks):
             _refuse_twins(fields.where("nodes"), members)
@@ -82,9 +83,11 @@ class _Known:
 def _same_ends(one: Sequence[object], other: Sequence[object]) -> tuple[int, int]:
     """How many objects both begin and end with, without counting any twice."""
     shorter = min(len(one), len(other))
-    start = next(compress(count(), map(is_not, one, other)), shorter)
-    backwards = map(is_not, reversed(one), reversed(other))
-    return start, min(next(compress(count(), backwards), shorter), shorter - start)
+    start, end = known_ends(one, other)
+    start = next(compress(count(start), map(is_not, one[start:], other[start:])), shorter)
+    first, second = one[: len(one) - end], other[: len(other) - end]
+    backwards = map(is_not, reversed(first), reversed(second))
+    return start, min(next(compress(count(end), backwards), shorter), shorter - start)
 
 
 def _marks(members: Iterable[Member]) -> Iterable[object]:

@@ -7,7 +7,7 @@ K = TypeVar("K", bound=Hashable)
 A = TypeVar("A")
 B = TypeVar("B")
 
-_STRIDE = 128  # items compared at once, at the speed of C
+_STRIDES = (1024, 64, 1)  # items compared at once, at the speed of C
 
 
 class Remembered(Generic[A, B]):
@@ -18,17 +18,17 @@ class Remembered(Generic[A, B]):
 
     def __init__(self, make: Callable[[A], B]) -> None:
         self._make = make
-        self._items: Sequence[A] = ()
-        self._results: list[B] = []
+        self._items: tuple[A, ...] = ()
+        self._results: tuple[B, ...] = ()
 
-    def __call__(self, items: Sequence[A]) -> list[B]:
-        """The results in order; a list of the caller's own."""
-        start, end = unequal_middle(self._items, items)
+    def __call__(self, items: Sequence[A]) -> tuple[B, ...]:
+        """The results in order."""
+        now = tuple(items)
+        start, end = unequal_middle(self._items, now)
         stop = len(self._results) - end
-        fresh = [self._make(item) for item in items[start : len(items) - end]]
-        results = [*self._results[:start], *fresh, *self._results[stop:]]
-        self._items, self._results = items, results
-        return list(results)
+        fresh = tuple(self._make(item) for item in now[start : len(now) - end])
+        self._items, self._results = now, self._results[:start] + fresh + self._results[stop:]
+        return self._results
 
 
 class RememberedByKey(Generic[K, A, B]):
@@ -39,7 +39,7 @@ class RememberedByKey(Generic[K, A, B]):
         self._kept: dict[K, Remembered[A, B]] = {}
         self._used: set[K] = set()
 
-    def __call__(self, key: K, items: Sequence[A]) -> list[B]:
+    def __call__(self, key: K, items: Sequence[A]) -> tuple[B, ...]:
         """As `Remembered`, with the memory of that key."""
         self._used.add(key)
         if key not in self._kept:
@@ -85,22 +85,20 @@ def unequal_middle(one: Sequence[A], other: Sequence[A]) -> tuple[int, int]:
 
 def _equal_start(one: Sequence[A], other: Sequence[A], most: int) -> int:
     count = 0
-    while count + _STRIDE <= most and (
-        one[count : count + _STRIDE] == other[count : count + _STRIDE]
-    ):
-        count += _STRIDE
-    while count < most and one[count] == other[count]:
-        count += 1
+    for stride in _STRIDES:
+        while count + stride <= most and (
+            one[count : count + stride] == other[count : count + stride]
+        ):
+            count += stride
     return count
 
 
 def _equal_end(one: Sequence[A], other: Sequence[A], most: int) -> int:
     count, first, second = 0, len(one), len(other)
-    while count + _STRIDE <= most and (
-        one[first - count - _STRIDE : first - count]
-        == other[second - count - _STRIDE : second - count]
-    ):
-        count += _STRIDE
-    while count < most and one[first - count - 1] == other[second - count - 1]:
-        count += 1
+    for stride in _STRIDES:
+        while count + stride <= most and (
+            one[first - count - stride : first - count]
+            == other[second - count - stride : second - count]
+        ):
+            count += stride
     return count

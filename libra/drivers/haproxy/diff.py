@@ -25,6 +25,8 @@ from libra.drivers.haproxy.config import Backend, Configuration, Frontend, Serve
 from libra.drivers.haproxy.effects import Running, effective_weight, in_maintenance
 from libra.model.remembered import unequal_middle
 
+Changes = Sequence[tuple[Server | None, Server | None]]
+"""Servers that differ: as they are and as they shall be."""
 MOST_STEPS = 400  # beyond it one reload is quicker than its steps
 
 
@@ -39,12 +41,13 @@ class Features:
 
 def diff(running: Running, desired: Configuration, features: Features) -> tuple[Action, ...]:
     """The steps from `running` to `desired`; empty where nothing differs."""
-    reasons = tuple(_reload_reasons(running, desired, features))
+    changes = _all_changes(running.configuration, desired)
+    reasons = tuple(_reload_reasons(running, desired, features, changes))
     if reasons:
         return (Reload(reasons),)
     steps = [*_suspensions(running, desired), *_renewals(running.configuration, desired)]
-    for now, wanted in zip(running.configuration.backends, desired.backends, strict=True):
-        steps.extend(_server_steps(now, wanted))
+    for wanted, pairs in zip(desired.backends, changes, strict=True):
+        steps.extend(_server_steps(wanted, pairs))
     steps.extend(_resumptions(running, desired))
     if len(steps) > MOST_STEPS:
         return (Reload((f"{len(steps)} changes at once",)),)
@@ -54,7 +57,9 @@ def diff(running: Running, desired: Configuration, features: Features) -> tuple[
 # What needs a reload.
 
 
-def _reload_reasons(running: Running, desired: Configuration, features: Features) -> Iterator[str]:
+def _reload_reasons(
+    running: Running, desired: Configuration, features: Features, changes: Sequence[Changes]
+) -> Iterator[str]:
     now = running.configuration
     if now.options != desired.options:
         yield "the settings of this host changed"
@@ -64,8 +69,8 @@ def _reload_reasons(running: Running, desired: Configuration, features: Features
         yield "pools were added or removed"
     else:
         yield from _frontend_reasons(running, desired)
-        for one, other in zip(now.backends, desired.backends, strict=True):
-            yield from _backend_reasons(one, other, features)
+        for one, other, pairs in zip(now.backends, desired.backends, changes, strict=True):
+            yield from _backend_reasons(one, other, features, pairs)
 
 
 def _frontend_reasons(running: Running, desired: Configuration) -> Iterator[str]:
@@ -87,13 +92,15 @@ def structure(frontend: Frontend) -> Frontend:
     return bare
 
 
-def _backend_reasons(now: Backend, wanted: Backend, features: Features) -> Iterator[str]:
+def _backend_reasons(
+    now: Backend, wanted: Backend, features: Features, changes: Changes
+) -> Iterator[str]:
     if now is wanted:
         return
     if replace(now, servers=()) != replace(wanted, servers=()):
         yield f"the pool {now.name} changed"
         return
-    for one, other in _changes(now.servers, wanted.servers):
+    for one, other in changes:
         reason = _server_reason(one, other, wanted, features)
         if reason:
             yield f"{reason} in {now.name}"
@@ -169,23 +176,21 @@ def _resumptions(running: Running, desired: Configuration) -> Iterator[Action]:
             yield EnableFrontend(one.name)
 
 
-def _server_steps(now: Backend, wanted: Backend) -> Iterator[Action]:
+def _server_steps(wanted: Backend, pairs: Changes) -> Iterator[Action]:
     """Whatever takes a server away from new clients comes last, so that there is never less to serve with than before
     or after, wherever this ends.
     """
-    if now is wanted:
-        return
     losses: list[Action] = []
     changes: list[Action] = []
-    for one, other in _changes(now.servers, wanted.servers):
+    for one, other in pairs:
         if one is None and other is not None:
             with_cookie = wanted.cookie is not None
-            yield AddServer(now.name, other, wanted.check, with_cookie, wanted.send_proxy)
+            yield AddServer(wanted.name, other, wanted.check, with_cookie, wanted.send_proxy)
         elif one is not None and other is None:
-            losses.append(RemoveServer(now.name, one.name))
+            losses.append(RemoveServer(wanted.name, one.name))
         elif one is not None and other is not None:
             steps = losses if in_maintenance(other) or not effective_weight(other) else changes
-            steps.extend(_change_steps(now.name, one, other, checked=wanted.check is not None))
+            steps.extend(_change_steps(wanted.name, one, other, checked=wanted.check is not None))
     yield from changes
     yield from losses
 
@@ -201,10 +206,18 @@ def _change_steps(backend: str, now: Server, wanted: Server, *, checked: bool) -
         yield SetReady(backend, now.name, checked)
 
 
-def _changes(
-    now: Sequence[Server], wanted: Sequence[Server]
-) -> list[tuple[Server | None, Server | None]]:
-    """Pairs that differ, by name. What both begin and end with is passed over quickly: it is nearly all."""
+def _all_changes(now: Configuration, wanted: Configuration) -> list[Changes]:
+    """One a backend, where they are the same ones."""
+    if [item.name for item in now.backends] != [item.name for item in wanted.backends]:
+        return []
+    return [
+        () if one is other else _changes(one.servers, other.servers)
+        for one, other in zip(now.backends, wanted.backends, strict=True)
+    ]
+
+
+def _changes(now: Sequence[Server], wanted: Sequence[Server]) -> Changes:
+    """By name. What both begin and end with is passed over quickly: it is nearly all."""
     start, end = unequal_middle(now, wanted)
     old = {server.name: server for server in now[start : len(now) - end]}
     pairs: list[tuple[Server | None, Server | None]] = []

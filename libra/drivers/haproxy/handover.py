@@ -40,7 +40,7 @@ class Handover:
     def missing_files(self, text: str) -> tuple[Path, ...]:
         """Those that `ensure_files` would make."""
         files = (self._states, self._clients)
-        return tuple(path for path in files if str(path) in text and not path.exists())
+        return tuple(path for path in files if not path.exists() and str(path) in text)
 
     def take_along(self, desired: Configuration) -> None:
         """Call right before a reload to what is desired."""

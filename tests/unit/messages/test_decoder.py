@@ -1,6 +1,7 @@
 """The decoder that remembers gives what the plain one gives, message after message."""
 
 import json
+import operator
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from libra.errors import Invalid
 from libra.messages.codec import MAX_DEPTH, decode
-from libra.messages.decoder import Decoder, Message
+from libra.messages.decoder import Decoder, Message, known_ends
 
 Node = dict[str, Any]
 
@@ -167,3 +168,19 @@ def test_nodes_are_bounded_in_depth(depth: int, again: bool) -> None:
 
 def test_small_messages_are_read_the_plain_way() -> None:
     assert type(Decoder().decode(build([node(1)]))) is dict
+
+
+def test_what_surely_begins_and_ends_two_lists_is_never_counted_twice() -> None:
+    decoder = Decoder(smallest=0, run=4)
+    nodes = [node(number) for number in range(20)]
+    one = read_nodes(decoder, build(nodes))
+    for change in (lambda: nodes[9].update(weight=5), lambda: nodes.pop(3), lambda: None):
+        change()
+        other = read_nodes(decoder, build(nodes))
+        start, end = known_ends(one, other)
+        assert start + end <= min(len(one), len(other))
+        assert start + end >= len(other) - 8
+        assert all(map(operator.is_, one[:start], other[:start]))
+        assert all(map(operator.is_, one[len(one) - end :], other[len(other) - end :]))
+        one = other
+    assert known_ends(list(one), one) == (0, 0)

@@ -1,5 +1,6 @@
 """Remembering changes how often something is made, never what comes out."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ sequences = st.lists(st.integers(0, 3), max_size=300)
 def test_the_results_are_those_of_a_plain_mapping(calls: list[list[int]]) -> None:
     remembered = Remembered(lambda item: item * 10)
     for items in calls:
-        assert remembered(items) == [item * 10 for item in items]
+        assert remembered(items) == tuple(item * 10 for item in items)
 
 
 @given(sequences, sequences)
@@ -84,7 +85,19 @@ def test_an_object_stays_alive_as_long_as_it_is_known() -> None:
     assert all(known.get(item) is None for item in others)
 
 
-def test_the_callers_list_is_its_own() -> None:
+@pytest.mark.parametrize("at", [0, 1, 63, 64, 1023, 1024, 1025, 1500, 2975, 2999])
+def test_a_change_is_found_wherever_it_is(at: int) -> None:
+    one = list(range(3000))
+    assert unequal_middle(one, [*one[:at], -1, *one[at + 1 :]]) == (at, 2999 - at)
+    assert unequal_middle(one, [*one[:at], *one[at + 1 :]]) == (at, 2999 - at)
+    assert unequal_middle([*one[:at], *one[at + 1 :]], one) == (at, 2999 - at)
+    assert unequal_middle(one, one) == (3000, 0)
+
+
+def test_the_callers_list_stays_its_own() -> None:
     remembered = Remembered(lambda item: item)
-    remembered([1, 2]).clear()
-    assert remembered([1, 2]) == [1, 2]
+    items = [1, 2]
+    remembered(items)
+    items[0] = 5
+    assert remembered([1, 2]) == (1, 2)
+    assert remembered(items) == (5, 2)
