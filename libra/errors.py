@@ -2,9 +2,13 @@
 
     LibraError
     ├── Invalid                 the message, the settings or the request is at fault
+    │   └── InvalidConfiguration    of a web cluster: it could not be run
     ├── NotFound
     ├── AlreadyExists           it would be there twice
     ├── Conflict                cannot be done in the present state
+    │   ├── CannotStart         a web cluster, whatever its state is
+    │   ├── CannotStop
+    │   └── NotStopped
     ├── Forbidden               a policy of this host, or the caller's role, says no
     │   └── QuotaExceeded
     ├── NotImplementedHere      it is a good request for something that is not done here
@@ -35,6 +39,10 @@ class Invalid(LibraError):
     """What came in is not what the contract says."""
 
 
+class InvalidConfiguration(Invalid):
+    """What a web cluster shall be could not be run."""
+
+
 class NotFound(LibraError):
     """The named thing does not exist."""
 
@@ -45,6 +53,18 @@ class AlreadyExists(LibraError):
 
 class Conflict(LibraError):
     """The thing exists, but not in a state that allows this."""
+
+
+class CannotStart(Conflict):
+    """A web cluster cannot be started, resumed or restarted now."""
+
+
+class CannotStop(Conflict):
+    """A web cluster cannot be stopped or paused now."""
+
+
+class NotStopped(Conflict):
+    """A web cluster must be stopped for that."""
 
 
 class Forbidden(LibraError):

@@ -26,6 +26,7 @@ from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.pool import Pool
 from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import ProvisioningStatus
+from libra.model.webcluster import StoredWebService, WebCluster, WebClusterNode, WebRevision
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -225,6 +226,13 @@ class JobRows(Rows[Job], Protocol):
         the ids."""
 
 
+class WebRevisionRows(Rows[WebRevision], Protocol):
+    """The definitions of web clusters, by number."""
+
+    def prune(self, cluster_oid: str, before: int) -> int:
+        """Forget those of the cluster with a smaller number; how many."""
+
+
 class EventRows(Protocol):
     """Events: written once, read by id.
 
@@ -340,6 +348,10 @@ class UnitOfWork(Protocol):
     certificates: Rows[StoredCertificate]
     addresses: AddressRows
     counters: CounterRows
+    web_clusters: Rows[WebCluster]
+    web_nodes: Rows[WebClusterNode]
+    web_services: Rows[StoredWebService]
+    web_revisions: WebRevisionRows
     figures: Figures
 
     def hold(self, name: str) -> None:

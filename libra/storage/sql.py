@@ -20,6 +20,7 @@ from libra.model.resources.listener import Listener
 from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.pool import Pool
+from libra.model.webcluster import StoredWebService, WebCluster, WebClusterNode
 from libra.storage import tables
 from libra.storage.engines import ALONE, SQLITE_BUSY_SECONDS, WRITING, hold, open_engine
 from libra.storage.fences import FENCE, MANAGER
@@ -29,6 +30,7 @@ from libra.storage.loadbalancers import SqlLoadBalancers
 from libra.storage.rows import SqlRows
 from libra.storage.schema import NO_SCHEMA, check_schema, check_tables
 from libra.storage.side import SqlAddresses, SqlCounters, SqlEvents
+from libra.storage.webclusters import SqlWebRevisions
 
 T = TypeVar("T")
 
@@ -58,6 +60,10 @@ class SqlUnitOfWork:
         self.certificates = SqlRows(connection, tables.certificates, StoredCertificate)
         self.addresses = SqlAddresses(connection)
         self.counters = SqlCounters(connection)
+        self.web_clusters = SqlRows(connection, tables.web_clusters, WebCluster)
+        self.web_nodes = SqlRows(connection, tables.web_cluster_nodes, WebClusterNode)
+        self.web_services = SqlRows(connection, tables.web_services, StoredWebService)
+        self.web_revisions = SqlWebRevisions(connection)
         self.figures = SqlFigures(connection)
 
     def hold(self, name: str) -> None:

@@ -27,6 +27,7 @@ from libra.model.resources.monitor import HealthMonitorType
 from libra.model.resources.pool import PoolAlgorithm, PoolProtocol
 from libra.model.status import OperatingStatus, ProvisioningStatus
 from libra.model.tls import ClientAuthentication
+from libra.model.webcluster import WebClusterState
 from libra.storage.columns import EnumText, Persistence, Texts, UtcDateTime
 
 metadata = MetaData(
@@ -392,4 +393,99 @@ certificates = Table(
     Index(None, "created_at", "id"),
     Index(None, "project_id", "created_at", "id"),
     Index(None, "name"),
+)
+
+
+def _perhaps(name: str, kind: Any) -> Column[Any]:
+    return Column(name, kind, nullable=True)
+
+
+def _of_cluster(column: str = "cluster_oid") -> Column[Any]:
+    """A part goes with the whole."""
+    key = ForeignKey("web_clusters.oid", ondelete="CASCADE")
+    return Column(column, String(ID), key, nullable=False)
+
+
+web_clusters = Table(
+    "web_clusters",
+    metadata,
+    Column("oid", String(ID), primary_key=True),
+    _text("project_id"),
+    _text("name"),
+    _text("label", nullable=True),
+    _perhaps("description", Text),
+    _perhaps("tags", Texts),
+    _word("status", WebClusterState),
+    _text("owner_oid", ID),
+    _number("changed"),
+    _number("tcp_version", nullable=True),
+    _number("tcp_port", nullable=True),
+    _perhaps("tcp_shared", Boolean),
+    _text("tcp_interface", nullable=True),
+    _number("tcp_backlog", nullable=True),
+    _perhaps("tls_key", Text),
+    _perhaps("tls_certificate", Text),
+    _perhaps("tls_chain_certificates", Texts),
+    _perhaps("tls_ca_certificates", Texts),
+    _perhaps("tls_dhparam", Text),
+    _perhaps("tls_ciphers", Text),
+    _number("http_client_timeout", nullable=True),
+    _perhaps("http_hsts", Boolean),
+    _number("http_hsts_max_age", nullable=True),
+    _perhaps("http_access_log", Boolean),
+    _perhaps("http_display_tracebacks", Boolean),
+    _time("created_at"),
+    _number("revision"),
+    _number("good_revision"),
+    _long("reason"),
+    UniqueConstraint("project_id", "name"),
+    Index(None, "created_at", "oid"),
+    Index(None, "status"),
+)
+
+web_cluster_nodes = Table(
+    "web_cluster_nodes",
+    metadata,
+    _key(),
+    _of_cluster(),
+    Column("node_oid", String(ID), ForeignKey("devices.id"), nullable=False, index=True),
+    _number("parallel", nullable=True),
+    _perhaps("standby", Boolean),
+    _flag("active"),
+    _text("promoted_for", ID, nullable=True),
+    _time("since"),
+    _number("revision"),
+    _number("confirmed_revision"),
+    _flag("confirmed_active"),
+    _perhaps("answers", Boolean),
+    _time("good_since", nullable=True),
+    _long("reason"),
+    _time("created_at"),
+    UniqueConstraint("cluster_oid", "node_oid"),
+)
+
+web_services = Table(
+    "web_services",
+    metadata,
+    Column("oid", String(ID), primary_key=True),
+    _of_cluster("webcluster_oid"),
+    _long("path"),
+    _text("type", ID),
+    _text("label", nullable=True),
+    _perhaps("description", Text),
+    _perhaps("tags", Texts),
+    _long("config"),
+    _time("created_at"),
+    UniqueConstraint("webcluster_oid", "path"),
+)
+
+web_cluster_revisions = Table(
+    "web_cluster_revisions",
+    metadata,
+    Column("id", String(2 * ID), primary_key=True),
+    _of_cluster(),
+    _number("number"),
+    _long("document"),
+    _time("created_at"),
+    UniqueConstraint("cluster_oid", "number"),
 )

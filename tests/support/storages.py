@@ -16,6 +16,14 @@ from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor, HealthMonitorType
 from libra.model.resources.pool import Pool, PoolProtocol
 from libra.model.status import ProvisioningStatus
+from libra.model.webcluster import (
+    StoredWebService,
+    WebCluster,
+    WebClusterNode,
+    WebRevision,
+    node_key,
+    revision_key,
+)
 from libra.storage.schema import upgrade
 from libra.storage.sql import SqlStorage, open_storage
 
@@ -91,3 +99,27 @@ def build_job(device: Device, number: int = 0, **fields: Any) -> Job:
     given: dict[str, Any] = {"id": new_id(), "action": JobAction.UPDATE, "device_id": device.id}
     given |= {"device_name": device.name, "created_at": at(number), "updated_at": at(number)}
     return Job(**{**given, "deadline": at(3600), "generation": number, **fields})
+
+
+def build_webcluster(number: int = 0, **fields: Any) -> WebCluster:
+    given: dict[str, Any] = {"oid": new_id(), "project_id": "p1", "name": f"cluster{number}"}
+    given |= {"owner_oid": new_id(), "changed": 1_598_388_333_642_427_113, "created_at": at(number)}
+    return WebCluster(**{**given, **fields})
+
+
+def build_webnode(owner: WebCluster, device: Device, **fields: Any) -> WebClusterNode:
+    given: dict[str, Any] = {"id": node_key(owner.oid, device.id), "since": NOW}
+    given |= {"cluster_oid": owner.oid, "node_oid": device.id, "created_at": NOW}
+    return WebClusterNode(**{**given, **fields})
+
+
+def build_webservice(owner: WebCluster, path: str = "/", **fields: Any) -> StoredWebService:
+    given: dict[str, Any] = {"oid": new_id(), "type": "nodeinfo", "created_at": NOW}
+    return StoredWebService(**{**given, "webcluster_oid": owner.oid, "path": path, **fields})
+
+
+def build_webrevision(owner: WebCluster, number: int = 1, document: str = "{}") -> WebRevision:
+    key = revision_key(owner.oid, number)
+    return WebRevision(
+        id=key, cluster_oid=owner.oid, number=number, document=document, created_at=NOW
+    )
