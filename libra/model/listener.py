@@ -6,6 +6,7 @@ from enum import Enum
 
 from libra.model.pool import Pool
 from libra.model.tls import StrictTransport, Tls
+from libra.model.webservice import ReverseProxy, WebService
 
 
 class Protocol(Enum):
@@ -42,7 +43,11 @@ class Listener:
     Without a pool it answers with 503, or closes. `bind_address` None means the address of its load balancer, and
     every IPv4 address of the device where that has none; `connection_limit` None means no limit. `allowed_cidrs` are
     canonical networks, empty means everybody. `headers` are told to members, besides X-Forwarded-For. `tls` makes
-    HTTP what clients know as HTTPS."""
+    HTTP what clients know as HTTPS.
+
+    With `services` it answers by path, by the longest that fits, and has no pool of its own. `ip_version` 4 or 6 limits
+    it to that; `threads` is how many of the proxy's serve it; `shared` lets other programs listen on the same port.
+    """
 
     id: str
     protocol: Protocol
@@ -59,3 +64,15 @@ class Listener:
     headers: tuple[ToldHeader, ...] = ()
     hsts: StrictTransport | None = None
     tls: Tls | None = None
+    services: tuple[WebService, ...] = ()
+    ip_version: int | None = None
+    backlog: int | None = None
+    threads: int | None = None
+    access_log: bool = True
+    shared: bool = False
+
+    @property
+    def pools(self) -> tuple[Pool, ...]:
+        """Those that it sends to, in their order."""
+        own = (self.pool,) if self.pool is not None else ()
+        return (*own, *(item.pool for item in self.services if isinstance(item, ReverseProxy)))

@@ -22,8 +22,8 @@ class LoadBalancer:
     @property
     def pools(self) -> tuple[Pool, ...]:
         """Those that its listeners send to, each once, in their order."""
-        pools = (listener.pool for listener in self.listeners)
-        return tuple({pool.id: pool for pool in pools if pool is not None}.values())
+        pools = (pool for listener in self.listeners for pool in listener.pools)
+        return tuple({pool.id: pool for pool in pools}.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

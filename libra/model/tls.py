@@ -34,7 +34,7 @@ class Certificate:
 class Tls:
     """The first certificate is for clients that ask for no name that another one has.
 
-    `client_ca` and `client_crl` are PEM, `versions` empty and `ciphers` None leave the proxy's defaults.
+    `client_ca`, `client_crl` and `dhparam` are PEM, `versions` empty and `ciphers` None leave the proxy's defaults.
     """
 
     certificates: tuple[Certificate, ...]
@@ -44,6 +44,7 @@ class Tls:
     versions: tuple[TlsVersion, ...] = ()
     ciphers: str | None = None
     alpn: tuple[str, ...] = ()
+    dhparam: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,89 @@
+"""Web services: what a listener answers on its paths.
+
+`path` is normalised: "/" for everything that nothing else is for, or "/a/b" for that path and what is below it.
+Contract: the seed `webcluster.txt`.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from libra.model.pool import Pool
+
+ROOT = "/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReverseProxy:
+    """Requests go to the members of `pool`, with `base_path` in place of the service's own path.
+
+    `websocket` says that connections may be upgraded; `timeout_tunnel` is for those. `forwarded_port` and
+    `forwarded_proto` are what members are told of where the client came in, None tells the truth.
+    """
+
+    path: str
+    pool: Pool
+    base_path: str = ROOT
+    websocket: bool = False
+    timeout_tunnel: timedelta | None = None
+    forwarded_port: int | None = None
+    forwarded_proto: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redirect:
+    """GET and HEAD are sent to `url` as it stands, with this status."""
+
+    path: str
+    url: str
+    code: int = 302
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Json:
+    """GET and HEAD are answered with a value: `text` is its JSON, as `canonical` writes it."""
+
+    path: str
+    text: str
+    prettify: bool = False
+    allow_cross_origin: bool = False
+    discourage_caching: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Static:
+    """The files below `directory`, an absolute path on the device.
+
+    `default_file` is served for what is not there; `cache_seconds` None says nothing about caches; `mime_types` are
+    pairs of a suffix with its dot and a type.
+    """
+
+    path: str
+    directory: str
+    default_file: str | None = None
+    listing: bool = False
+    cache_seconds: int | None = 43200
+    mime_types: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeInfo:
+    """Who answers: a page about the device."""
+
+    path: str
+
+
+Local = Json | Static | NodeInfo
+"""What is answered on the device itself, by `libra.serving`."""
+WebService = ReverseProxy | Redirect | Json | Static | NodeInfo
+
+
+def canonical(value: Any) -> str:
+    """JSON that is the same text for the same value."""
+    return json.dumps(value, separators=(",", ":"), sort_keys=True, allow_nan=False)
+
+
+def service_key(listener_id: str, path: str) -> str:
+    """By which HAProxy tells `libra.serving` which service is meant."""
+    return f"{listener_id} {path}"
