@@ -14,6 +14,7 @@ S = TypeVar("S")
 FIXED = {
     "worker": ("name", "driver", "state_dir", "pid_file"),
     "vip": ("adapter", "interface", "networks"),
+    "serving": ("socket",),
     "haproxy": ("supervisor", "config_file", "admin_socket", "master_socket"),
 }
 

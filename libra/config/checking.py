@@ -17,7 +17,7 @@ from libra.config.values import Values
 from libra.errors import Invalid
 
 # The rest is the controller's; what of it is secret stays here.
-WORKERS = ("job_servers", "worker", "haproxy", "vip", "object_stores", "logging")
+WORKERS = ("job_servers", "worker", "haproxy", "vip", "serving", "object_stores", "logging")
 
 
 def main() -> None:

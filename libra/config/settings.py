@@ -160,6 +160,17 @@ class VipSettings(Section):
         return self
 
 
+class ServingSettings(Section):
+    """Who answers web services that HAProxy does not answer itself; the worker runs it, with the extra `serving`."""
+
+    socket: SocketPath | None = Field(default=None, examples=["/run/libra/serving.sock"])
+    """Where HAProxy reaches it; at most 90 characters long. Default: serving.sock in worker.state_dir."""
+    directories: tuple[AbsolutePath, ...] = Field(
+        default=(Path("/srv"), Path("/var/www")), max_length=256
+    )
+    """Below which directories a job may make this host serve files; everything else is refused."""
+
+
 class SwiftSettings(Section):
     """OpenStack Swift as ARCHIVE's destination."""
 
@@ -202,6 +213,7 @@ class Settings(Section):
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     haproxy: HAProxySettings = HAProxySettings()
     vip: VipSettings = VipSettings()
+    serving: ServingSettings = ServingSettings()
     object_stores: ObjectStoreSettings = ObjectStoreSettings()
     controller: ControllerSettings = ControllerSettings()
     api: ApiSettings = ApiSettings()
