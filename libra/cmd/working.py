@@ -49,7 +49,7 @@ class Working:
         self._guard: AddressGuard | None = None
         if assembly.gives_way(settings):
             self._guard = AddressGuard(controller, self._daemon.heard)
-            controller.away = self._guard.away
+            controller.ask_away(self._guard.away)
 
     def run(self, on_ready: Callable[[], None]) -> bool:
         """Until a signal ends it; True where every job that was taken is answered. Main thread only."""

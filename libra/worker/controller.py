@@ -1,11 +1,8 @@
 """LBaaSController: carries out the messages of the worker protocol on one device."""
 
-import random
 import threading
-import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import assert_never
 
@@ -34,11 +31,11 @@ from libra.messages.requests import (
 )
 from libra.messages.version2.loadbalancers import KnownLoadBalancers
 from libra.model.loadbalancer import Desired
-from libra.vips.base import Address, VipAdapter
+from libra.vips.base import VipAdapter
 from libra.vips.none import NoVips
-from libra.worker.addresses import addresses_of, without
+from libra.worker.addresses import without
 from libra.worker.archive import Archiver
-from libra.worker.contest import NEVER, PATIENCE, Contest
+from libra.worker.holding import HeldAddresses
 from libra.worker.plan import render_plan
 from libra.worker.report import render_statistics
 from libra.worker.state import DesiredState, MemoryState, StateStore
@@ -70,17 +67,17 @@ class LBaaSController:
         self._driver = driver
         self._state = DesiredState(state or MemoryState())
         self._archiver = archiver or Archiver(stores={})
-        self._vips = vips or NoVips()
+        self._addresses = HeldAddresses(vips or NoVips())
         self._changing = threading.Lock()
         self._members = RememberedMembers()
         self._known = KnownLoadBalancers()
         self._digester = Digester()
         self._digesting = threading.Lock()
-        self._contest = Contest()
-        self._away = NEVER
-        self.away: Callable[[], float] = lambda: NEVER
-        """Until when this host was away, by `time.monotonic`: asked where a job may be one of before."""
         self._astray = False  # the proxy runs what was refused, for it could not go back
+
+    def ask_away(self, away: Callable[[], float]) -> None:
+        """Whom to ask until when this host was away, by `time.monotonic`, where a job may be one of before."""
+        self._addresses.away = away
 
     def restore(self) -> None:
         """Bring the proxy to the saved state, as at start-up; raises `LibraError`.
@@ -90,13 +87,8 @@ class LBaaSController:
         """
         with self._changing:
             desired = self._state.current()
-            if wanted := addresses_of(desired):
-                self._away = time.monotonic()
-                self._contest = self._look_if_possible(self._contest, wanted)
-            kept = self._kept(desired)
-            if self._contest.given_up:
-                self._vips.release(addresses_of(kept))  # before the proxy comes up with the others
-            with self._addressed(kept):
+            kept = self._addresses.begin(desired)
+            with self._addresses.addressed(kept):
                 self._driver.apply(kept)
             if desired.is_empty:
                 self._driver.forget()
@@ -111,11 +103,11 @@ class LBaaSController:
             except StateError:  # what it held, and the proxy runs, goes on
                 self._driver.ensure_running()
                 return
-            with self._addressed(self._kept(desired)):
+            with self._addresses.addressed(self._addresses.kept(desired)):
                 self._driver.ensure_running()
                 if self._astray:
                     self._take_back(desired)
-            self._vips.announce()
+            self._addresses.announce()
 
     def contest(self, away: float) -> None:
         """Give addresses up that another host answers for, or take them back; raises `LibraError`.
@@ -123,58 +115,23 @@ class LBaaSController:
         Call several times a second. `away`: until when this host was, by `time.monotonic`, for meanwhile controllers
         may have given them to that host.
         """
-        before = self._contest
-        self._away = max(self._away, away)
-        after = self._look_around(before, addresses_of(self._state.current()))
-        if after.given_up == before.given_up and after.quiet == before.quiet:
+        seen = self._addresses.look(away, self._state.current())
+        if seen is None:
             return
         with self._changing:
-            if self._contest is not before:  # a job came first, and knows better
-                return
-            self._contest = after
-            if after.given_up != before.given_up:
-                _tell_contest(before, after)
+            if self._addresses.follow(*seen):
                 self._follow_contest()
-
-    def _look_around(self, contest: Contest, wanted: frozenset[Address]) -> Contest:
-        """Raises `DriverError`."""
-        doubtful = contest.doubtful(wanted, self._away, time.monotonic())
-        rivals = self._vips.rivals(doubtful) if doubtful else doubtful
-        return contest.look(doubtful, rivals, random.choice(PATIENCE))  # noqa: S311 - no secret
-
-    def _look_if_possible(self, contest: Contest, wanted: frozenset[Address]) -> Contest:
-        try:
-            after = self._look_around(contest, wanted)
-        except DriverError as error:
-            log.warning("cannot look after addresses", action="addresses", error=str(error))
-            return contest
-        _tell_contest(contest, after)
-        return after
 
     def _follow_contest(self) -> None:
         """Off with the address first: from then on nobody is answered here who should be answered there."""
-        kept = self._kept(self._state.current())
-        wanted = addresses_of(kept)
-        self._vips.release(wanted)
+        kept = self._addresses.kept(self._state.current())
+        self._addresses.release(kept)
         try:
-            self._vips.hold(wanted)
+            self._addresses.hold(kept)
             self._driver.apply(kept)
         except LibraError:
             self._astray = True
             raise
-
-    def _kept(self, desired: Desired) -> Desired:
-        return without(desired, self._contest.given_up)
-
-    @contextmanager
-    def _addressed(self, desired: Desired) -> Iterator[None]:
-        """With its addresses, and only those; one that cannot be had does not keep the proxy from the others."""
-        wanted = addresses_of(desired)
-        try:
-            self._vips.hold(wanted)
-        finally:
-            yield
-        self._vips.release(wanted)
 
     def handle(self, message: object) -> JsonObject:
         """The reply to one decoded message: the message itself plus `hpcs_response` and more. Never raises."""
@@ -282,7 +239,7 @@ class LBaaSController:
         return {}
 
     def _preview(self, desired: Desired) -> JsonObject:
-        notes = self._vips.preview(addresses_of(desired))
+        notes = self._addresses.preview(desired)
         preview = self._driver.preview(desired)
         return {PLAN: render_plan(replace(preview, notes=(*preview.notes, *notes)))}
 
@@ -302,10 +259,9 @@ class LBaaSController:
 
     def _make_so(self, before: Desired | None, after: Desired) -> JsonObject:
         """Apply, then save, so that what is saved was acknowledged. A FAIL leaves everything as it was."""
-        contest = self._contest_after(before, after)
+        contest = self._addresses.plan(before, after)
         kept = without(after, contest.given_up)
-        wanted = addresses_of(kept)
-        self._vips.hold(wanted)  # before HAProxy binds to them
+        self._addresses.hold(kept)
         try:
             self._driver.apply(kept, lambda: self._state.prepare(after))
             self._state.replace(after)
@@ -318,20 +274,14 @@ class LBaaSController:
             self._go_back(before)
             self._release_since(before)
             raise
-        self._astray, self._contest = False, contest
-        self._vips.release(wanted)  # when HAProxy has left them
+        self._astray = False
+        self._addresses.adopt(contest)
+        self._addresses.release(kept)
         return {}
-
-    def _contest_after(self, before: Desired | None, after: Desired) -> Contest:
-        had = addresses_of(before) if before else frozenset()
-        wanted = addresses_of(after)
-        self._away = max(self._away, self.away())
-        contest = self._contest.tell(had, wanted, self._away, time.monotonic())
-        return self._look_if_possible(contest, wanted) if wanted - had else contest
 
     def _release_since(self, before: Desired | None) -> None:
         if before is not None:
-            self._vips.release(addresses_of(self._kept(before)))
+            self._addresses.release(self._addresses.kept(before))
 
     def _go_back(self, before: Desired | None) -> None:
         if before is None:
@@ -345,7 +295,7 @@ class LBaaSController:
 
     def _take_back(self, before: Desired) -> None:
         """Raises `LibraError`, as on a disk that is still full: then it is for `ensure` to try again."""
-        self._driver.apply(self._kept(before))
+        self._driver.apply(self._addresses.kept(before))
         # Where only the directory could not be synced, the new file stands there already.
         self._state.replace(before)
         self._astray = False
@@ -368,10 +318,10 @@ class LBaaSController:
             desired = self._state.current()
         except StateError as error:
             desired, warning = Desired(), {WARNING: str(error)}
-        if given_up := self._contest.given_up:
+        if given_up := self._addresses.given_up:
             text = ", ".join(sorted(map(str, given_up)))
             warning = {WARNING: f"given up, for another host answers for it: {text}"}
-        statistics = self._driver.statistics(self._kept(desired))
+        statistics = self._driver.statistics(self._addresses.kept(desired))
         detailed = desired.version != PROTOCOL_VERSION
         entries = [render_statistics(item, detailed=detailed) for item in statistics]
         return {"loadbalancers": entries, **self._identify(desired), **warning}
@@ -393,13 +343,6 @@ def _follow(before: Desired, request: Update) -> Desired:
         generation=generation,
         version=request.version,
     )
-
-
-def _tell_contest(before: Contest, after: Contest) -> None:
-    for address in sorted(map(str, after.given_up - before.given_up)):
-        log.warning("given up: another host answers for it", action="addresses", address=address)
-    for address in sorted(map(str, before.given_up - after.given_up)):
-        log.info("taken back", action="addresses", address=address)
 
 
 def _plain(message: object) -> JsonObject:
