@@ -9,6 +9,7 @@ _HOST_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 # What inet_aton takes for a number: such a name would be resolved to an address nobody wrote.
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 MAX_HOST_NAME = 253
+_METADATA = ("169.254.169.254", "fd00:ec2::254")
 
 
 def parse_ip_address(text: str) -> str | None:
@@ -61,3 +62,8 @@ def is_group(address: str) -> bool:
     if not _IPV4.fullmatch(address) or address == "0.0.0.0":  # noqa: S104
         return False
     return int(address.partition(".")[0]) in (0, *range(224, 240)) or address == "255.255.255.255"
+
+
+def is_metadata(address: str) -> bool:
+    """True where clouds tell their machines what only those may know: not for a customer to publish."""
+    return address in _METADATA

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from libra.errors import NotImplementedHere
-from libra.messages.addresses import is_group, is_wildcard, parse_ip_address
+from libra.messages.addresses import is_group, is_metadata, is_wildcard, parse_ip_address
 from libra.messages.fields import has_control_characters
 
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&()*+,;=:@%/?-]*")
@@ -30,8 +30,6 @@ _TLS_1_3 = frozenset(
         *("TLS_AES_128_CCM_SHA256", "TLS_AES_128_CCM_8_SHA256"),
     )
 )
-_METADATA = ("169.254.169.254", "fd00:ec2::254")
-"""Where clouds tell their machines what only those may know: not for a customer to publish."""
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -71,7 +69,7 @@ def _host_address(value: str) -> str:
     address = _address(value)
     if is_wildcard(address) or is_group(address):
         raise ValueError("it must be the address of one host")
-    if address in _METADATA:
+    if is_metadata(address):
         raise ValueError("it is where a cloud tells its machines their secrets")
     return value
 

@@ -1,0 +1,1 @@
+"""Web clusters: what callers do with them."""
