@@ -11,6 +11,7 @@ from libra.model.listener import Listener
 from libra.model.loadbalancer import LoadBalancer
 from libra.model.pool import HealthMonitor, Member, MonitorType, SessionPersistence
 from libra.model.remembered import ByIdentity, RememberedByKey
+from libra.model.webservice import ReverseProxy, WebService
 
 _SECOND = timedelta(seconds=1)
 _NO_NODES = '"nodes":[]'
@@ -70,7 +71,17 @@ def _without_members(loadbalancer: LoadBalancer) -> LoadBalancer:
 
 def _bare(listener: Listener) -> Listener:
     pool = listener.pool
-    return replace(listener, pool=replace(pool, members=()) if pool is not None else None)
+    return replace(
+        listener,
+        pool=replace(pool, members=()) if pool is not None else None,
+        services=tuple(map(_bare_service, listener.services)),
+    )
+
+
+def _bare_service(service: WebService) -> WebService:
+    if isinstance(service, ReverseProxy):
+        return replace(service, pool=replace(service.pool, members=()))
+    return service
 
 
 def build_loadbalancer(loadbalancer: LoadBalancer) -> JsonObject:

@@ -5,13 +5,17 @@ Contract: the seed `webcluster.txt`.
 """
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 from libra.model.pool import Pool
 
 ROOT = "/"
+_PATH = re.compile(r"(?:/[A-Za-z0-9._~%+@:,=-]+)+")
+_URL = re.compile(r"(?:https?://[A-Za-z0-9\[][\x21-\x7e]*|/[\x21-\x7e]*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +83,26 @@ Local = Json | Static | NodeInfo
 WebService = ReverseProxy | Redirect | Json | Static | NodeInfo
 
 
+def normal_path(text: str) -> str | None:
+    """Without a slash at its end; None for what is no path of whole segments, or could be read as another one."""
+    path = text.rstrip("/") if text.strip("/") else text
+    if path == ROOT:
+        return path
+    if not _PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
+        return None
+    return path
+
+
+def is_url(text: str) -> bool:
+    """Whether a client may be sent there: absolute, or a path of the same host; printable ASCII without spaces."""
+    return _URL.fullmatch(text) is not None and not text.startswith("//")
+
+
 def canonical(value: Any) -> str:
     """JSON that is the same text for the same value."""
     return json.dumps(value, separators=(",", ":"), sort_keys=True, allow_nan=False)
 
 
 def service_key(listener_id: str, path: str) -> str:
-    """By which HAProxy tells `libra.serving` which service is meant."""
-    return f"{listener_id} {path}"
+    """By which HAProxy tells `libra.serving` which service is meant: ASCII, for it goes in a header."""
+    return f"{quote(listener_id, safe='')} {path}"

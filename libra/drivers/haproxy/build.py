@@ -19,6 +19,7 @@ from libra.drivers.haproxy.config import (
 from libra.drivers.haproxy.materials import build_networks, build_tls
 from libra.drivers.haproxy.names import backend_name, frontend_name, server_name
 from libra.drivers.haproxy.serverids import prefer_id, with_distinct_ids
+from libra.drivers.haproxy.services import IPV6, build_rewrite, build_route, by_length, find_service
 from libra.model.listener import Listener, Protocol, ToldHeader
 from libra.model.loadbalancer import Desired, LoadBalancer
 from libra.model.pool import (
@@ -114,7 +115,12 @@ def join_parts(parts: Sequence[Part], options: Options) -> Configuration:
 
 def _uses(loadbalancer: LoadBalancer) -> list[Use]:
     return [
-        Use(pool, tuple(item for item in loadbalancer.listeners if item.pool is pool))
+        Use(
+            pool,
+            tuple(
+                item for item in loadbalancer.listeners if any(one is pool for one in item.pools)
+            ),
+        )
         for pool in loadbalancer.pools
     ]
 
@@ -135,6 +141,12 @@ def _build_frontend(loadbalancer: LoadBalancer, listener: Listener, *, suspended
         inspect_delay=listener.timeouts.inspect,
         allowed=build_networks(listener) if listener.allowed_cidrs else None,
         tls=build_tls(listener, listener.tls) if listener.tls else None,
+        routes=tuple(build_route(listener, item) for item in by_length(listener.services)),
+        only_ipv6=listener.ip_version == IPV6,
+        backlog=listener.backlog,
+        threads=listener.threads,
+        quiet=not listener.access_log,
+        shared=listener.shared,
     )
 
 
@@ -153,6 +165,7 @@ def _build_hsts(hsts: StrictTransport) -> str:
 
 def _build_backend(use: Use, servers: BuildServers) -> Backend:
     pool, listeners = use
+    service = find_service(listeners, pool)
     persistence = pool.persistence
     kind = persistence.type if persistence else None
     backend = Backend(
@@ -171,6 +184,8 @@ def _build_backend(use: Use, servers: BuildServers) -> Backend:
         retries=max((item.connect_retries or 0 for item in listeners), default=0)
         if any(item.connect_retries is not None for item in listeners)
         else None,
+        timeout_tunnel=service.timeout_tunnel if service else None,
+        rewrite=build_rewrite(listeners[0], service) if service else None,
     )
     built = servers(PoolShape(pool.id, backend.numbered, pool.enabled), pool.members)
     return replace(backend, servers=with_distinct_ids(built) if backend.numbered else tuple(built))

@@ -63,6 +63,16 @@ class Check:
     hello: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """How requests of a web service reach its members: `base` in place of `path`, and what they are told."""
+
+    path: str
+    base: str
+    port: str
+    scheme: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
     """One section `backend`. `cookie` ties clients by a cookie of that name, `stick` by their address, `stick_cookie`
@@ -82,6 +92,8 @@ class Backend:
     timeout_server: timedelta | None = None
     timeout_connect: timedelta | None = None
     retries: int | None = None
+    timeout_tunnel: timedelta | None = None
+    rewrite: Rewrite | None = None
 
     @property
     def numbered(self) -> bool:
@@ -138,12 +150,33 @@ class TlsBind:
     alpn: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Redirection:
+    """Where clients are sent, with which status."""
+
+    url: str
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What is below a path goes to a backend, elsewhere, or to the server of web services under its key."""
+
+    path: str
+    backend: str | None = None
+    redirection: Redirection | None = None
+    service: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frontend:
     """One section `frontend`. `bind_address` None means every IPv4 address; a disabled one does not listen.
 
     Without `backend` it answers 503, or closes. `told` are request headers and what they hold, `hsts` the value of
     that header. Only clients in the networks of `allowed` may come, where it is given.
+
+    With `routes`, the one with the longest path that fits decides, and without one that fits it answers 404. `threads`
+    is how many of HAProxy's serve it; a `quiet` one logs nothing; a `shared` port may be somebody else's, too.
     """
 
     name: str
@@ -160,6 +193,17 @@ class Frontend:
     inspect_delay: timedelta | None = None
     allowed: Material | None = None
     tls: TlsBind | None = None
+    routes: tuple[Route, ...] = ()
+    only_ipv6: bool = False
+    backlog: int | None = None
+    threads: int | None = None
+    quiet: bool = False
+    shared: bool = False
+
+    @property
+    def has_local(self) -> bool:
+        """True where something is answered by the server of web services."""
+        return any(route.service is not None for route in self.routes)
 
     @property
     def materials(self) -> tuple[Material, ...]:
@@ -175,7 +219,8 @@ class Options:
 
     `version` is HAProxy's (major, minor, patch), for a few lines that older ones do not know.
     `material_dir` is where certificates and maps are. `peers_socket` and `clients_file` keep clients at their servers
-    over a reload, where their address ties them.
+    over a reload, where their address ties them. `serving_socket` is where the server of web services listens;
+    `processors` how many threads HAProxy has by itself.
     """
 
     admin_socket: str
@@ -186,10 +231,21 @@ class Options:
     peers_socket: str | None = None
     clients_file: str | None = None
     material_dir: str = "/nonexistent"
+    serving_socket: str | None = None
+    processors: int = 1
     user: str | None = None
     group: str | None = None
     extra_global: tuple[str, ...] = ()
     extra_defaults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What stands in the file once, where a section needs it: peers, the server of web services, threads."""
+
+    has_tables: bool = False
+    has_local: bool = False
+    threads: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +265,15 @@ class Configuration:
     def has_tables(self) -> bool:
         """True where some backend has a stick table."""
         return any(backend.has_table for backend in self.backends)
+
+    @property
+    def around(self) -> "Surroundings":
+        """What the rest of the file has to have for its sections."""
+        return Surroundings(
+            has_tables=self.has_tables,
+            has_local=any(item.has_local for item in self.frontends),
+            threads=max((item.threads or 0 for item in self.frontends), default=0),
+        )
 
     @property
     def materials(self) -> tuple[Material, ...]:

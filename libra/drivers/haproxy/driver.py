@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from libra.config.places import serving_socket
 from libra.drivers.base import LoadBalancerDriver, Preview, ProxyVersion, Step
 from libra.drivers.haproxy.actions import Action, Reload, RuntimeAction, SetCertificate
 from libra.drivers.haproxy.binary import Binary
@@ -59,7 +60,8 @@ log = structlog.get_logger(__name__)
 
 def create_driver(settings: "Settings") -> "HAProxyDriver":
     """The entry point. Touches nothing: HAProxy is looked for when it is first needed."""
-    return HAProxyDriver(settings.haproxy, settings.worker.state_dir / "haproxy-counters.json")
+    counters = settings.worker.state_dir / "haproxy-counters.json"
+    return HAProxyDriver(settings.haproxy, counters, serving_socket(settings))
 
 
 class HAProxyDriver(LoadBalancerDriver):
@@ -67,7 +69,10 @@ class HAProxyDriver(LoadBalancerDriver):
 
     name = "haproxy"
 
-    def __init__(self, settings: "HAProxySettings", counters: Path) -> None:
+    def __init__(
+        self, settings: "HAProxySettings", counters: Path, serving_socket: Path | None = None
+    ) -> None:
+        self._serving_socket = serving_socket
         self._admin = AdminSocket(settings.admin_socket, ANSWER)
         self._master = MasterSocket(settings.master_socket)
         self._statistics = StatisticsReader(self._admin, self._master, counters)
@@ -190,7 +195,7 @@ class HAProxyDriver(LoadBalancerDriver):
     # Looking and deciding.
 
     def _render(self, desired: Desired) -> Wanted:
-        options = build_options(self._settings, self._binary.version())
+        options = build_options(self._settings, self._binary.version(), self._serving_socket)
         return self._builder.build(desired, options)
 
     def _missing_files(self, wanted: Wanted) -> dict[Path, bytes]:

@@ -16,7 +16,9 @@ def build_tls(listener: Listener, tls: Tls) -> TlsBind:
     verify = _VERIFY.get(tls.client_authentication)
     return TlsBind(
         certificates=tuple(
-            Material(_stem("crt", listener, item.id), "pem", item.chain + item.key)
+            Material(
+                _stem("crt", listener, item.id), "pem", item.chain + item.key + (tls.dhparam or "")
+            )
             for item in tls.certificates
         ),
         verify=verify,

@@ -1,5 +1,6 @@
 """From the host's settings to what of them stands in HAProxy's file."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,9 @@ _OWN = {
 }
 
 
-def build_options(settings: "HAProxySettings", version: Version) -> Options:
+def build_options(
+    settings: "HAProxySettings", version: Version, serving_socket: Path | None = None
+) -> Options:
     """Raises `Invalid` for a line of the operator's that stands in libra's own way."""
     for line in settings.extra_global:
         keyword = line.split()[0]
@@ -36,6 +39,8 @@ def build_options(settings: "HAProxySettings", version: Version) -> Options:
         peers_socket=f"{settings.admin_socket}.peers",
         clients_file=_expressible(clients_file(settings.config_file)),
         material_dir=str(material_directory(settings.config_file)),
+        serving_socket=str(serving_socket) if serving_socket is not None else None,
+        processors=len(os.sched_getaffinity(0)),
         user=settings.user,
         group=settings.group,
         extra_global=settings.extra_global,

@@ -18,6 +18,8 @@ from libra.errors import DriverError
 
 _ANY = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 _BIND = re.compile(r"\s+bind\s+(?:ipv[46]@)?(\S*?):([0-9]+)(?:\s|$)(.*)")
+SHARED = "  # shared"
+"""Behind a `bind` of which others may have the port, too."""
 _SECTION = re.compile(r"[a-z]")
 _LISTENING = "0A"  # the state in /proc/net/tcp
 _TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
@@ -39,10 +41,10 @@ class Bind:
         return f"{where} port {self.port}"
 
 
-def parse_binds(text: str, *, disabled: bool = False) -> frozenset[Bind]:
-    """What a configuration of libra's listens on; disabled sections do not.
+def parse_binds(text: str, *, disabled: bool = False, shared: bool = False) -> frozenset[Bind]:
+    """What a configuration of libra's listens on; disabled sections do not, and what is shared does not count.
 
-    `disabled`: those too, for one that was disabled at runtime keeps its port.
+    `disabled`: those too, for one that was disabled at runtime keeps its port. `shared`: these too, which are held.
     """
     binds: set[Bind] = set()
     section: set[Bind] = set()
@@ -51,7 +53,7 @@ def parse_binds(text: str, *, disabled: bool = False) -> frozenset[Bind]:
             section = set()
         elif line.strip() == "disabled" and not disabled:
             binds -= section
-        elif match := _BIND.match(line):
+        elif (match := _BIND.match(line)) and (shared or not line.endswith(SHARED)):
             bind = Bind(_host(match[1]), int(match[2]), both="v4v6" in match[3].split())
             section.add(bind)
             binds.add(bind)

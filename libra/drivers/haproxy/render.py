@@ -21,9 +21,12 @@ from libra.drivers.haproxy.config import (
     Material,
     Mode,
     Options,
+    Surroundings,
     TlsBind,
 )
 from libra.drivers.haproxy.diff import structure
+from libra.drivers.haproxy.ports import SHARED
+from libra.drivers.haproxy.routes import local_backend, render_rewrite, render_routes, render_uses
 from libra.drivers.haproxy.serverlines import host, render_server, shape_of
 from libra.errors import Invalid
 from libra.messages.fields import has_control_characters
@@ -62,13 +65,13 @@ def render_described(
     `servers` may be given by a caller who remembers what it rendered before.
     """
     sections = _all_sections(configuration, servers)
-    return compose([sections], configuration.options, has_tables=configuration.has_tables)
+    return compose([sections], configuration.options, configuration.around)
 
 
 def structure_of(configuration: Configuration) -> str:
     """The digest of what needs a reload to be changed."""
     sections = _all_sections(configuration, render_servers)
-    around = _Around(configuration.options, has_tables=configuration.has_tables)
+    around = _Around(configuration.options, configuration.around)
     return _structure([sections], around)
 
 
@@ -103,9 +106,9 @@ def render_sections(
     )
 
 
-def compose(parts: Sequence[Sections], options: Options, *, has_tables: bool) -> tuple[str, str]:
+def compose(parts: Sequence[Sections], options: Options, needed: Surroundings) -> tuple[str, str]:
     """The file's text and its description, of the sections of all load balancers."""
-    around = _Around(options, has_tables=has_tables)
+    around = _Around(options, needed)
     head = f"{MARK}\n\nglobal\n"
     rest = around.join([item.frontends for item in parts], [item.backends for item in parts])
     rest += "\n"
@@ -156,9 +159,12 @@ def _digest(text: str) -> str:
 class _Around:
     """What stands before and between the sections of load balancers."""
 
-    def __init__(self, options: Options, *, has_tables: bool) -> None:
-        self._before = "\n".join([*_global(options), *_defaults(options)])
-        self._between = "\n".join(_peers(options)) if has_tables else ""
+    def __init__(self, options: Options, needed: Surroundings) -> None:
+        threads = max(needed.threads, options.processors) if needed.threads else 0
+        self._before = "\n".join([*_global(options, threads), *_defaults(options)])
+        between = [*(_peers(options) if needed.has_tables else ())]
+        between += local_backend(options) if needed.has_local else ()
+        self._between = "\n".join(between)
 
     def join(self, frontends: Iterable[str], backends: Iterable[str]) -> str:
         """The whole, but for the first lines."""
@@ -182,12 +188,14 @@ def _backends(backends: Iterable[Backend], options: Options, servers: RenderServ
     return "\n".join(lines)
 
 
-def _global(options: Options) -> Iterator[str]:
+def _global(options: Options, threads: int) -> Iterator[str]:
     yield f"    stats socket {word(options.admin_socket)} mode 600 level admin expose-fd listeners"
     yield "    stats timeout 1m"
     log_format = " format raw" if options.log_target == "stdout" else ""
     yield f"    log {word(options.log_target)}{log_format} local0 info"
     yield f"    hard-stop-after {_time(options.hard_stop_after)}"
+    if threads:
+        yield f"    nbthread {threads}"
     if options.server_state_file is not None:
         yield f"    server-state-file {word(options.server_state_file)}"
     if options.version >= (2, 6):
@@ -222,9 +230,16 @@ def _frontend(frontend: Frontend, options: Options) -> Iterator[str]:
     yield f"    mode {frontend.mode.value}"
     yield f"    option {frontend.mode.value}log"
     yield "    option contstats"  # counts the bytes of long connections every 5 s, not only at their end
-    yield f"    bind {_bind(frontend)}{_tls(frontend.tls, options)}"
+    yield f"    bind {_bind(frontend)}{_tls(frontend.tls, options)}{_accepting(frontend)}"
+    if frontend.quiet:
+        yield "    no log"
     if frontend.disabled:
         yield "    disabled"
+    yield from _limits(frontend, options)
+    yield from _request_rules(frontend)
+
+
+def _limits(frontend: Frontend, options: Options) -> Iterator[str]:
     if frontend.max_connections is not None:
         yield f"    maxconn {frontend.max_connections}"
     if frontend.timeout_client is not None:
@@ -236,12 +251,24 @@ def _frontend(frontend: Frontend, options: Options) -> Iterator[str]:
         yield f"    tcp-request connection reject unless {{ src,map_ip({networks}) -m found }}"
     if frontend.inspect_delay is not None:
         yield f"    tcp-request inspect-delay {_time(frontend.inspect_delay)}"
+
+
+def _request_rules(frontend: Frontend) -> Iterator[str]:
     if frontend.forward_for:
         yield "    option forwardfor"
     for name, value in frontend.told:
         yield f"    http-request set-header {name} {value}"
+    if frontend.routes:
+        yield from render_routes(frontend.routes)
     if frontend.hsts is not None:
         yield f"    http-after-response set-header Strict-Transport-Security {word(frontend.hsts)}"
+
+
+def _accepting(frontend: Frontend) -> str:
+    """What stands at the end of its line; the mark is for `parse_binds`."""
+    text = f" backlog {frontend.backlog}" if frontend.backlog else ""
+    text += f" thread 1-{frontend.threads}" if frontend.threads else ""
+    return text + (SHARED if frontend.shared else "")
 
 
 def _tls(tls: TlsBind | None, options: Options) -> str:
@@ -277,6 +304,7 @@ def _binding(frontend: Frontend, sticky: Collection[str]) -> Iterator[str]:
         yield f"    tcp-request connection track-sc0 src table {frontend.backend}"
     if frontend.backend is not None:
         yield f"    default_backend {frontend.backend}"
+    yield from render_uses(frontend.routes)
 
 
 def _knows_idle_close(version: tuple[int, ...]) -> bool:
@@ -285,6 +313,8 @@ def _knows_idle_close(version: tuple[int, ...]) -> bool:
 
 
 def _bind(frontend: Frontend) -> str:
+    if frontend.only_ipv6 and frontend.bind_address in (None, "::"):
+        return f"[::]:{frontend.port} v6only"
     if frontend.bind_address is None:
         return f"*:{frontend.port}"
     if frontend.bind_address == "::":
@@ -318,6 +348,10 @@ def _backend(backend: Backend, options: Options) -> Iterator[str]:
         yield f"    timeout connect {_time(backend.timeout_connect)}"
     if backend.timeout_server is not None:
         yield f"    timeout server {_time(backend.timeout_server)}"
+    if backend.timeout_tunnel is not None:
+        yield f"    timeout tunnel {_time(backend.timeout_tunnel)}"
+    if backend.rewrite is not None:
+        yield from render_rewrite(backend.rewrite)
     yield from _persistence(backend, options)
     if backend.check is not None:
         yield from _check(backend.check)

@@ -69,7 +69,7 @@ class Observed:
         if known is None or known.text is None:
             return None
         untouched = self.serving.started_from(known.description)
-        return parse_binds(known.text, disabled=not untouched)
+        return parse_binds(known.text, disabled=not untouched, shared=True)
 
     def _running(self) -> Installed | None:
         for known in (self.installed, self.last_good):

@@ -54,7 +54,7 @@ class WantedBuilder:
         self._lines.sweep()
         configuration = join_parts([item.part for item in made], options)
         sections = [item.sections for item in made]
-        text, description = compose(sections, options, has_tables=configuration.has_tables)
+        text, description = compose(sections, options, configuration.around)
         return Wanted(configuration, text, description)
 
     def _make(self, loadbalancer: LoadBalancer, options: Options, suspended: bool) -> _Made:

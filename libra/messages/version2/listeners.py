@@ -8,12 +8,14 @@ from enum import Enum
 from libra.errors import Invalid
 from libra.messages.fields import Fields, quoted
 from libra.messages.loadbalancers import MAX_CONNECTIONS, MAX_RETRIES
+from libra.messages.version2.services import parse_services
 from libra.messages.version2.tls import parse_tls
 from libra.model.listener import Listener, Protocol, Timeouts, ToldHeader
 from libra.model.pool import Pool, PoolProtocol
 from libra.model.tls import StrictTransport
 
 MAX_CIDRS = 10_000
+MAX_THREADS = 64
 MAX_MILLISECONDS = 24 * 24 * 3600 * 1000  # 24 days, as in Octavia; HAProxy's own end is at 2^31
 MAX_AGE = 10 * 365 * 24 * 3600
 FORWARDED_FOR = "X-Forwarded-For"
@@ -36,6 +38,9 @@ class ListenerProtocol(Enum):
 def parse_listener(fields: Fields, pools: Mapping[str, Pool]) -> Listener:
     """`pools` are those of its load balancer, by id."""
     kind = fields.choice("protocol", ListenerProtocol)
+    services = parse_services(fields, pools)
+    if services:
+        _refuse_beside_services(fields, kind)
     ends_tls = kind is ListenerProtocol.TERMINATED_HTTPS
     options = fields.optional_nested("options") or Fields({})
     headers = _parse_headers(fields, kind)
@@ -48,6 +53,7 @@ def parse_listener(fields: Fields, pools: Mapping[str, Pool]) -> Listener:
         enabled=fields.flag("enabled", default=True),
         protocol=Protocol.HTTP if kind.is_http else Protocol.TCP,
         bind_address=_parse_bind_address(fields),
+        ip_version=_parse_ip_version(fields),
         port=fields.integer("port", least=1, most=65535),
         pool=_find_pool(fields, kind, pools),
         connection_limit=fields.optional_integer("connection_limit", least=1, most=MAX_CONNECTIONS),
@@ -56,9 +62,33 @@ def parse_listener(fields: Fields, pools: Mapping[str, Pool]) -> Listener:
         timeouts=_parse_timeouts(options),
         connect_retries=options.optional_integer("connect_retries", least=0, most=MAX_RETRIES),
         allowed_cidrs=parse_cidrs(fields),
-        hsts=_parse_hsts(fields, ends_tls=ends_tls),
+        hsts=_parse_hsts(fields, allowed=ends_tls or bool(services)),
         tls=parse_tls(fields) if ends_tls else None,
+        services=services,
+        backlog=fields.optional_integer("backlog", least=1, most=65535),
+        threads=fields.optional_integer("threads", least=1, most=MAX_THREADS),
+        access_log=fields.flag("access_log", default=True),
+        shared=fields.flag("shared", default=False),
     )
+
+
+def _refuse_beside_services(fields: Fields, kind: ListenerProtocol) -> None:
+    if not kind.is_http:
+        raise fields.fault("services", f"left out, for {kind.value} has no paths")
+    if fields.has("pool"):
+        raise fields.fault("pool", "left out beside services")
+
+
+def _parse_ip_version(fields: Fields) -> int | None:
+    """Of one kind with its address."""
+    version = fields.optional_integer("ip_version", least=4, most=6)
+    if version is None:
+        return None
+    address = _parse_bind_address(fields)
+    fitting = address is None or (":" in address) == (version == 6)
+    if version == 5 or not fitting:
+        raise fields.fault("ip_version", "4 or 6, as its address is")
+    return version
 
 
 def _parse_bind_address(fields: Fields) -> str | None:
@@ -130,11 +160,11 @@ def _parse_cidr(fields: Fields, item: object) -> str:
         ) from None
 
 
-def _parse_hsts(fields: Fields, *, ends_tls: bool) -> StrictTransport | None:
+def _parse_hsts(fields: Fields, *, allowed: bool) -> StrictTransport | None:
     given = fields.optional_nested("hsts")
     if given is None:
         return None
-    if not ends_tls:
+    if not allowed:
         raise fields.fault("hsts", "left out where no TLS is ended")
     return StrictTransport(
         max_age=given.integer("max_age", least=0, most=MAX_AGE),

@@ -8,10 +8,12 @@ from libra.messages.version2.pools import parse_pools
 from libra.model.listener import Listener, Protocol
 from libra.model.loadbalancer import LoadBalancer
 from libra.model.remembered import ByIdentity
+from libra.model.webservice import ReverseProxy
 
 MAX_LOADBALANCERS = 500
 MAX_LISTENERS = 500
 EVERY_IPV4 = "0.0.0.0"  # noqa: S104
+EVERY_IPV6 = "::"
 
 
 KnownLoadBalancers = ByIdentity[object, LoadBalancer]
@@ -60,11 +62,22 @@ def _parse_loadbalancer(fields: Fields, members: ParseMembers) -> LoadBalancer:
 
 
 def _refuse_mixed_pools(where: str, listeners: tuple[Listener, ...]) -> None:
-    """What a pool's members are sent is either requests or bytes."""
+    """What a pool's members are sent is either requests or bytes, and either as it came or for one service."""
     protocols: dict[str, Protocol] = {}
+    rewritten: set[str] = set()
     for index, listener in enumerate(listeners):
+        for pool in (item.pool for item in listener.services if isinstance(item, ReverseProxy)):
+            if pool.id in rewritten:
+                raise Invalid(
+                    f"cannot read {where}[{index}].services: {quoted(pool.id)} serves another listener already"
+                )
+            rewritten.add(pool.id)
         if listener.pool is None:
             continue
+        if listener.pool.id in rewritten:
+            raise Invalid(
+                f"cannot read {where}[{index}].pool: {quoted(listener.pool.id)} is a service's"
+            )
         first = protocols.setdefault(listener.pool.id, listener.protocol)
         if first is not listener.protocol:
             raise Invalid(
@@ -106,7 +119,8 @@ def _refuse_same_places(loadbalancers: tuple[LoadBalancer, ...]) -> None:
     by_port: dict[int, _Places] = {}
     for loadbalancer in loadbalancers:
         for listener in loadbalancer.listeners:
-            place = bind_address(loadbalancer, listener) or EVERY_IPV4
+            every = EVERY_IPV6 if listener.ip_version == 6 else EVERY_IPV4
+            place = bind_address(loadbalancer, listener) or every
             if not by_port.setdefault(listener.port, _Places()).take(place):
                 raise Invalid(
                     f"cannot read loadbalancers: two listeners want port {listener.port} of {place}"

@@ -15,6 +15,7 @@ _PEM = _SPACE + r"-----BEGIN {0}-----\r?\n" + _BASE64 + r"-----END {0}-----"
 _CHAIN = re.compile(f"(?:{_PEM.format('CERTIFICATE')})+{_SPACE}")
 _KEY = re.compile(_PEM.format("(?:RSA |EC |)PRIVATE KEY") + _SPACE)
 _CRL = re.compile(f"(?:{_PEM.format('X509 CRL')})+{_SPACE}")
+_DH = re.compile(_PEM.format("DH PARAMETERS") + _SPACE)
 _CIPHERS = re.compile(r"[A-Za-z0-9_:!+@=-]{1,1024}")
 
 
@@ -37,6 +38,7 @@ def parse_tls(fields: Fields) -> Tls:
         versions=_parse_versions(given),
         ciphers=_parse_ciphers(given),
         alpn=_parse_alpn(given),
+        dhparam=_optional_pem(given, "dhparam", _DH, "Diffie-Hellman parameters in PEM"),
     )
     if tls.client_ca is None:
         _refuse_without_ca(given, tls)

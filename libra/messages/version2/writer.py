@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from libra.messages.codec import JsonObject
 from libra.messages.version2.listeners import FORWARDED_FOR
+from libra.messages.version2.writtenservices import build_service
 from libra.messages.written import build_node, build_options, without_none
 from libra.model.listener import Listener, Protocol
 from libra.model.loadbalancer import LoadBalancer
@@ -53,8 +54,21 @@ def _listener(listener: Listener) -> JsonObject:
             "insert_headers": _headers(listener) if listener.protocol is Protocol.HTTP else None,
             "hsts": _hsts(listener.hsts) if listener.hsts else None,
             "tls": _tls(listener.tls) if listener.tls else None,
+            **_web(listener),
         }
     )
+
+
+def _web(listener: Listener) -> JsonObject:
+    """What is not as it is for most listeners is written only then: their messages, and digests, stay the same."""
+    return {
+        "services": [build_service(item) for item in listener.services] or None,
+        "ip_version": listener.ip_version,
+        "backlog": listener.backlog,
+        "threads": listener.threads,
+        "access_log": None if listener.access_log else False,
+        "shared": True if listener.shared else None,
+    }
 
 
 def _headers(listener: Listener) -> JsonObject:
@@ -84,6 +98,7 @@ def _tls(tls: Tls) -> JsonObject:
             "versions": [item.value for item in tls.versions] or None,
             "ciphers": tls.ciphers,
             "alpn": list(tls.alpn) or None,
+            "dhparam": tls.dhparam,
         }
     )
 

@@ -1,0 +1,92 @@
+"""Lines of HAProxy's configuration for web services: which path goes where, and what members see of it.
+
+Paths hold nothing but letters, digits and `._~%+@:,=-` between their slashes (`libra.model.webservice.normal_path`), so
+they need no quotes; where HAProxy reads formats, a `%` is written twice.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from libra.drivers.haproxy.config import Options, Rewrite, Route
+from libra.errors import Invalid
+
+LOCAL = "libra-serving"  # no pool's: those begin with be-
+KEY = "X-Libra-Service"
+ALIVE = "/.well-known/libra"
+"""Answered by HAProxy itself wherever there are web services: by it the worker knows that a listener answers."""
+_VARIABLE = "var(txn.service)"
+_MISSING = "content-type text/plain string 'there is nothing here'"
+_REFUSED = (
+    "content-type text/plain hdr Allow 'GET, HEAD' string 'only GET and HEAD are answered here'"
+)
+
+
+def render_routes(routes: Sequence[Route]) -> Iterator[str]:
+    """Of a frontend; the shortest path first, for the last one that fits has the say."""
+    yield f"    monitor-uri {ALIVE}"
+    yield f"    http-request del-header {KEY}"
+    yield "    http-request del-header X-Libra-Serving"
+    for number, route in enumerate(routes):
+        yield f"    http-request set-var(txn.service) int({number}){_fits(route.path)}"
+    yield f"    http-request return status 404 {_MISSING} unless {{ {_VARIABLE} -m found }}"
+    for number, route in enumerate(routes):
+        chosen = f"{{ {_VARIABLE} -m int {number} }}"
+        if route.redirection is not None:
+            yield f"    http-request return status 405 {_REFUSED} if {chosen} !METH_GET"
+            where = f"code {route.redirection.code} location {_format(route.redirection.url)}"
+            yield f"    http-request redirect {where} if {chosen}"
+        elif route.service is not None:
+            yield f"    http-request set-header {KEY} {_format(route.service)} if {chosen}"
+
+
+def render_uses(routes: Sequence[Route]) -> Iterator[str]:
+    """Of a frontend, behind all its other rules: HAProxy warns of rules that stand behind these."""
+    for number, route in enumerate(routes):
+        backend = LOCAL if route.service is not None else route.backend
+        if backend is not None:
+            yield f"    use_backend {backend} if {{ {_VARIABLE} -m int {number} }}"
+
+
+def _fits(path: str) -> str:
+    return "" if path == "/" else f" if {{ path -m str {path} }} || {{ path_beg {path}/ }}"
+
+
+def _format(text: str) -> str:
+    """As it stands, where HAProxy reads a format."""
+    doubled = text.replace("%", "%%").replace("'", "'\\''")
+    return f"'{doubled}'"
+
+
+def render_rewrite(rewrite: Rewrite) -> Iterator[str]:
+    """Of a backend."""
+    yield "    http-request set-header X-Forwarded-Host %[req.hdr(Host)]"
+    yield "    http-request set-header X-Forwarded-For %[src]"
+    yield "    http-request set-header X-Real-IP %[src]"
+    yield f"    http-request set-header X-Forwarded-Port {rewrite.port}"
+    yield f"    http-request set-header X-Forwarded-Proto {rewrite.scheme}"
+    if rewrite.path != rewrite.base:
+        yield f"    http-request replace-path {_replacement(rewrite.path, rewrite.base)}"
+
+
+def _replacement(path: str, base: str) -> str:
+    """A pattern for the whole path and what stands in its place; never an empty path."""
+    start = "" if path == "/" else re.escape(path)
+    if base == "/":
+        return f"'^{start}/?(.*)$' '/\\1'"
+    doubled = base.replace("%", "%%")
+    if path == "/":
+        return f"'^/(.*)$' '{doubled}/\\1'"
+    return f"'^{start}(/.*)?$' '{doubled}\\1'"
+
+
+def local_backend(options: Options) -> Iterator[str]:
+    """The server of web services. Where it is being started anew, requests wait for it rather than fail."""
+    if options.serving_socket is None:
+        raise Invalid("cannot serve web services: there is no server for them on this host")
+    yield ""
+    yield f"backend {LOCAL}"
+    yield "    mode http"
+    yield "    retries 5"
+    yield "    retry-on conn-failure empty-response"
+    yield "    http-request disable-l7-retry unless METH_GET"
+    yield f"    server serving unix@{options.serving_socket}"
