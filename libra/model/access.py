@@ -30,12 +30,13 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks: `name` for events, `request_id` for events and logs."""
+    """Who asks: `name` for events, `request_id` for events and logs. `oid` is its token's id, "" where it has none."""
 
     name: str
     role: Role
     project_id: str | None = None
     request_id: str = ""
+    oid: str = ""
 
     @property
     def sees_everything(self) -> bool:

@@ -1,4 +1,4 @@
-"""Paths of web services, in one spelling each. Pure."""
+"""Names of web clusters and paths of web services, in one spelling each. Pure."""
 
 import re
 
@@ -7,7 +7,13 @@ from libra.errors import Invalid
 LONGEST = 1000
 _SEGMENT = re.compile(r"[A-Za-z0-9._~!$&()*+,;=:@-]+")
 _NESTED = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_NAME = re.compile(r"[a-z][a-z0-9_]{2,63}")
 ROOT = "/"
+
+
+def is_name(text: str) -> bool:
+    """True for what a web cluster may be called."""
+    return _NAME.fullmatch(text) is not None
 
 
 def normalise(text: str) -> str:

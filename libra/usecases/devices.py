@@ -113,7 +113,7 @@ def count_loadbalancers(services: Services) -> dict[str, int]:
 
 
 def remove_device(services: Services, caller: Caller, key: str) -> None:
-    """Forget it; raises `Conflict` while it has load balancers. Its worker is not told."""
+    """Forget it; raises `Conflict` while it has load balancers or is a node. Its worker is not told."""
     device = find_device(services, key)
     with services.storage.writing() as unit:
         unit.hold(device_lock(device.id))
@@ -121,6 +121,11 @@ def remove_device(services: Services, caller: Caller, key: str) -> None:
             raise Conflict(
                 f"cannot remove the device '{device.name}': it has load balancers; "
                 f"'libra device evacuate {device.name}' moves them away"
+            )
+        if unit.web_nodes.count({"node_oid": device.id}):
+            raise Conflict(
+                f"cannot remove the device '{device.name}': it is a node of a web cluster; "
+                f"'libra webcluster node remove CLUSTER {device.name}' ends that"
             )
         unit.devices.remove(device.id)
         add_event(unit, services, caller, "device.removed", device.id, reason=f"'{device.name}'")

@@ -9,6 +9,8 @@ from uuid import uuid4
 
 from libra.meters import Meters
 from libra.model.quota import Quota
+from libra.model.webcluster import WebCluster, WebClusterNode
+from libra.model.webdefinition import WebDefinition
 from libra.storage.base import Storage
 from libra.usecases.knowntokens import KnownTokens
 
@@ -68,11 +70,31 @@ UNLIMITED_QUOTA = Quota(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How long jobs may take, and how many things a project may have that has no quota of its own."""
+    """How long jobs may take, how many things a project may have that has no quota of its own, and which ports web
+    clusters get that ask for none.
+    """
 
     job_deadline: timedelta = timedelta(seconds=60)
     archive_deadline: timedelta = timedelta(hours=2)
     quota: Quota = UNLIMITED_QUOTA
+    web_ports: range = range(20_000, 21_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebCandidate:
+    """What the nodes of a web cluster would be told, before it is stored. `nodes` are those that it would have."""
+
+    cluster: WebCluster
+    definition: WebDefinition
+    nodes: tuple[WebClusterNode, ...]
+
+
+WebCheck = Callable[[WebCandidate], None]
+"""Asks the nodes; raises `Invalid` with the words of one that would refuse it."""
+
+
+def accept(_candidate: WebCandidate) -> None:
+    """Where nobody is asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,3 +109,4 @@ class Services:
     meters: Meters = field(default_factory=Meters)
     limits: Limits = Limits()
     address_pools: tuple[AddressPool, ...] = ()
+    webcheck: WebCheck = accept

@@ -92,5 +92,9 @@ def identify(services: Services, token: Token, name: str | None, request_id: str
     if is_over or name not in (None, token.name):
         return None
     return Caller(
-        name=token.name, role=token.role, project_id=token.project_id, request_id=request_id
+        name=token.name,
+        role=token.role,
+        project_id=token.project_id,
+        request_id=request_id,
+        oid=token.id,
     )
