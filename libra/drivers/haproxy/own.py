@@ -11,10 +11,11 @@ from pathlib import Path
 
 import structlog
 
+from libra.daemon.apart import has_ended, send, start_apart
 from libra.drivers.haproxy.alerts import explain
 from libra.drivers.haproxy.binary import Binary
 from libra.drivers.haproxy.master import MasterSocket
-from libra.drivers.haproxy.processes import MasterPid, has_ended, load_children, send
+from libra.drivers.haproxy.processes import MasterPid, load_children
 from libra.drivers.haproxy.running import observe_master, observe_process
 from libra.drivers.haproxy.runtime import AdminSocket
 from libra.drivers.haproxy.waiting import Deadline, wait_for
@@ -25,11 +26,6 @@ log = structlog.get_logger(__name__)
 FORMER = timedelta(seconds=2)
 GRACE = timedelta(seconds=5)  # from being told to stop to being killed
 LONGEST_NOTICES = 1 << 20  # bytes; a reload adds about a thousand
-# The shell ends at once, so HAProxy becomes the init process's child: it neither dies with the worker nor stays
-# behind as its zombie. It writes the process id down itself: the worker may die this moment, and the next one has to
-# find a HAProxy that is still reading its file. Descriptor 3 carries the id back and is not HAProxy's to keep.
-_DETACH = """out=$1 err=$2 pid=$3; shift 3; exec 3>&1
-"$@" >>"$out" 2>>"$err" 3>&- </dev/null & echo $! >"$pid"; echo $! >&3"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,8 +156,12 @@ class OwnSupervisor:
             _ensure_appendable(places.notices)
         haproxy = [str(self._binary.path()), "-W", "-S", f"{places.master_socket},mode,600"]
         haproxy += ["-f", str(places.config_file)]
-        files = (places.access_log, places.notices, places.pid_file)
-        return _detach([*map(str, files), *haproxy])
+        try:
+            return start_apart(
+                haproxy, out=places.access_log, err=places.notices, pid_file=places.pid_file
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise DriverError(f"cannot start HAProxy: {error}") from error
 
     @contextmanager
     def _files(self) -> Iterator[None]:
@@ -178,20 +178,3 @@ def _await_end(pids: Iterable[int], deadline: Deadline) -> bool:
 
 def _ensure_appendable(path: Path) -> None:
     os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640))
-
-
-def _detach(words: list[str]) -> int:
-    """Run a command that is nobody's child; the process id."""
-    try:
-        started = subprocess.run(
-            ["/bin/sh", "-c", _DETACH, "sh", *words],
-            stdout=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            cwd="/",
-            start_new_session=True,
-            check=True,
-            timeout=10,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise DriverError(f"cannot start HAProxy: {error}") from error
-    return int(started.stdout)

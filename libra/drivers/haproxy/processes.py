@@ -1,12 +1,11 @@
 """HAProxy's processes as the kernel knows them: the master that was started on our file, and its children."""
 
 import os
-import signal
-from contextlib import suppress
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
+from libra.daemon.apart import has_ended, load_words
 from libra.drivers.haproxy.waiting import Deadline, wait_for
 
 MOMENT = timedelta(seconds=1)
@@ -59,15 +58,6 @@ def load_other_file(pid: int, config_file: Path) -> str | None:
     return given[-1] if given else None
 
 
-def load_words(pid: int) -> list[bytes] | None:
-    """Its command line: nothing where it starts itself anew this moment; None where there is no such process."""
-    try:
-        text = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return None
-    return text.split(b"\0") if text else []
-
-
 def load_children(pid: int) -> tuple[int, ...]:
     """Those that were not reaped yet; none where the kernel does not say."""
     try:
@@ -84,18 +74,3 @@ def load_parent(pid: int) -> int | None:
         return None
     parent = int(text.rpartition(")")[2].split()[1])  # the name before it may hold anything
     return parent if parent > 1 else None
-
-
-def has_ended(pid: int) -> bool:
-    """Also true for a process that waits to be reaped by a lazy init process, with all its threads."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return True
-    return "\nState:\tX" in status or ("\nState:\tZ" in status and "\nThreads:\t1\n" in status)
-
-
-def send(pid: int, number: signal.Signals) -> None:
-    """A signal; no error where the process has ended meanwhile."""
-    with suppress(ProcessLookupError):
-        os.kill(pid, number)

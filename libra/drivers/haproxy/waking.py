@@ -8,8 +8,9 @@ from datetime import timedelta
 
 import structlog
 
+from libra.daemon.apart import load_words, send
 from libra.drivers.haproxy.master import MasterSocket, Processes
-from libra.drivers.haproxy.processes import load_parent, load_words, send
+from libra.drivers.haproxy.processes import load_parent
 from libra.drivers.haproxy.running import ServingProcess, observe_master
 from libra.drivers.haproxy.waiting import Deadline, wait_for
 from libra.errors import ProxyNotRunning

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from libra.drivers.haproxy.processes import MasterPid, has_ended, load_children, load_words
+from libra.daemon.apart import has_ended, load_words
+from libra.drivers.haproxy.processes import MasterPid, load_children
 
 
 @pytest.fixture
