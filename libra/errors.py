@@ -23,6 +23,7 @@
     │   ├── RuntimeRefused
     │   ├── AddressRefused      this host may not take the address
     │   └── ProxyNotRunning
+    ├── ServingError            what answers web services cannot be run here
     ├── ObjectStoreError        with the store's status and words
     ├── StateError              what the worker keeps on disk cannot be read or written
     └── StorageUnavailable      the controller's database does not answer, or has another release's schema
@@ -125,6 +126,10 @@ class AddressRefused(DriverError):
 
 class ProxyNotRunning(DriverError):
     """The proxy's socket does not answer."""
+
+
+class ServingError(LibraError):
+    """The server of web services cannot be run, or not as it should be."""
 
 
 class ObjectStoreError(LibraError):

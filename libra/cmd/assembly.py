@@ -1,5 +1,7 @@
 """The worker's objects, wired from its settings."""
 
+import importlib.util
+import os
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,17 +12,21 @@ import structlog
 
 from libra import plugins
 from libra.config.changes import Changes, diff_settings
+from libra.config.places import serving_socket
 from libra.config.values import LogFormat, replaced
 from libra.daemon.lockfile import LockFile
 from libra.drivers.base import LoadBalancerDriver
 from libra.jobs.gearman import GearmanJobSource
 from libra.logs import configure_logging
 from libra.objectstores.base import ObjectStore
+from libra.serving.book import Node
 from libra.vips.base import VipAdapter
 from libra.worker.archive import Archiver
 from libra.worker.controller import LBaaSController
 from libra.worker.daemon import Registration, Renewal, Timing
+from libra.worker.serving import Places, ServingProcess
 from libra.worker.state import FileState
+from libra.worker.web import NoServing, WebServer
 
 if TYPE_CHECKING:
     from libra.config.settings import Settings
@@ -28,6 +34,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 STATE_FILE = "desired.json"
+SERVING = "serving"
+PROXYS = frozenset(("haproxy", "serving"))  # sections that what is applied depends on
 LOCK_FILE = "worker.lock"
 HUNG_FLOOR = timedelta(minutes=1)
 PULSE_SECONDS = 1.0
@@ -72,14 +80,36 @@ def build_stores(live: LiveSettings) -> Stores:
     return Stores("libra.object_stores", lambda create: create(live.settings.object_stores))
 
 
+def build_serving(settings: "Settings", driver: LoadBalancerDriver) -> WebServer:
+    """Who answers web services beside the proxy."""
+    if any(importlib.util.find_spec(name) is None for name in ("starlette", "uvicorn")):
+        return NoServing()
+    state_dir, is_root = settings.worker.state_dir, os.geteuid() == 0
+
+    def describe() -> Node:
+        proxy = driver.version()
+        known = " ".join(filter(None, (proxy.name, proxy.version)))
+        return Node(name=settings.worker.name, proxy=known)
+
+    places = Places(
+        socket=serving_socket(settings),
+        services=state_dir / f"{SERVING}.json",
+        log=state_dir / f"{SERVING}.log",
+        pid_file=state_dir / f"{SERVING}.pid",
+        user=settings.haproxy.user if is_root else None,
+        group=settings.haproxy.group if is_root else None,
+    )
+    return ServingProcess(places, describe, settings.serving.directories)
+
+
 def build_controller(
-    settings: "Settings", driver: LoadBalancerDriver, stores: Stores
+    settings: "Settings", driver: LoadBalancerDriver, stores: Stores, web: WebServer
 ) -> LBaaSController:
     """The controller over the state on disk; raises `LibraError`."""
     create = plugins.load("libra.vips", settings.vip.adapter)
     vips: VipAdapter = create(settings)
     state = FileState(settings.worker.state_dir / STATE_FILE)
-    return LBaaSController(driver, state, Archiver(stores), vips)
+    return LBaaSController(driver, state, Archiver(stores), vips, web)
 
 
 def build_timing(settings: "Settings", watchdog: timedelta | None) -> Timing:
@@ -113,6 +143,7 @@ class SettingsRenewer:
         live: LiveSettings,
         driver: LoadBalancerDriver,
         stores: Stores,
+        web: WebServer,
         *,
         default_log_file: Path | None,
         watchdog: timedelta | None,
@@ -121,6 +152,7 @@ class SettingsRenewer:
         self._live = live
         self._driver = driver
         self._stores = stores
+        self._web = web
         self._default_log_file = default_log_file
         self._watchdog = watchdog
 
@@ -137,16 +169,19 @@ class SettingsRenewer:
         return Renewal(
             registration=registration,
             timing=build_timing(after, self._watchdog),
-            configure=self._configure if "haproxy" in changes.sections else None,
+            configure=self._configure if changes.sections & PROXYS else None,
             revert=lambda: self._revert(before),
         )
 
     def _configure(self) -> None:
         self._driver.configure(self._live.settings)
+        self._web.configure(self._live.settings.serving.directories)
 
     def _revert(self, before: "Settings") -> None:
         """What the proxy refuses is tried again by the next SIGHUP, so it must still be a change then."""
-        self._live.settings = replaced(self._live.settings, haproxy=before.haproxy)
+        self._live.settings = replaced(
+            self._live.settings, haproxy=before.haproxy, serving=before.serving
+        )
         self._configure()
 
 

@@ -20,6 +20,7 @@ from libra.config.controller import (
     ControllerSettings,
     DatabaseSettings,
 )
+from libra.config.places import SERVING_SOCKET
 from libra.config.settings import (
     HAProxySettings,
     JobServerSettings,
@@ -82,17 +83,17 @@ class LocalFleet:
         controller.start()
         self.api_port = controller.api.port
         self._worker = Worker(self._write_worker_config(settings), self.state_dir / "worker.log")
-        self._stack.callback(lambda: _stop_haproxy(settings))
+        self._stack.callback(lambda: _stop_proxy(settings))
         self._stack.callback(self._worker.stop)
         self._worker.start()
         freeze_heap()
 
     def stop(self) -> None:
-        """The worker first, then HAProxy, the controller, the job server."""
+        """The worker first, then HAProxy and what is beside it, the controller, the job server."""
         self._stack.close()
 
     def _lock(self) -> None:
-        if len(str(self.state_dir / "worker" / "master.sock")) > MAX_SOCKET_PATH:
+        if len(str(self.state_dir / "worker" / SERVING_SOCKET)) > MAX_SOCKET_PATH:
             raise Invalid(
                 f"cannot use {self.state_dir}: a socket in it would have too long a path; choose a shorter --state-dir"
             )
@@ -205,12 +206,14 @@ class Worker:
         self._process.wait()
 
 
-def _stop_haproxy(settings: Settings) -> None:
+def _stop_proxy(settings: Settings) -> None:
+    from libra.cmd.assembly import build_serving
     from libra.drivers.haproxy.driver import create_driver
 
     driver = create_driver(settings)
     try:
         driver.stop()
+        build_serving(settings, driver).stop()
     except LibraError as error:
         log.warning("cannot end HAProxy", action="stop", error=str(error))
     finally:

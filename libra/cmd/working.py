@@ -28,7 +28,8 @@ class Working:
         notifier = systemd.build_notifier(environ)
         live = assembly.LiveSettings(settings)
         self._driver, stores = assembly.build_driver(settings), assembly.build_stores(live)
-        controller = assembly.build_controller(settings, self._driver, stores)
+        self._web = assembly.build_serving(settings, self._driver)
+        controller = assembly.build_controller(settings, self._driver, stores, self._web)
         self._announcer = build_announcer(live, controller)
         self._on_ready: Callable[[], None] = lambda: None
         self._daemon = WorkerDaemon(
@@ -41,6 +42,7 @@ class Working:
                 live,
                 self._driver,
                 stores,
+                self._web,
                 default_log_file=default_log_file,
                 watchdog=watchdog,
             ),
@@ -60,6 +62,7 @@ class Working:
         if self._guard is not None:
             self._guard.stop()
         self._announcer.stop()
+        self._web.close()
         if all_answered:
             self._driver.close()
         return all_answered

@@ -2,7 +2,8 @@
 
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import assert_never
 
@@ -39,6 +40,7 @@ from libra.worker.holding import HeldAddresses
 from libra.worker.plan import render_plan
 from libra.worker.report import render_statistics
 from libra.worker.state import DesiredState, MemoryState, StateStore
+from libra.worker.web import MemoryServing, WebServer
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +56,8 @@ class LBaaSController:
 
     `handle` may be called by several threads: messages that change the proxy wait for each other, the others
     run beside them. `state` is where the last desired state lives (in memory where none is given); `archiver`
-    uploads logs (without one, ARCHIVE is refused); `vips` has the addresses (without one, they are there anyway).
+    uploads logs (without one, ARCHIVE is refused); `vips` has the addresses (without one, they are there anyway);
+    `web` answers web services that the proxy does not answer itself (without one, nothing does).
     """
 
     def __init__(
@@ -63,11 +66,13 @@ class LBaaSController:
         state: StateStore | None = None,
         archiver: Archiver | None = None,
         vips: VipAdapter | None = None,
+        web: WebServer | None = None,
     ) -> None:
         self._driver = driver
         self._state = DesiredState(state or MemoryState())
         self._archiver = archiver or Archiver(stores={})
         self._addresses = HeldAddresses(vips or NoVips())
+        self._web = web or MemoryServing()
         self._changing = threading.Lock()
         self._members = RememberedMembers()
         self._known = KnownLoadBalancers()
@@ -88,7 +93,7 @@ class LBaaSController:
         with self._changing:
             desired = self._state.current()
             kept = self._addresses.begin(desired)
-            with self._addresses.addressed(kept):
+            with self._addresses.addressed(kept), self._answered(kept):
                 self._driver.apply(kept)
             if desired.is_empty:
                 self._driver.forget()
@@ -102,11 +107,13 @@ class LBaaSController:
                 desired = self._state.current()
             except StateError:  # what it held, and the proxy runs, goes on
                 self._driver.ensure_running()
+                self._web.ensure()
                 return
             with self._addresses.addressed(self._addresses.kept(desired)):
                 self._driver.ensure_running()
                 if self._astray:
                     self._take_back(desired)
+                self._web.ensure()
             self._addresses.announce()
 
     def contest(self, away: float) -> None:
@@ -128,10 +135,20 @@ class LBaaSController:
         self._addresses.release(kept)
         try:
             self._addresses.hold(kept)
-            self._driver.apply(kept)
+            with self._answered(kept):
+                self._driver.apply(kept)
         except LibraError:
             self._astray = True
             raise
+
+    @contextmanager
+    def _answered(self, kept: Desired) -> Iterator[None]:
+        """With its web services; one that cannot be answered does not keep the proxy from all else."""
+        try:
+            self._web.prepare(kept)
+        finally:
+            yield
+        self._web.settle(kept)
 
     def handle(self, message: object) -> JsonObject:
         """The reply to one decoded message: the message itself plus `hpcs_response` and more. Never raises."""
@@ -198,6 +215,7 @@ class LBaaSController:
                 return self._preview(after)
             if before and request.generation == before.generation and self._is_same(before, after):
                 return self._identify(before)
+            self._web.preview(after)
             self._make_so(before, after)
             if after.is_empty:
                 self._driver.forget()
@@ -239,6 +257,7 @@ class LBaaSController:
         return {}
 
     def _preview(self, desired: Desired) -> JsonObject:
+        self._web.preview(desired)
         notes = self._addresses.preview(desired)
         preview = self._driver.preview(desired)
         return {PLAN: render_plan(replace(preview, notes=(*preview.notes, *notes)))}
@@ -263,25 +282,34 @@ class LBaaSController:
         kept = without(after, contest.given_up)
         self._addresses.hold(kept)
         try:
+            self._web.prepare(kept)
             self._driver.apply(kept, lambda: self._state.prepare(after))
+            self._web.settle(kept)
             self._state.replace(after)
         except DriverError:  # the driver has gone back itself
             self._state.discard()
-            self._release_since(before)
+            self._forget_since(before)
             raise
         except Exception:
             self._state.discard()
             self._go_back(before)
-            self._release_since(before)
+            self._forget_since(before)
             raise
         self._astray = False
         self._addresses.adopt(contest)
         self._addresses.release(kept)
         return {}
 
-    def _release_since(self, before: Desired | None) -> None:
-        if before is not None:
-            self._addresses.release(self._addresses.kept(before))
+    def _forget_since(self, before: Desired | None) -> None:
+        """Addresses and web services that only what failed has asked for."""
+        if before is None:
+            return
+        kept = self._addresses.kept(before)
+        self._addresses.release(kept)
+        try:
+            self._web.settle(kept)
+        except LibraError as error:  # what is answered too much is not asked for
+            log.warning("cannot forget web services", action="roll back", error=str(error))
 
     def _go_back(self, before: Desired | None) -> None:
         if before is None:
@@ -295,9 +323,12 @@ class LBaaSController:
 
     def _take_back(self, before: Desired) -> None:
         """Raises `LibraError`, as on a disk that is still full: then it is for `ensure` to try again."""
-        self._driver.apply(self._addresses.kept(before))
+        kept = self._addresses.kept(before)
+        self._web.prepare(kept)
+        self._driver.apply(kept)
         # Where only the directory could not be synced, the new file stands there already.
         self._state.replace(before)
+        self._web.settle(kept)
         self._astray = False
 
     def _discover(self) -> JsonObject:

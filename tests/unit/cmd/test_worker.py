@@ -7,7 +7,7 @@ from pathlib import Path
 
 HEAVY = (
     *("daemonize", "isal", "keystoneclient", "pydantic", "pyroute2", "requests", "rich"),
-    *("sqlalchemy", "swiftclient", "typer", "yaml"),
+    *("sqlalchemy", "starlette", "swiftclient", "typer", "uvicorn", "yaml"),
 )
 CODE = """
 import json, os, pathlib, sys
@@ -18,7 +18,7 @@ from libra.worker.daemon import WorkerDaemon
 settings = read_settings(pathlib.Path(sys.argv[1]), os.environ)
 stores = assembly.build_stores(assembly.LiveSettings(settings))
 driver = assembly.build_driver(settings)
-controller = assembly.build_controller(settings, driver, stores)
+controller = assembly.build_controller(settings, driver, stores, assembly.build_serving(settings, driver))
 assert len(stores) and driver.name == "haproxy"
 print(json.dumps(sorted(name for name in sys.modules if "." not in name)))
 """
