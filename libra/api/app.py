@@ -27,6 +27,7 @@ from libra.api.routers import (
     monitors,
     pools,
     v1,
+    webclusters,
 )
 from libra.api.routers.around import BASES
 from libra.api.streams import Streams
@@ -51,6 +52,7 @@ ROUTERS: tuple[tuple[str, APIRouter, bool], ...] = (
     ("", events.router, True),
     ("", devices.router, True),
     ("", certificates.router, True),
+    ("", webclusters.router, True),
     ("", clusters.versions, False),
     (
         "",

@@ -29,7 +29,7 @@ STATUSES: tuple[tuple[type[errors.LibraError], int], ...] = (
     (errors.JobError, 502),
 )
 MOST_FAULTS = 5
-METHODS = ("DELETE", "GET", "POST", "PUT")
+METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 """All that any route here has."""
 _ENVELOPES = frozenset(("loadbalancer", "listener", "pool", "member", "healthmonitor", "quota"))
 _PLAIN = re.compile(r"[A-Za-z0-9_.]{1,255}")

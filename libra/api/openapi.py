@@ -22,6 +22,7 @@ _FAULT = {
         "faultcode": {"type": "string", "enum": ["Client", "Server"]},
         "faultstring": {"type": "string"},
         "debuginfo": {"type": ["string", "null"]},
+        "error": {"type": "string", "description": "of web clusters: what it is, in one word"},
     },
 }
 _UNAUTHORIZED = {

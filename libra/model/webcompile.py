@@ -116,7 +116,7 @@ def _static(service: RoutedService) -> WebService:
     options = service.config.get("options", {})
     return Static(
         path=service.path,
-        directory=service.config["directory"],
+        directory=service.config["directory"].rstrip("/"),
         default_file=options.get("default_file"),
         listing=options.get("enable_directory_listing", False),
         cache_seconds=options.get("cache_timeout", CACHE_SECONDS),

@@ -5,7 +5,7 @@ import re
 from libra.errors import Invalid
 
 LONGEST = 1000
-_SEGMENT = re.compile(r"[A-Za-z0-9._~!$&()*+,;=:@-]+")
+_SEGMENT = re.compile(r"[A-Za-z0-9._~+@:,=-]+")
 _NESTED = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{2,63}")
 ROOT = "/"
@@ -37,7 +37,7 @@ def normalise(text: str) -> str:
 def _odd(text: str) -> Invalid:
     return Invalid(
         f"cannot use the path {text[:60]!a}: it must be like /shop/images, of letters, digits and "
-        "._~!$&()*+,;=:@- between single slashes, without . or .. alone"
+        "._~+@:,=- between single slashes, without . or .. alone"
     )
 
 

@@ -17,7 +17,7 @@ from tests.support.certificates import Authority
 from tests.support.control import LBAAS, ControlLab, control_lab
 
 OWN, OTHER = "project-of-theirs", "another-project"
-METHODS = ("get", "post", "put", "delete")
+METHODS = ("get", "post", "put", "patch", "delete")
 """In the order in which those who may do it do: what is there to be read and changed goes last."""
 REFUSED = (401, 403)
 
@@ -90,6 +90,10 @@ def build_keys(lab: ControlLab, pem: dict[str, str]) -> dict[str, str]:
     (stored,) = made["pools"]
     lab.put(f"{LBAAS}/quotas/{OWN}", {"quota": {"listener": 50}}, 202)
     certificate = lab.post("/v1/certificates", {**pem, "project_id": OWN})["certificate"]
+    cluster = lab.post("/v1/webclusters", {"name": "shop", "project_id": OWN})["webcluster"]["oid"]
+    lab.post(f"/v1/webclusters/{cluster}/nodes", {"node": "web1"})
+    service = {"path": "/", "type": "nodeinfo"}
+    service = lab.post(f"/v1/webclusters/{cluster}/services", service)["service"]
     return {
         "loadbalancer_id": made["id"],
         "listener_id": made["listeners"][0]["id"],
@@ -103,6 +107,10 @@ def build_keys(lab: ControlLab, pem: dict[str, str]) -> dict[str, str]:
         "provider": "libra",
         "device_id": "web1",
         "order": "hold",
+        "webcluster_id": cluster,
+        "node_id": "web1",
+        "service_id": service["oid"],
+        "action": "stop",
     }
 
 
@@ -134,6 +142,12 @@ def build_bodies(keys: dict[str, str], pem: dict[str, str]) -> dict[str, Any]:
         "LogsBody": {**store, "auth_token": "swift-token"},
         "CertificateBody": {**pem, "project_id": OWN},
         "MaterialBody": pem,
+        "WebClusterBody": {"name": "blog", "project_id": OWN},
+        "WebClusterChange": {"label": "changed"},
+        "WebNodeBody": {"node": "web1"},
+        "WebNodeChange": {"parallel": 2},
+        "WebServiceBody": {"path": "/info", "type": "nodeinfo"},
+        "WebServiceChange": {"label": "changed"},
     }
 
 
@@ -166,7 +180,13 @@ def whole_of(world: World) -> list[object]:
     """All that could have been changed; not what is measured."""
     paths = [path for method, path, _ in operations() if method == "get" and "{" in path]
     shown = [world.ask("admin", "get", path).text for path in paths if "v1/devices" not in path]
-    names = ("/v1/tokens", "/v1/certificates", "/v1/devices", f"{LBAAS}/loadbalancers")
+    names = (
+        "/v1/tokens",
+        "/v1/certificates",
+        "/v1/webclusters",
+        "/v1/devices",
+        f"{LBAAS}/loadbalancers",
+    )
     counts = [len(next(iter(world.lab.get(name).values()))) for name in names]
     return [*(re.sub(r'"operating_status":"[A-Z_]+"', "", text) for text in shown), *counts]
 

@@ -16,6 +16,7 @@ from libra.messages.addresses import (
 )
 from libra.messages.fields import quoted
 from libra.model.webpaths import join
+from libra.model.webservice import is_url, normal_path
 from libra.model.webservices import REFUSED, WebServiceType
 from libra.usecases.webclusters.attributes import Attributes
 
@@ -30,10 +31,8 @@ MONITORS = ("HTTP", "TCP")
 REDIRECTS = (301, 302, 303, 307, 308)
 METHODS = ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
 _URL_PATH = re.compile(r"/[A-Za-z0-9._~!$&()*+,;=:@%/?-]*")
-_BASE_PATH = re.compile(r"/?[A-Za-z0-9._~!$&()*+,;=:@%/-]*")
-_URL = re.compile(r"[\x21-\x7e]+")
 _CODES = re.compile(r"[1-5][0-9]{2}(-[1-5][0-9]{2}|( *, *[1-5][0-9]{2}){0,99})")
-_EXTENSION = re.compile(r"\.[A-Za-z0-9_+-]{1,32}")
+_EXTENSION = re.compile(r"\.[A-Za-z0-9_+-]{1,20}")
 _MIME_TYPE = re.compile(
     r"[A-Za-z0-9!#$&^_.+-]{1,64}/[A-Za-z0-9!#$&^_.+-]{1,64}(; ?charset=[A-Za-z0-9_-]{1,32})?"
 )
@@ -97,8 +96,7 @@ def _parse_path(attributes: Attributes, path: str, depth: int) -> Config:
 
 def _parse_redirect(attributes: Attributes) -> Config:
     url = attributes.text("url")
-    scheme = url.partition(":")[0].lower()
-    if not _URL.fullmatch(url) or not (url.startswith("/") or scheme in ("http", "https")):
+    if not is_url(url):
         raise attributes.fault(
             "url", "an http or https URL, or a path, in plain ASCII without spaces"
         )
@@ -242,8 +240,9 @@ def _is_websocket_url(url: str) -> bool:
         parts = urlsplit(url)
     except ValueError:
         return False
-    plain = not parts.query and not parts.fragment and _BASE_PATH.fullmatch(parts.path)
-    return parts.scheme in ("ws", "http") and bool(plain)
+    path = f"/{parts.path.strip('/')}"
+    plain = not parts.query and not parts.fragment and normal_path(path) is not None
+    return parts.scheme in ("ws", "http") and plain
 
 
 def _parse_base(attributes: Attributes) -> Config:
@@ -252,7 +251,7 @@ def _parse_base(attributes: Attributes) -> Config:
     base = attributes.optional_text(name, longest=1000)
     if base is None:
         return {}
-    if not _BASE_PATH.fullmatch(base) or "//" in base or {".", ".."} & set(base.split("/")):
+    if normal_path(f"/{base.strip('/')}") is None:
         raise attributes.fault(name, "a path at the servers, without query, . or ..")
     return {name: base}
 

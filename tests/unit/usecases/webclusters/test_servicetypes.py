@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libra.errors import Invalid
+from libra.messages.requests import Update, parse_request
+from libra.messages.version2.writer import build_update
 from libra.model.listener import Protocol
 from libra.model.loadbalancer import LoadBalancer
 from libra.model.pool import Algorithm, MonitorType
@@ -352,3 +354,34 @@ def test_ids_stay_as_long_as_service_and_path_do() -> None:
     assert pool_of(service).id == pool_of(more).id
     assert pool_of(service).members[0].id == pool_of(more).members[1].id
     assert pool_of(replace(service, oid="another")).id != pool_of(service).id
+
+
+# On its way to the node.
+
+
+def read_back(balancer: LoadBalancer) -> LoadBalancer:
+    message = json.loads(json.dumps(build_update((balancer,))))
+    request = parse_request(message)
+    assert isinstance(request, Update)
+    return request.loadbalancers[0]
+
+
+@pytest.mark.parametrize(("kind", "config"), GOOD)
+def test_a_node_reads_what_it_is_told(kind: str, config: Given) -> None:
+    told = compiled(kind, config)
+    assert read_back(told) == told
+
+
+@given(st.sampled_from(GOOD), st.sampled_from(("/", "a", "a/b", "A~b=c,d@e")))
+def test_a_node_reads_every_path(good: tuple[str, Given], path: str) -> None:
+    kind, config = good
+    where = normalise(path)
+    told = compiled(kind, parse_service(kind, config, where), where)
+    assert read_back(told) == told
+
+
+def test_a_node_reads_a_standby_with_everything() -> None:
+    owner = replace(OWNER, tcp_version=6, tcp_shared=True, http_hsts=True, http_hsts_max_age=0)
+    service = build_webservice(owner, "/", type="static", config='{"directory":"/srv/www/"}')
+    told = compile_node(define(owner, None, (service,)), parallel=64, active=False)
+    assert read_back(told) == told
