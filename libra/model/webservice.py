@@ -14,6 +14,8 @@ from urllib.parse import quote
 from libra.model.pool import Pool
 
 ROOT = "/"
+ALIVE = "/.well-known/libra"
+"""Answered by the proxy itself wherever there are web services: by it the worker knows that a listener answers."""
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~%+@:,=-]+)+")
 _URL = re.compile(r"(?:https?://[A-Za-z0-9\[][\x21-\x7e]*|/[\x21-\x7e]*)", re.IGNORECASE)
 

@@ -37,6 +37,7 @@ from libra.vips.none import NoVips
 from libra.worker.addresses import without
 from libra.worker.archive import Archiver
 from libra.worker.holding import HeldAddresses
+from libra.worker.knock import knock_all
 from libra.worker.plan import render_plan
 from libra.worker.report import render_statistics
 from libra.worker.state import DesiredState, MemoryState, StateStore
@@ -352,9 +353,12 @@ class LBaaSController:
         if given_up := self._addresses.given_up:
             text = ", ".join(sorted(map(str, given_up)))
             warning = {WARNING: f"given up, for another host answers for it: {text}"}
-        statistics = self._driver.statistics(self._addresses.kept(desired))
-        detailed = desired.version != PROTOCOL_VERSION
-        entries = [render_statistics(item, detailed=detailed) for item in statistics]
+        kept = self._addresses.kept(desired)
+        statistics = self._driver.statistics(kept)
+        detailed, answers = desired.version != PROTOCOL_VERSION, knock_all(kept)
+        entries = [
+            render_statistics(item, detailed=detailed, answers=answers) for item in statistics
+        ]
         return {"loadbalancers": entries, **self._identify(desired), **warning}
 
     def _archive(self, request: Archive) -> JsonObject:

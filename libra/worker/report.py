@@ -1,5 +1,8 @@
 """Statistics as the fields of a STATS reply."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from libra.messages.codec import JsonObject
 from libra.model.statistics import (
     ListenerStatistics,
@@ -8,15 +11,24 @@ from libra.model.statistics import (
     PoolStatistics,
 )
 
+NO_ANSWERS: Mapping[str, bool] = MappingProxyType({})
 
-def render_statistics(statistics: LoadBalancerStatistics, *, detailed: bool = False) -> JsonObject:
+
+def render_statistics(
+    statistics: LoadBalancerStatistics,
+    *,
+    detailed: bool = False,
+    answers: Mapping[str, bool] = NO_ANSWERS,
+) -> JsonObject:
     """One entry of the reply's `loadbalancers`; members stand under `nodes`, as in UPDATE.
 
-    `detailed` adds what 2.0 tells of listeners and pools.
+    `detailed` adds what 2.0 tells of listeners and pools, `answers` whether listeners with web services do, by id.
     """
     entry = _render_sums(statistics)
     if detailed:
-        entry["listeners"] = [_render_listener(item) for item in statistics.listeners]
+        entry["listeners"] = [
+            {**_render_listener(item), **_answer(item, answers)} for item in statistics.listeners
+        ]
         entry["pools"] = [_render_pool(item) for item in statistics.pools]
     return entry
 
@@ -31,6 +43,10 @@ def _render_listener(listener: ListenerStatistics) -> JsonObject:
         "total_sessions": listener.total_sessions,
         "errors": listener.errors,
     }
+
+
+def _answer(listener: ListenerStatistics, answers: Mapping[str, bool]) -> JsonObject:
+    return {"answers": answers[listener.id]} if listener.id in answers else {}
 
 
 def _render_pool(pool: PoolStatistics) -> JsonObject:

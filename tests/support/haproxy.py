@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from libra.config.settings import HAProxySettings, Settings, WorkerSettings
+from libra.config.settings import HAProxySettings, ServingSettings, Settings, WorkerSettings
 from libra.config.values import Supervisor
 from libra.drivers.haproxy.driver import HAProxyDriver, create_driver
 from libra.drivers.haproxy.master import MasterSocket
@@ -147,7 +147,14 @@ class StartedHAProxy:
 class DrivenHAProxy:
     """A HAProxy that libra drives with `own`, in directories of the test."""
 
-    def __init__(self, binary: Path, directory: Path, sockets: Path, **settings: object) -> None:
+    def __init__(
+        self,
+        binary: Path,
+        directory: Path,
+        sockets: Path,
+        serving_socket: Path | None = None,
+        **settings: object,
+    ) -> None:
         self.directory = directory
         fields: dict[str, object] = {
             "supervisor": Supervisor.OWN,
@@ -161,6 +168,7 @@ class DrivenHAProxy:
         self.settings = Settings(
             worker=WorkerSettings(state_dir=directory),
             haproxy=HAProxySettings.model_validate(fields | settings),
+            serving=ServingSettings(socket=serving_socket),
         )
         self.config_file = self.settings.haproxy.config_file
         self.admin = AdminSocket(self.settings.haproxy.admin_socket)

@@ -25,6 +25,15 @@ from libra.model.tls import (
     Tls,
     TlsVersion,
 )
+from libra.model.webservice import (
+    Json,
+    NodeInfo,
+    Redirect,
+    ReverseProxy,
+    Static,
+    WebService,
+    canonical,
+)
 
 PEM = "-----BEGIN CERTIFICATE-----\nTUlJQg==\n-----END CERTIFICATE-----\n"
 CRL = "-----BEGIN X509 CRL-----\nTUlJQg==\n-----END X509 CRL-----\n"
@@ -149,6 +158,67 @@ def tls(draw: st.DrawFn) -> Tls:
     )
 
 
+paths = st.lists(
+    st.sampled_from(["/", "/a", "/a/b", "/a.b", "/%20", "/x-y/z~"]), max_size=4, unique=True
+)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.sampled_from(["", '"nodes":[]', "é"]),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["nodes", "pools", "a"]), inner, max_size=2)
+    ),
+)
+
+
+@st.composite
+def services(draw: st.DrawFn, listener_id: str) -> tuple[WebService, ...]:
+    """Every kind, each proxy with a pool of its own."""
+    return tuple(
+        draw(service(path, f"{listener_id}-{index}")) for index, path in enumerate(draw(paths))
+    )
+
+
+def service(path: str, pool_id: str) -> st.SearchStrategy[WebService]:
+    """One on this path."""
+    flags = st.booleans()
+    return st.one_of(
+        st.just(NodeInfo(path=path)),
+        st.builds(
+            Redirect,
+            path=st.just(path),
+            url=st.sampled_from(["https://a.example/%20'b'?c=%[src]", "/x"]),
+            code=st.sampled_from([301, 302, 303, 307, 308]),
+        ),
+        st.builds(
+            Json,
+            path=st.just(path),
+            text=json_values.map(canonical),
+            prettify=flags,
+            allow_cross_origin=flags,
+            discourage_caching=flags,
+        ),
+        st.builds(
+            Static,
+            path=st.just(path),
+            directory=st.sampled_from(["/", "/srv/www"]),
+            default_file=st.none() | st.just("a/index.html"),
+            listing=flags,
+            cache_seconds=st.none() | st.integers(0, 10**6),
+            mime_types=st.sampled_from([(), ((".a", "text/x-a"), (".svg", "image/svg+xml"))]),
+        ),
+        st.builds(
+            ReverseProxy,
+            path=st.just(path),
+            pool=pools(pool_id, Protocol.HTTP),
+            base_path=st.sampled_from(["/", "/base", "/b%20/c"]),
+            websocket=flags,
+            timeout_tunnel=milliseconds,
+            forwarded_port=st.none() | st.integers(1, 65535),
+            forwarded_proto=st.none() | st.sampled_from(["http", "https"]),
+        ),
+    )
+
+
 @st.composite
 def listeners(draw: st.DrawFn, identity: str, port: int, given: list[Pool]) -> Listener:
     """`given` are the pools of its protocol."""
@@ -157,13 +227,19 @@ def listeners(draw: st.DrawFn, identity: str, port: int, given: list[Pool]) -> L
     fitting = [item for item in given if item.id.startswith(protocol.value)]
     is_http = protocol is Protocol.HTTP
     headers = st.sets(st.sampled_from(ToldHeader))
+    web = draw(st.just(()) | services(identity)) if is_http else ()
     return Listener(
         id=identity,
         name=draw(names),
         enabled=draw(st.booleans()),
         protocol=protocol,
         port=port,
-        pool=draw(st.none() | st.sampled_from(fitting)) if fitting else None,
+        pool=draw(st.none() | st.sampled_from(fitting)) if fitting and not web else None,
+        services=web,
+        backlog=draw(st.none() | st.integers(1, 65535)),
+        threads=draw(st.none() | st.integers(1, 4)),
+        access_log=draw(st.booleans()),
+        shared=draw(st.booleans()),
         bind_address=draw(st.sampled_from([None, "127.0.0.1", "::1"])),
         connection_limit=draw(st.none() | st.integers(1, 5000)),
         x_forwarded_for=is_http and draw(st.booleans()),
@@ -177,7 +253,7 @@ def listeners(draw: st.DrawFn, identity: str, port: int, given: list[Pool]) -> L
         connect_retries=draw(st.none() | st.integers(0, 100)),
         allowed_cidrs=draw(st.sampled_from([(), ("10.0.0.0/8", "fd00::/8")])),
         hsts=draw(st.none() | st.builds(StrictTransport, max_age=st.integers(0, 10**6)))
-        if ends_tls
+        if ends_tls or web
         else None,
         tls=draw(tls()) if ends_tls else None,
     )

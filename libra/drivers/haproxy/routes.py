@@ -9,11 +9,10 @@ from collections.abc import Iterator, Sequence
 
 from libra.drivers.haproxy.config import Options, Rewrite, Route
 from libra.errors import Invalid
+from libra.model.webservice import ALIVE
 
 LOCAL = "libra-serving"  # no pool's: those begin with be-
 KEY = "X-Libra-Service"
-ALIVE = "/.well-known/libra"
-"""Answered by HAProxy itself wherever there are web services: by it the worker knows that a listener answers."""
 _VARIABLE = "var(txn.service)"
 _MISSING = "content-type text/plain string 'there is nothing here'"
 _REFUSED = (

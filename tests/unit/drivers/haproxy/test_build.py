@@ -17,6 +17,7 @@ OPTIONS = Options(
     log_target="/dev/log",
     version=(2, 8),
     hard_stop_after=timedelta(seconds=90),
+    serving_socket="/run/serving.sock",
 )
 
 
