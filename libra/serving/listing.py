@@ -37,7 +37,14 @@ def _names(handle: int) -> Iterator[str]:
     with os.scandir(handle) as entries:
         for entry in entries:
             if not entry.name.startswith("."):
-                yield f"{entry.name}/" if entry.is_dir() else entry.name
+                yield f"{entry.name}/" if _is_directory(entry) else entry.name
+
+
+def _is_directory(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a loop of links
+        return False
 
 
 def _link(name: str) -> str:
