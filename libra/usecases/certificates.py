@@ -19,6 +19,7 @@ from libra.usecases.pem import (
     parse_revocations,
 )
 from libra.usecases.services import Services, new_id
+from libra.usecases.webclusters import renewals
 
 MOST_IN_PROJECT = 1000
 
@@ -97,6 +98,7 @@ def renew(services: Services, caller: Caller, key: str, given: Given) -> StoredC
         rows = unit.loadbalancers.find(Query(where={"id": owners})) if owners else []
     for device_id in sorted({row.device_id for row in rows if row.device_id}):
         _send(services, caller, device_id, owners, renewed)
+    renewals.roll_out(services, caller, renewed)
     services.bell.ring()
     return renewed
 
@@ -130,7 +132,7 @@ def _send(
 
 
 def delete(services: Services, caller: Caller, key: str) -> None:
-    """Raises `Conflict` while a listener uses it, or a device may still run it."""
+    """Raises `Conflict` while a listener or a web cluster uses it, or a device may still run it."""
     before = show(services, caller, key)
     ensure_may_write(caller, before.project_id)
     with services.storage.writing() as unit:
@@ -138,6 +140,10 @@ def delete(services: Services, caller: Caller, key: str) -> None:
         users = _users(unit, before)
         if users:
             raise Conflict(f"cannot delete certificate {key}: listener {users[0].id} uses it")
+        if clusters := renewals.users_of(unit, before):
+            raise Conflict(
+                f"cannot delete certificate {key}: the web cluster '{clusters[0].name}' uses it"
+            )
         unit.certificates.remove(key)
         _tell(unit, services, caller, "certificate.deleted", before)
 

@@ -76,32 +76,6 @@ def read_certificates(text: str) -> str:
     return _parsed(_load_certificates(text)).pem
 
 
-def parse_dhparam(text: str) -> str:
-    """Parameters of Diffie and Hellman in PEM, as OpenSSL's `dhparam` writes them. Raises `Invalid`."""
-    from cryptography.hazmat.primitives.serialization import (
-        Encoding,
-        ParameterFormat,
-        load_pem_parameters,
-    )
-
-    _ensure_size("tls_dhparam", text)
-    try:
-        if (
-            "-----BEGIN DH PARAMETERS-----" not in text
-        ):  # the library takes X9.42, and HAProxy does not
-            raise ValueError
-        found = load_pem_parameters(text.encode())
-        bits = found.parameter_numbers().p.bit_length()
-        pem = found.parameter_bytes(Encoding.PEM, ParameterFormat.PKCS3).decode()
-    except Exception:  # noqa: BLE001 - as above
-        raise Invalid("cannot read tls_dhparam: it must be DH PARAMETERS in PEM") from None
-    if not LEAST_RSA_BITS <= bits <= MOST_RSA_BITS:
-        raise Invalid(
-            f"cannot use tls_dhparam: it must have {LEAST_RSA_BITS} to {MOST_RSA_BITS} bits, this has {bits}"
-        )
-    return pem
-
-
 def parse_revocations(text: str) -> Parsed:
     """One or more revocation lists in PEM. Raises `Invalid`."""
     from cryptography import x509

@@ -9,9 +9,9 @@ from libra.model.resources.certificate import CertificateType, StoredCertificate
 from libra.model.webcluster import WebCluster
 from libra.model.webdefinition import WebTls
 from libra.storage.base import UnitOfWork
+from libra.usecases.dhparam import parse_dhparam
 from libra.usecases.pem import (
     parse_authorities,
-    parse_dhparam,
     parse_pair,
     read_certificates,
 )
