@@ -4,6 +4,7 @@ import secrets
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import NAMESPACE_DNS, uuid5
@@ -22,6 +23,7 @@ from libra.jobs.gearman.status import count_workers
 from libra.manager.daemon import Manager, Pace
 from libra.manager.reception import Reception
 from libra.manager.settle import MANAGER
+from libra.manager.webcheck import WebCheck
 from libra.model.access import Role
 from libra.model.quota import Quota
 from libra.providers.base import Provider
@@ -46,9 +48,10 @@ class Controller:
         self._storage = open_storage(
             settings.database.url, connections=settings.database.connections
         )
-        self.services = build_services(settings, self._storage)
         self._token_file = settings.controller.admin_token_file
         self._client = GearmanJobClient(settings.job_servers)
+        services = build_services(settings, self._storage)
+        self.services = replace(services, webcheck=WebCheck(services, self._client))
         self._manager = Manager(
             self.services,
             open_lease(settings.database.url),

@@ -5,7 +5,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -17,10 +17,12 @@ from libra.manager.poolkeeper import OpenProvider, PoolKeeper, no_provider
 from libra.manager.prober import Prober
 from libra.manager.sender import Sender
 from libra.manager.settle import finish_job, mark_error, repair
+from libra.manager.webmonitor import WebMonitor
 from libra.model.device import WATCHED, Device
 from libra.model.job import OPEN, Job, JobAction, JobState
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.status import PENDING, ProvisioningStatus
+from libra.model.webplan import Pace as WebPace
 from libra.storage.base import Lease, Query, UnitOfWork, device_lock
 from libra.storage.fences import FencedStorage
 from libra.usecases.services import Services
@@ -49,6 +51,7 @@ class Pace:
     probe_deadline: timedelta = timedelta(seconds=5)
     repair: timedelta = timedelta(seconds=5)
     concurrent: int = 256
+    web: WebPace = field(default_factory=WebPace)
     keep_jobs: timedelta = timedelta(days=30)
     keep_events: timedelta = timedelta(days=90)
 
@@ -77,6 +80,7 @@ class Manager:
         self._prober = Prober(services, client, pace.probe_deadline.total_seconds())
         self._keeper = FleetKeeper(services, pace.probe)
         self._pool_keeper = PoolKeeper(services, open_provider)
+        self._web_monitor = WebMonitor(services, pace.web)
         self._jobs = ThreadPoolExecutor(pace.concurrent, thread_name_prefix="job")
         self._probes = ThreadPoolExecutor(min(64, pace.concurrent), thread_name_prefix="probe")
         self._lock = threading.Lock()
@@ -146,6 +150,7 @@ class Manager:
         if now >= self._devices_at:
             self._devices_at = now + timedelta(seconds=DEVICES_SECONDS)
             self._keeper.finish_moves()
+            self._web_monitor.turn(now)
             self._probe_due(now)
 
     # Chores.

@@ -41,6 +41,7 @@ class Fleet:
     loads: Mapping[str, Load]  # by device
     moves: Sequence[Move]
     pending: frozenset[str]  # of the moves' load balancers
+    nodes: frozenset[str] = frozenset()  # devices that are nodes of web clusters
 
 
 class FleetKeeper:
@@ -109,6 +110,7 @@ class FleetKeeper:
                 loads=unit.loadbalancers.loads(),
                 moves=moves,
                 pending=frozenset(owner.id for owner in pending),
+                nodes=frozenset(node.node_oid for node in unit.web_nodes.find()),
             )
 
     def _fail_over(self, failover: Failover) -> None:
@@ -167,7 +169,7 @@ class FleetKeeper:
 
     def _retire(self, fleet: Fleet) -> None:
         """Those that are to go, and have nothing any more."""
-        having = {*fleet.loads, *(move.source for move in fleet.moves)}
+        having = {*fleet.loads, *(move.source for move in fleet.moves), *fleet.nodes}
         for device in fleet.devices:
             if device.retiring and device.id not in having:
                 self._retire_one(device)

@@ -17,15 +17,27 @@ from libra.model.translate import translate
 SECOND_VERSION = "2.0"
 
 
+@dataclass(frozen=True, slots=True)
+class WebPart:
+    """A node's part of a web cluster as it is sent; `node_id` is that of the membership."""
+
+    node_id: str
+    revision: int
+    active: bool
+    loadbalancer: LoadBalancer = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevicePlan:
     """`desired` is what is sent. A reply settles `current`, which are sent in their new form, and `deleted`, which
-    are left out because they are going. `materials` is what those in their new form show.
+    are left out because they are going. `web` is what is sent of web clusters. `materials` is what those in their new
+    form show.
     """
 
     desired: Desired
     current: frozenset[str] = frozenset()
     deleted: frozenset[str] = frozenset()
+    web: tuple[WebPart, ...] = ()
     materials: Materials = field(default_factory=dict, repr=False)
 
     @property
@@ -42,6 +54,7 @@ def plan_device(
     materials: Materials = NO_MATERIALS,
     confirmed: Mapping[str, Materials] = MappingProxyType({}),
     leaving: Collection[str] = (),
+    web: Sequence[WebPart] = (),
 ) -> DevicePlan:
     """`only` is the id of the one that is tried, where the others stay as they are at the device.
 
@@ -69,7 +82,7 @@ def plan_device(
         elif key in applied and (not tree.loadbalancer.going or only is not None):
             sent.append(translate(applied[key], {**materials, **confirmed.get(key, {})}))
     desired = Desired(
-        loadbalancers=tuple(sent),
+        loadbalancers=(*sent, *(part.loadbalancer for part in web)),
         generation=generation,
         version=SECOND_VERSION,
     )
@@ -77,5 +90,6 @@ def plan_device(
         desired=desired,
         current=frozenset(current),
         deleted=frozenset(deleted),
+        web=tuple(web),
         materials=materials,
     )

@@ -21,6 +21,7 @@ from libra.manager.question import Question, store_probes
 from libra.manager.sender import expected_digest, plan_of
 from libra.manager.settle import MANAGER, see_device, write_all
 from libra.manager.statuses import measure
+from libra.manager.webparts import has_parts, hear_nodes, miss_nodes
 from libra.messages.codec import JsonObject
 from libra.messages.older import runs_older, widen_statistics
 from libra.messages.replies import ERROR, passed
@@ -82,6 +83,7 @@ class Prober:
             unit.hold(device_lock(device.id))
             store_probes(unit, question.records)
             trees = unit.loadbalancers.trees_of(device.id)
+            hear_nodes(unit, device, reply, self._services.clock())
             if passed(reply):
                 current = self._take_in(unit, known, trees, reply)
             else:
@@ -106,7 +108,9 @@ class Prober:
         with self._services.storage.writing() as unit:
             unit.hold(device_lock(device.id))
             store_probes(unit, records)
+            miss_nodes(unit, device)
             self._count_miss(unit, device, MISSES, reason)
+        self._services.bell.ring()  # somebody may have to stand in for it
 
     def _count_miss(
         self, unit: UnitOfWork, device: Device, allowed: int, reason: str, **fields: Any
@@ -136,7 +140,7 @@ class Prober:
 
         One that has not let go yet of what it had may only not have started it yet.
         """
-        if trees:
+        if trees or has_parts(unit, device.id):
             return self._count_miss(unit, device, FAULTS, reason, **self._told(device))
         settled = device.acknowledged >= device.generation
         return self._see_well(unit, device, trees, runs_nothing=settled)
@@ -164,7 +168,7 @@ class Prober:
     ) -> Device | None:
         """One that was away and has nothing to do is not used before it has let go of what it had."""
         state, reason = device.state, ""
-        if trees:
+        if trees or unit.web_nodes.count({"node_oid": device.id}):
             state = DeviceState.ASSIGNED
         elif device.is_ready or runs_nothing:
             state = DeviceState.SPARE

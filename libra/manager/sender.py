@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,9 +11,10 @@ import structlog
 
 from libra.errors import Invalid, JobError, LibraError, StorageUnavailable
 from libra.jobs.base import JobClient, Priority
-from libra.manager.plan import DevicePlan, plan_device
+from libra.manager.plan import DevicePlan, WebPart, plan_device
 from libra.manager.secrets import load_confirmed, load_materials
 from libra.manager.settle import finish_job, settle_fail, settle_pass
+from libra.manager.webparts import load_parts
 from libra.messages.codec import JsonObject, decode, encode
 from libra.messages.digest import digest_of
 from libra.messages.older import build_older
@@ -198,8 +199,11 @@ def plan_of(
     generation: int,
     trees: list[LoadBalancerTree],
     only: str | None = None,
+    web: Sequence[WebPart] | None = None,
 ) -> DevicePlan:
-    """As `plan_now`, where the device's load balancers were read in this transaction already."""
+    """As `plan_now`, where the device's load balancers were read in this transaction already; `web` stands in for what
+    is stored of its web clusters.
+    """
     moves = unit.moves.find(Query(where={"source": device_id}))
     leaving = {move.loadbalancer_id for move in moves} - {tree.loadbalancer.id for tree in trees}
     if leaving:
@@ -207,7 +211,8 @@ def plan_of(
     applied = unit.loadbalancers.applied([tree.loadbalancer.id for tree in trees])
     materials = load_materials(unit, sealer, [*trees, *applied.values()])
     confirmed = load_confirmed(unit, sealer, applied)
-    return plan_device(trees, applied, generation, only, materials, confirmed, leaving)
+    web = load_parts(unit, sealer, device_id) if web is None else web
+    return plan_device(trees, applied, generation, only, materials, confirmed, leaving, web)
 
 
 def _creation(tree: LoadBalancerTree) -> tuple[datetime, str]:

@@ -7,6 +7,7 @@ from typing import Any
 from libra.manager.plan import DevicePlan
 from libra.manager.secrets import seal_shown
 from libra.manager.statuses import records, status_of_monitor
+from libra.manager.webparts import confirm_parts, refuse_parts
 from libra.model.access import Caller, Role
 from libra.model.device import Device, DeviceState, Mover, ensure_transition
 from libra.model.job import OPEN, Job, JobPriority, JobState
@@ -40,6 +41,7 @@ def settle_pass(
             _tell(unit, services, owner, "loadbalancer.deleted")
         elif not owner.going:
             _activate(unit, services, tree, plan.materials)
+    confirm_parts(unit, job.device_id, plan)
     _acknowledge(unit, services, job.device_id, plan.desired.generation, digest)
     occupy(unit, job.device_id)
 
@@ -94,8 +96,18 @@ def _acknowledge(
 def settle_fail(
     unit: UnitOfWork, services: Services, job: Job, plan: DevicePlan, reason: str
 ) -> None:
-    """One of those that were sent is at fault: each is tried alone, and the last one standing is it."""
+    """One of those that were sent is at fault: each is tried alone, and the last one standing is it.
+
+    What was new of web clusters goes first: it is sent no more, and the others are tried without it.
+    """
     device = unit.devices.get(job.device_id)
+    if refuse_parts(unit, job.device_id, plan, reason[:MAX_TEXT], services.clock()):
+        if plan.pending and device is not None:
+            generation = plan.desired.generation
+            add_update(
+                unit, services, MANAGER, device, generation=generation, priority=job.priority
+            )
+        return
     if len(plan.pending) > 1 and device is not None:
         for key in sorted(plan.pending):
             tried = add_update(

@@ -160,7 +160,9 @@ class WebClusterNode:
     `active` says that it shall listen now; `promoted_for` is the node whose place a standby has taken. `revision` is
     the definition that it is told, `confirmed_revision` and `confirmed_active` what it has confirmed (0: nothing).
     `answers` is whether a request through it is answered, None while that is not known; `good_since` is when it began
-    to be good without a break, `since` when anything of this changed last. `reason` is for people.
+    to be good without a break, `since` when what it is told changed last. `refused` is why it does not take what it is
+    told, `trusted` says that nothing was wrong with it when it was told, `failures` how often it lost its place.
+    `reason` is for people.
     """
 
     id: str
@@ -176,8 +178,24 @@ class WebClusterNode:
     confirmed_active: bool = False
     answers: bool | None = None
     good_since: datetime | None = None
+    refused: str = ""
+    trusted: bool = True
+    failures: int = 0
     reason: str = ""
     created_at: datetime
+
+    @property
+    def is_settled(self) -> bool:
+        """True where it has what it is told."""
+        told = (self.revision, self.active and self.revision > 0)
+        return not self.refused and told == (self.confirmed_revision, self.confirmed_active)
+
+    @property
+    def runs(self) -> tuple[int, bool]:
+        """Which revision it is sent, and whether it listens: what it has, where it refuses what it is told."""
+        if self.refused:
+            return self.confirmed_revision, self.confirmed_active
+        return self.revision, self.active and self.revision > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

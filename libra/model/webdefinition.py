@@ -40,7 +40,7 @@ class WebDefinition:
     services: tuple[StoredWebService, ...] = ()
 
 
-_COPIED = tuple(
+COPIED = tuple(
     item.name
     for item in fields(WebDefinition)
     if item.name not in ("cluster_oid", "tls", "services")
@@ -51,7 +51,7 @@ def define(
     cluster: WebCluster, tls: WebTls | None, services: tuple[StoredWebService, ...]
 ) -> WebDefinition:
     """What it is to be from now on."""
-    copied: dict[str, Any] = {name: getattr(cluster, name) for name in _COPIED}
+    copied: dict[str, Any] = {name: getattr(cluster, name) for name in COPIED}
     return WebDefinition(cluster_oid=cluster.oid, tls=tls, services=services, **copied)
 
 

@@ -130,13 +130,13 @@ def plan_web(view: WebView, now: datetime, pace: Pace) -> WebPlan:
     """The next steps; empty where all is as it shall be, or where an answer has to come first."""
     if view.phase is Phase.STOPPING:
         return _plan_stop(view)
-    if view.phase in (Phase.STOPPED, Phase.ERROR):
+    if view.phase is Phase.STOPPED:
         return WebPlan((), view.phase)
     phase, reason = _judge(view)
     if back := _find_fault(view, now, pace):
         return WebPlan((back,), phase, back.reason)
     switches = list(_plan_switches(view, now, pace))
-    if phase is Phase.ERROR or switches:
+    if switches:
         return WebPlan(tuple(switches), phase, reason)
     return WebPlan(tuple(_plan_rollout(view)), phase, reason)
 
@@ -154,14 +154,14 @@ def _judge(view: WebView) -> tuple[Phase, str]:
     """How it does, and why not better."""
     reason = "; ".join(_complaints(view))
     serving = sum(item.serves for item in view.nodes)
-    if serving >= view.wanted and (view.phase is not Phase.STARTING or not reason):
+    begins = view.phase in (Phase.STARTING, Phase.ERROR)
+    if serving >= view.wanted and (not begins or not reason):
         return Phase.RUNNING, reason
-    refused = any(item.refused for item in view.nodes)
-    if view.phase is not Phase.STARTING:
+    if not begins or (serving and any(item.refused for item in view.nodes)):
         return Phase.DEGRADED, reason
-    if refused:
-        return (Phase.DEGRADED if serving else Phase.ERROR), reason
-    return Phase.STARTING, reason
+    if any(item.refused for item in view.nodes):
+        return Phase.ERROR, reason
+    return view.phase, reason
 
 
 def _complaints(view: WebView) -> Iterable[str]:

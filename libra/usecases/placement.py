@@ -74,7 +74,9 @@ def occupy(unit: UnitOfWork, key: str) -> None:
     device = unit.devices.get(key)
     if device is None or not device.is_ready:
         return
-    has_some = unit.loadbalancers.count({"device_id": key})
+    has_some = unit.loadbalancers.count({"device_id": key}) or unit.web_nodes.count(
+        {"node_oid": key}
+    )
     into = DeviceState.ASSIGNED if has_some else DeviceState.SPARE
     if device.state is not into:
         ensure_transition(device, into, Mover.PLACEMENT)

@@ -168,22 +168,28 @@ def store(
         status=current.status,
         good_revision=current.good_revision,
         reason=current.reason,
-        revision=current.revision + 1,
+        revision=_newest(unit, current) + 1,
         changed=nanoseconds(services),
     )
     tls = refresh_tls(unit, cluster, after.tls)
     stored = replace(after, cluster=cluster, tls=tls)
     unit.web_clusters.replace(cluster)
-    _store_services(unit, before.services, after.services)
+    store_services(unit, before.services, after.services)
     add_revision(unit, services, stored)
     _prune(unit, stored)
     return stored
 
 
-def _store_services(
+def _newest(unit: UnitOfWork, cluster: WebCluster) -> int:
+    """Also one that was given up: its number must not mean two things."""
+    query = Query(where={"cluster_oid": cluster.oid}, sort=(("number", False),), limit=1)
+    return max([cluster.revision, *(item.number for item in unit.web_revisions.find(query))])
+
+
+def store_services(
     unit: UnitOfWork, before: tuple[StoredWebService, ...], after: tuple[StoredWebService, ...]
 ) -> None:
-    """Removed first: what is added may have its path."""
+    """Those that are left out are removed, first: what is added may have their path."""
     old = {item.oid: item for item in before}
     kept = {item.oid for item in after}
     for oid in old.keys() - kept:

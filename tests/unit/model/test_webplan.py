@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -348,8 +347,15 @@ def test_who_keeps_failing_is_tried_ever_more_rarely() -> None:
     assert sum(tell.oid == "n0" and tell.active for tell in found.told) <= 5
 
 
-@pytest.mark.parametrize("phase", [Phase.STOPPED, Phase.ERROR])
-def test_what_does_not_run_is_left_alone(phase: Phase) -> None:
+def test_what_is_stopped_is_left_alone() -> None:
     found = world()
-    found.view = replace(found.view, phase=phase)
+    found.view = replace(found.view, phase=Phase.STOPPED)
     assert found.run(5).told == []
+
+
+def test_an_error_ends_when_the_definition_is_mended() -> None:
+    found = world()
+    found.bad = {1}
+    assert found.run(5).view.phase is Phase.ERROR
+    publish(found, 2)
+    assert found.run(20).view.phase is Phase.RUNNING
