@@ -19,6 +19,7 @@ from libra.cli import (
     top,
     up,
     verbs,
+    webclusters,
 )
 
 app = typer.Typer(
@@ -47,6 +48,7 @@ app.command(epilog=jobserver.EPILOG)(jobserver.jobserver)
 app.command(epilog=up.EPILOG)(up.up)
 app.add_typer(db.app, name="db")
 app.add_typer(clusters.app, name="cluster")
+app.add_typer(webclusters.app, name="webcluster")
 app.command()(top.top)
 app.command(epilog=simulate.EPILOG)(simulate.simulate)
 verbs.add_verbs(job.app, resources.JOB)

@@ -28,11 +28,11 @@ _TIMES = (
     "not_after",
 )
 _AGES = ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h"), (30 * 86_400, 86_400, "d"))
-_GOOD = ("ACTIVE", "ONLINE", "SPARE", "ASSIGNED", "complete", "up", "enabled")
-_BAD = ("ERROR", "OFFLINE", "failed", "expired", "down", "disabled")
+_GOOD = ("ACTIVE", "ONLINE", "SPARE", "ASSIGNED", "complete", "up", "enabled", "RUNNING", "online")
+_BAD = ("ERROR", "OFFLINE", "failed", "expired", "down", "disabled", "DEGRADED", "offline")
 _UNDER_WAY = (
     *("PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "running", "scheduled", "idle"),
-    *("ANNOUNCED", "BUILDING", "DRAINING"),
+    *("ANNOUNCED", "BUILDING", "DRAINING", "STARTING", "STOPPING", "PAUSED"),
 )
 _STYLES = {
     **dict.fromkeys(_GOOD, "green"),
