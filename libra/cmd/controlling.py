@@ -26,6 +26,7 @@ from libra.manager.settle import MANAGER
 from libra.manager.webcheck import WebCheck
 from libra.model.access import Role
 from libra.model.quota import Quota
+from libra.model.webplan import Pace as WebPace
 from libra.providers.base import Provider
 from libra.storage.lease import open_lease
 from libra.storage.schema import upgrade
@@ -168,6 +169,10 @@ def build_pace(settings: Settings) -> Pace:
         probe_deadline=timedelta(seconds=given.probe_deadline_seconds),
         repair=timedelta(seconds=given.repair_seconds),
         concurrent=given.concurrent_jobs,
+        web=WebPace(
+            grace=timedelta(seconds=given.web_grace_seconds),
+            patience=timedelta(seconds=given.web_patience_seconds),
+        ),
         keep_jobs=timedelta(days=given.keep_jobs_days),
         keep_events=timedelta(days=given.keep_events_days),
     )

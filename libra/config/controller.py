@@ -96,6 +96,10 @@ class ManagerSettings(Section):
     """How long a device may take to answer that."""
     repair_seconds: Seconds = Field(default=5.0, gt=0, le=3600)
     """How soon what is in ERROR is tried again; then twice as long each time, up to five minutes."""
+    web_grace_seconds: Seconds = Field(default=30.0, ge=0, le=86400)
+    """How long a node of a web cluster has to be good again before it gets its place back."""
+    web_patience_seconds: Seconds = Field(default=30.0, gt=0, le=3600)
+    """How long a node of a web cluster may take to answer after a change, which is taken back then."""
     concurrent_jobs: Whole = Field(default=256, ge=1, le=4096)
     """How many jobs may be under way at once."""
     keep_jobs_days: Whole = Field(default=30, ge=1, le=3650)

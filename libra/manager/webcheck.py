@@ -1,4 +1,4 @@
-"""A change of a web cluster is tried on every node before any has it, by an UPDATE that changes nothing (`hpcs_dry_run`)."""
+"""A change of a web cluster is tried on every node before any has it: by an UPDATE that changes nothing, a dry run."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -38,7 +38,8 @@ READY = ("SPARE", "ASSIGNED")
 
 
 class ThreadWorker:
-    """A worker in a thread. `refuse` may name a text in a message that it answers with FAIL; `mute` answers nothing.
+    """A worker in a thread. `refuse` may name a text in a message that it answers with FAIL, `refuse_for_real` one that
+    it finds out about when it is no dry run any more; `mute` answers nothing.
 
     `older` makes it one that has never heard of messages of 2.0.
     """
@@ -48,6 +49,7 @@ class ThreadWorker:
         self.driver = NoopDriver()
         self.controller = LBaaSController(self.driver)
         self.refuse: str | None = None
+        self.refuse_for_real: str | None = None
         self.mute = False
         self.older = False
         self.messages: list[Json] = []
@@ -74,8 +76,11 @@ class ThreadWorker:
                 continue
             message = decode(job.payload)
             self.messages.append(message)
-            if self.refuse is not None and self.refuse in json.dumps(message):
-                job.complete(encode(build_fail(message, f"cannot do that: {self.refuse}")))
+            words = self.refuse
+            if "hpcs_dry_run" not in message:
+                words = self.refuse_for_real or words
+            if words is not None and words in json.dumps(message):
+                job.complete(encode(build_fail(message, f"cannot do that: {words}")))
             else:
                 job.complete(encode(self._answer(message)))
 
