@@ -133,7 +133,7 @@ NO_SEALED: SealedMaterials = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How many load balancers, and whose."""
+    """How many load balancers; whose they are, and whose the web clusters that are there."""
 
     loadbalancers: int
     projects: frozenset[str]
@@ -191,7 +191,7 @@ class DeviceRows(Rows[Device], Protocol):
         """None where there is none."""
 
     def places(self) -> list[Place]:
-        """Those that are ready; in one statement, without what nobody chooses by.
+        """Those that are ready; in two statements, without what nobody chooses by.
 
         Of the projects on a device the first and the last are told, which is enough to know whether there are others.
         """

@@ -11,6 +11,7 @@ from libra.model.job import OPEN, WAITING, Job, JobAction, JobPriority, JobState
 from libra.storage import tables
 from libra.storage.base import Query
 from libra.storage.rows import SqlRows
+from libra.storage.webclusters import projects_by_device
 
 _RANK = {JobPriority.HIGH: 0, JobPriority.NORMAL: 1, JobPriority.LOW: 2}
 
@@ -45,6 +46,7 @@ class SqlDevices(SqlRows[Device]):
             .where(table.c.state.in_(list(READY)))
             .group_by(table.c.id, pool.c.shared, pool.c.min_spare, pool.c.disabled)
         )
+        others = projects_by_device(self._connection)
         return [
             Place(
                 device_id=key,
@@ -56,7 +58,7 @@ class SqlDevices(SqlRows[Device]):
                 reserve=reserve or 0,
                 disabled=bool(disabled),
                 loadbalancers=count,
-                projects=frozenset(filter(None, projects)),
+                projects=frozenset(filter(None, projects)) | others.get(key, frozenset()),
             )
             for key, name, address, protocol, pool_id, shared, reserve, disabled, count, *projects in (
                 self._connection.execute(statement)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 from itertools import groupby
 from operator import itemgetter
@@ -18,9 +18,10 @@ from libra.model.resources.pool import Pool
 from libra.model.resources.tree import LoadBalancerTree, PoolTree
 from libra.model.status import ProvisioningStatus
 from libra.storage import tables
-from libra.storage.base import NO_SEALED, Load, SealedMaterials
+from libra.storage.base import NO_LOAD, NO_SEALED, Load, SealedMaterials
 from libra.storage.querying import chunks
 from libra.storage.rows import SqlRows
+from libra.storage.webclusters import projects_by_device
 
 R = TypeVar("R")
 
@@ -125,7 +126,7 @@ class SqlLoadBalancers(SqlRows[LoadBalancer]):
         }
 
     def loads(self) -> dict[str, Load]:
-        """In one statement."""
+        """In two statements."""
         device, project = self._table.c.device_id, self._table.c.project_id
         statement = (
             select(device, project, func.count())
@@ -134,10 +135,14 @@ class SqlLoadBalancers(SqlRows[LoadBalancer]):
             .order_by(device)
         )
         rows = self._connection.execute(statement).all()
-        return {
+        loads = {
             key: Load(sum(count for _, _, count in found), frozenset(name for _, name, _ in found))
             for key, found in ((key, list(group)) for key, group in groupby(rows, itemgetter(0)))
         }
+        for key, projects in projects_by_device(self._connection).items():
+            load = loads.get(key, NO_LOAD)
+            loads[key] = replace(load, projects=load.projects | projects)
+        return loads
 
     def _trees(self, condition: ColumnElement[bool]) -> list[LoadBalancerTree]:
         """Five statements, however many there are; one where there are none."""

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import create_engine, inspect
 
 from libra.errors import AlreadyExists
+from libra.model.device import DeviceState
 from libra.model.webcluster import (
     StoredWebService,
     WebCluster,
@@ -16,13 +17,14 @@ from libra.model.webcluster import (
     WebRevision,
 )
 from libra.storage import tables
-from libra.storage.base import Query
+from libra.storage.base import Load, Query
 from libra.storage.engines import parse_url
 from libra.storage.sql import SqlStorage
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.storages import (
     at,
     build_device,
+    build_loadbalancer,
     build_webcluster,
     build_webnode,
     build_webrevision,
@@ -182,3 +184,30 @@ def test_every_table_has_the_fields_of_its_record(url: str) -> None:
             names = {field.name for field in fields(kind)}
             assert names == set(table.c.keys())
             assert names == {column["name"] for column in made.get_columns(table.name)}
+
+
+def test_whose_web_clusters_are_on_a_device_counts_for_who_may_come_there(
+    storage: SqlStorage,
+) -> None:
+    ready = {"state": DeviceState.SPARE, "protocol": "2.0"}
+    device, both, empty = (build_device(name, **ready) for name in ("web1", "web2", "web3"))
+    owners = [build_webcluster(), build_webcluster(1, project_id="p2")]
+    with storage.writing() as unit:
+        unit.devices.add_all([device, both, empty])
+        unit.web_clusters.add_all(owners)
+        unit.web_nodes.add(build_webnode(owners[0], device))
+        unit.web_nodes.add_all(build_webnode(owner, both) for owner in owners)
+        unit.loadbalancers.add(build_loadbalancer(device_id=both.id, project_id="p3"))
+        places = {place.name: place for place in unit.devices.places()}
+        assert unit.loadbalancers.loads() == {
+            device.id: Load(0, frozenset({"p1"})),
+            both.id: Load(1, frozenset({"p1", "p2", "p3"})),
+        }
+    assert {name: place.projects for name, place in places.items()} == {
+        "web1": {"p1"},
+        "web2": {"p1", "p2", "p3"},
+        "web3": set(),
+    }
+    assert [place.loadbalancers for place in places.values()] == [
+        place.name.count("2") for place in places.values()
+    ]
