@@ -156,6 +156,7 @@ def build_services(settings: Settings, storage: object) -> Services:
             job_deadline=timedelta(seconds=settings.manager.job_deadline_seconds),
             archive_deadline=timedelta(seconds=settings.manager.archive_deadline_seconds),
             quota=_build_quota(settings.quotas),
+            web_ports=range(settings.web_clusters.first_port, settings.web_clusters.last_port + 1),
         ),
         address_pools=tuple(map(_build_pool, settings.address_pools)),
     )

@@ -13,7 +13,16 @@ from libra.errors import LibraError
 log = structlog.get_logger(__name__)
 
 # What the running controller has built on, but for these keys of them.
-FIXED = ("job_servers", "controller", "database", "api", "manager", "quotas", "address_pools")
+FIXED = (
+    "job_servers",
+    "controller",
+    "database",
+    "api",
+    "manager",
+    "quotas",
+    "web_clusters",
+    "address_pools",
+)
 RENEWED = {"api": ("cert", "key"), "controller": ("admin_token_file",)}
 
 

@@ -1,4 +1,4 @@
-"""The settings of the API side: controller, API, database, manager, quotas and address pools."""
+"""The settings of the API side: controller, API, database, manager, quotas, address pools, web clusters."""
 
 from pathlib import Path
 
@@ -134,6 +134,23 @@ class QuotaSettings(Section):
     """Members."""
     health_monitor: Whole = Field(default=-1, ge=-1)
     """Health monitors."""
+
+
+class WebClusterSettings(Section):
+    """Web clusters: several devices that serve one endpoint together."""
+
+    first_port: Port = 20_000
+    """From here on ports are chosen for web clusters that name none, when they start first."""
+    last_port: Port = 20_999
+    """The last of these. They must be free on every device, and below what the kernel gives to clients."""
+
+    @model_validator(mode="after")
+    def _some_ports(self) -> "WebClusterSettings":
+        if self.last_port < self.first_port:
+            raise ValueError(
+                f"last_port {self.last_port} is before first_port {self.first_port}; it must not be"
+            )
+        return self
 
 
 class AddressPoolSettings(Section):

@@ -16,6 +16,7 @@ from libra.config.controller import (
     ManagerSettings,
     ProviderSettings,
     QuotaSettings,
+    WebClusterSettings,
 )
 from libra.config.section import Section
 from libra.config.types import (
@@ -221,6 +222,7 @@ class Settings(Section):
     manager: ManagerSettings = ManagerSettings()
     providers: ProviderSettings = ProviderSettings()
     quotas: QuotaSettings = QuotaSettings()
+    web_clusters: WebClusterSettings = WebClusterSettings()
     address_pools: tuple[AddressPoolSettings, ...] = Field(default=(), max_length=64)
     """Where load balancers get their addresses from. Without one they share the address of their device."""
     logging: LoggingSettings = LoggingSettings()

@@ -135,8 +135,8 @@ def ensure_transition(device: Device, into: DeviceState, mover: Mover) -> None:
 class Place:
     """A device that is ready, and how many load balancers it has: what there is to choose by.
 
-    `projects` are those whose load balancers or web clusters it has; `shared` says whether its pool lets others in, too,
-    and `reserve` how many of its pool shall be kept spare. `disabled`: its pool gets nothing new, but from its own
+    `projects` are those whose load balancers or web clusters it has; `shared` says whether its pool lets others in,
+    too, and `reserve` how many of its pool shall be kept spare. `disabled`: its pool gets nothing new, but from its own
     devices.
     """
 
