@@ -1,14 +1,18 @@
 """Clusters as Cinder's clients see them: groups of hosts with one worker program, and whether they are alive.
 
-Contract: the seed `cinder-clusters.rst`, and how Cinder really answers. Ours are the device pools.
+Contract: the seed `cinder-clusters.rst`, and how Cinder really answers. Ours are the device pools by their names, and
+the web clusters as `web@NAME`, where two projects have one of the same name as `web@NAME#PROJECT`.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from libra.model.device import WATCHED, Device
 from libra.model.devicepool import DevicePool
+from libra.model.webcluster import WebCluster, WebClusterNode
 
 BINARY = "libra-worker"
 ALIASES = frozenset((BINARY, "cinder-volume"))
@@ -16,11 +20,12 @@ ALIASES = frozenset((BINARY, "cinder-volume"))
 DOWN_AFTER = timedelta(seconds=60)
 """Cinder's `service_down_time`; a worker announces itself every 30 s, and is probed more often."""
 NOT_CAPABLE = "not-capable"
+WEB = "web"  # stands before the names of web clusters, as a host before its backend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """`key` is our id of what it is made of."""
+    """`key` is our id of what it is made of: a web cluster where `is_web`, else a device pool."""
 
     key: str
     name: str
@@ -36,6 +41,7 @@ class Cluster:
     replication_status: str = NOT_CAPABLE
     frozen: bool = False
     active_backend_id: str | None = None
+    is_web: bool = False
 
     @property
     def state(self) -> str:
@@ -60,20 +66,61 @@ def build_clusters(
 
 
 def _build(pool: DevicePool, hosts: list[Device], now: datetime) -> Cluster:
-    beats = [beat for beat in map(heartbeat_of, hosts) if beat is not None]
-    last = max(beats, default=None)
-    limit = now - DOWN_AFTER
     return Cluster(
         key=pool.id,
         name=pool.name,
-        is_up=last is not None and last >= limit,
-        num_hosts=len(hosts),
-        num_down_hosts=sum(beat < limit for beat in beats),
-        last_heartbeat=last,
         created_at=pool.created_at,
         updated_at=pool.updated_at,
         disabled=pool.disabled,
         disabled_reason=pool.disabled_reason,
+        **_pulse(hosts, now),
+    )
+
+
+def _pulse(hosts: list[Device], now: datetime) -> dict[str, Any]:
+    """What is told of hosts by their heartbeats."""
+    beats = [beat for beat in map(heartbeat_of, hosts) if beat is not None]
+    last = max(beats, default=None)
+    limit = now - DOWN_AFTER
+    return {
+        "is_up": last is not None and last >= limit,
+        "num_hosts": len(hosts),
+        "num_down_hosts": sum(beat < limit for beat in beats),
+        "last_heartbeat": last,
+    }
+
+
+def build_web_clusters(
+    clusters: Iterable[WebCluster],
+    nodes: Iterable[WebClusterNode],
+    devices: Iterable[Device],
+    now: datetime,
+) -> list[Cluster]:
+    """One a web cluster, by name. Its hosts are its nodes, standby ones too."""
+    clusters = list(clusters)
+    twice = {name for name, count in Counter(item.name for item in clusters).items() if count > 1}
+    by_id = {device.id: device for device in devices}
+    hosts: dict[str, list[Device]] = {}
+    for node in nodes:
+        if node.node_oid in by_id:
+            hosts.setdefault(node.cluster_oid, []).append(by_id[node.node_oid])
+    built = (
+        _build_web(item, hosts.get(item.oid, []), now, item.name in twice) for item in clusters
+    )
+    return sorted(built, key=lambda item: item.name)
+
+
+def _build_web(cluster: WebCluster, hosts: list[Device], now: datetime, twice: bool) -> Cluster:
+    name = f"{WEB}@{cluster.name}" + (f"#{cluster.project_id}" if twice else "")
+    return Cluster(
+        key=cluster.oid,
+        name=name,
+        created_at=cluster.created_at,
+        updated_at=datetime.fromtimestamp(cluster.changed / 10**9, UTC),
+        disabled=cluster.disabled,
+        disabled_reason=cluster.disabled_reason,
+        is_web=True,
+        **_pulse(hosts, now),
     )
 
 

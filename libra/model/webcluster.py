@@ -114,7 +114,8 @@ class WebCluster:
     meant. `tcp_port` is chosen at the first start where none was given.
 
     `revision` is the number of its newest definition, `good_revision` of the last one that all nodes had, 0 while there
-    is none. `reason` says why its state is what it is, for people.
+    is none. `reason` says why its state is what it is, for people. One that is `disabled` gets no new node; what runs
+    there runs on.
     """
 
     oid: str
@@ -146,6 +147,8 @@ class WebCluster:
     revision: int = 0
     good_revision: int = 0
     reason: str = ""
+    disabled: bool = False
+    disabled_reason: str | None = None
 
     @property
     def is_live(self) -> bool:
@@ -162,7 +165,6 @@ class WebClusterNode:
     `answers` is whether a request through it is answered, None while that is not known; `good_since` is when it began
     to be good without a break, `since` when what it is told changed last. `refused` is why it does not take what it is
     told, `trusted` says that nothing was wrong with it when it was told, `failures` how often it lost its place.
-    `reason` is for people.
     """
 
     id: str
@@ -181,7 +183,6 @@ class WebClusterNode:
     refused: str = ""
     trusted: bool = True
     failures: int = 0
-    reason: str = ""
     created_at: datetime
 
     @property

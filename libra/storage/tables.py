@@ -438,6 +438,8 @@ web_clusters = Table(
     _number("revision"),
     _number("good_revision"),
     _long("reason"),
+    _flag("disabled"),
+    _perhaps("disabled_reason", Text),
     UniqueConstraint("project_id", "name"),
     Index(None, "created_at", "oid"),
     Index(None, "status"),
@@ -462,7 +464,6 @@ web_cluster_nodes = Table(
     _long("refused"),
     _flag("trusted"),
     _number("failures"),
-    _long("reason"),
     _time("created_at"),
     UniqueConstraint("cluster_oid", "node_oid"),
 )

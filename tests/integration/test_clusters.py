@@ -253,6 +253,33 @@ def test_every_filter_of_the_cinder_client(cinder: Any) -> None:
     assert names("--name", "empty", "--is-up", "True", "--num-hosts", "0") == []
 
 
+def test_web_clusters_are_rows_too(tmp_path: Path) -> None:
+    """Disabled, one takes no new node, and says why."""
+    with two_clusters(tmp_path) as lab:
+        lab.post("/v1/webclusters", {"name": "shop"})
+        lab.post("/v1/webclusters/shop/nodes", {"node": "web1"})
+        listed = lab.client.get("/v3/clusters/detail", headers=LATEST).json()["clusters"]
+        assert [item["name"] for item in listed] == ["default", "empty", "web@shop"]
+        assert (listed[2]["num_hosts"], listed[2]["state"], listed[2]["status"]) == (
+            1,
+            "up",
+            "enabled",
+        )
+        asked = {"name": "web@shop", "disabled_reason": "moving"}
+        answer = lab.client.put("/v3/clusters/disable", headers=LATEST, json=asked)
+        assert answer.json()["cluster"]["disabled_reason"] == "moving"
+        shown = lab.get("/v1/webclusters/shop")["webcluster"]
+        assert (shown["disabled"], shown["disabled_reason"]) == (True, "moving")
+        lab.worker("web2")
+        refused = lab.client.post("/v1/webclusters/shop/nodes", json={"node": "web2"})
+        assert refused.status_code == 409
+        assert "it is disabled: moving" in refused.text
+        lab.client.put("/v3/clusters/enable", headers=LATEST, json={"name": "web@shop"})
+        lab.post("/v1/webclusters/shop/nodes", {"node": "web2"})
+        names = lab.client.get("/v3/clusters", params={"name": "web"}, headers=LATEST).json()
+        assert [item["name"] for item in names["clusters"]] == ["web@shop"]
+
+
 # libra's own command.
 
 

@@ -151,7 +151,8 @@ def test_a_standby_takes_over_and_the_node_gets_its_place_back(lab: Lab) -> None
     lab.wait_for(lambda: lab.open() >= {"web2", "web3"}, "the standby")
     lab.wait("RUNNING")
     nodes = {
-        name: lab.control.get(f"{CLUSTERS}/cluster1/nodes/{name}")["node"] for name in ("web1", "web3")
+        name: lab.control.get(f"{CLUSTERS}/cluster1/nodes/{name}")["node"]
+        for name in ("web1", "web3")
     }
     assert nodes["web1"]["active"] is False
     assert nodes["web3"]["promoted_for"] == nodes["web1"]["node_oid"]

@@ -35,8 +35,9 @@ ReturnNames = Annotated[bool, Query(description="names in place of ids")]
 Details = Annotated[bool, Query(description="whole objects in place of ids")]
 _NODE = (
     *("cluster_oid", "node_oid", "parallel", "standby", "active", "promoted_for", "since"),
-    *("revision", "confirmed_revision", "confirmed_active", "answers", "good_since", "reason"),
+    *("revision", "confirmed_revision", "confirmed_active", "answers", "good_since", "refused"),
 )
+_OWN = ("project_id", "revision", "good_revision", "reason", "disabled", "disabled_reason")
 
 
 class Order(Enum):
@@ -55,7 +56,7 @@ def _show(cluster: WebCluster) -> Json:
         **show_fields(cluster, SEED_FIELDS),
         "tls_key": None,
         "tls_key_set": cluster.tls_key is not None,
-        **show_fields(cluster, ("project_id", "revision", "good_revision", "reason")),
+        **show_fields(cluster, _OWN),
         "created_at": show_fields(cluster, ("created_at",))["created_at"],
         "notes": tell_notes(cluster),
     }

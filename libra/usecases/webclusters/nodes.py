@@ -139,6 +139,11 @@ def _ensure_usable(unit: UnitOfWork, cluster: WebCluster, device: Device) -> Non
         raise Conflict(
             f"cannot use the device '{name}' as a node: its worker understands messages of 1.0 only"
         )
+    if cluster.disabled:
+        why = f": {cluster.disabled_reason}" if cluster.disabled_reason else ""
+        raise Conflict(
+            f"cannot add a node to the web cluster '{cluster.name}': it is disabled{why}"
+        )
     pool = unit.device_pools.get(device.pool_id)
     if pool is None:
         return

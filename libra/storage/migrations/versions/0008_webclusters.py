@@ -41,6 +41,8 @@ def _make_clusters() -> None:
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("good_revision", sa.BigInteger(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("disabled", sa.Boolean(), nullable=False),
+        sa.Column("disabled_reason", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("oid", name=op.f("pk_web_clusters")),
         sa.UniqueConstraint("project_id", "name", name=op.f("uq_web_clusters_project_id_name")),
     )
@@ -69,7 +71,6 @@ def _make_nodes() -> None:
         sa.Column("refused", sa.Text(), nullable=False),
         sa.Column("trusted", sa.Boolean(), nullable=False),
         sa.Column("failures", sa.BigInteger(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         _cluster("web_cluster_nodes"),
         sa.ForeignKeyConstraint(
