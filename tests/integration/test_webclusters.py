@@ -357,6 +357,23 @@ def test_a_disabled_pool_takes_no_new_node(lab: ControlLab, name: str) -> None:
     lab.post(f"{BASE}/{name}/nodes", {"node": "web1"})
 
 
+def test_threads_of_a_node_that_serves(lab: ControlLab, name: str) -> None:
+    create(lab, name)
+    lab_worker = lab.worker("worker7")
+    lab.post(f"{BASE}/{name}/nodes", {"node": "worker7", "parallel": 2})
+    lab.client.post(f"{BASE}/{name}/start").raise_for_status()
+
+    def threads() -> list[int | None]:
+        desired = lab_worker.driver.desired
+        return [item.threads for owner in desired.loadbalancers for item in owner.listeners]
+
+    lab.wait(lambda: threads() == [2], "the node has it")
+    lab.put(f"{BASE}/{name}/nodes/worker7", {"parallel": 3})
+    lab.wait(lambda: threads() == [3], "the node has more threads")
+    lab.client.delete(f"{BASE}/{name}/nodes/worker7").raise_for_status()
+    lab.wait(lambda: threads() == [], "the node has let go")
+
+
 # The command line.
 
 

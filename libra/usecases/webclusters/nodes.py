@@ -116,6 +116,8 @@ def _put(
     else:
         kind, stored = "on_webcluster_node_changed", _changed(known, wanted)
         unit.web_nodes.replace(stored)
+        if stored.parallel != known.parallel and known.revision:
+            _have_it_told(unit, services, caller, device, cluster)
     unit.web_clusters.replace(cluster)
     _tell(unit, services, caller, kind, cluster, device)
     return Member(stored, device)
@@ -179,15 +181,16 @@ def remove_node(services: Services, caller: Caller, key: str, device: str) -> Me
         unit.web_nodes.remove(member.node.id)
         unit.web_clusters.replace(replace(current, changed=nanoseconds(services)))
         if member.node.revision or member.node.confirmed_revision:
-            _have_it_let_go(unit, services, caller, member.device, current)
+            _have_it_told(unit, services, caller, member.device, current)
         _tell(unit, services, caller, "on_webcluster_node_removed", current, member.device)
     services.bell.ring()
     return member
 
 
-def _have_it_let_go(
+def _have_it_told(
     unit: UnitOfWork, services: Services, caller: Caller, device: Device, cluster: WebCluster
 ) -> None:
+    """What is stored by then; the device's lock is held."""
     generation = unit.devices.next_generation(device.id)
     add_update(unit, services, caller, device, generation=generation, project_id=cluster.project_id)
 
