@@ -123,8 +123,8 @@ def build_timing(settings: "Settings", watchdog: timedelta | None) -> Timing:
 
 
 def gives_way(settings: "Settings") -> bool:
-    """Whether this worker has addresses that another host may have got while it was away."""
-    return settings.vip.adapter != "none" and settings.vip.give_way
+    """Whether this worker has addresses that another may have got while it was away; keepalived sees to its own."""
+    return settings.vip.adapter not in ("none", "keepalived") and settings.vip.give_way
 
 
 def register(settings: "Settings") -> Registration:

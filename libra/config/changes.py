@@ -13,7 +13,7 @@ S = TypeVar("S")
 # What the running worker has built on: its identity, its lock, and where it finds the running proxy again.
 FIXED = {
     "worker": ("name", "driver", "state_dir", "pid_file"),
-    "vip": ("adapter", "interface", "networks"),
+    "vip": ("adapter", "interface", "networks", "vrrp"),
     "serving": ("socket",),
     "haproxy": ("supervisor", "config_file", "admin_socket", "master_socket"),
 }

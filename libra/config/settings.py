@@ -3,6 +3,7 @@
 `etc/libra.yaml` and doc/reference/settings are generated from this file (tools/sample_config.py).
 """
 
+import ipaddress
 import socket
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from libra.config.types import (
     FunctionName,
     Host,
     InterfaceName,
+    IpAddress,
     LogTarget,
     Network,
     PluginName,
@@ -37,6 +39,8 @@ from libra.config.types import (
     Whole,
 )
 from libra.config.values import DrainPolicy, LogFormat, LogLevel, Supervisor
+
+MOST_ROUTERS = 256  # addresses of which one and the last have the same VRRP id: /24 and /120 fit
 
 
 class JobServerSettings(Section):
@@ -137,12 +141,43 @@ class HAProxySettings(Section):
         return self
 
 
+class VrrpSettings(Section):
+    """How hosts share addresses by VRRP, version 3, without authentication (vip.adapter keepalived). All hosts of one
+    network need the same vip.networks, router_id and advert_seconds.
+    """
+
+    interface: InterfaceName | None = Field(default=None, examples=["eth0"])
+    """Where the addresses are, and where VRRP is spoken. Default: vip.interface."""
+    router_id: Whole = Field(default=51, ge=1, le=255)
+    """The virtual router id of the first address of vip.networks; those after it count up, and go on with 1 after 255.
+    No other VRRP in this network may have one of them."""
+    priority: Whole = Field(default=100, ge=1, le=254)
+    """Among hosts that could have an address, the highest gets it."""
+    advert_seconds: Seconds = Field(default=0.3, ge=0.05, le=40)
+    """How often the host that has an address says so. Another takes over after three times that, and a little more."""
+    peers: tuple[IpAddress, ...] = Field(
+        default=(), max_length=64, examples=[["10.0.0.11", "10.0.0.12"]]
+    )
+    """The hosts' own addresses, this one's too, where the network has no multicast."""
+    preempt: bool = False
+    """Whether a host of higher priority takes an address back from one that serves it."""
+    preempt_delay_seconds: Seconds = Field(default=60.0, ge=0, le=1000)
+    """How long it waits before it does."""
+    supervisor: AnyCase[Supervisor] = Supervisor.SYSTEMD
+    """systemd: libra-keepalived.service runs keepalived. own: the worker starts it, as its own user."""
+    binary: AbsolutePath | None = Field(default=None, examples=["/usr/sbin/keepalived"])
+    """Default: keepalived on PATH."""
+    config_file: AbsolutePath = Path("/var/lib/libra/keepalived/keepalived.conf")
+    """keepalived's configuration, wholly libra's own. Its process ids and what is served stand beside it."""
+
+
 class VipSettings(Section):
     """Who puts the addresses of load balancers on this host."""
 
     adapter: PluginName = "none"
     """none: they are there anyway. interface: the worker puts them on, announces them, and takes them off when their
-    load balancer goes; that wants CAP_NET_ADMIN and CAP_NET_RAW, and the extra `addresses`."""
+    load balancer goes; that wants CAP_NET_ADMIN and CAP_NET_RAW, and the extra `addresses`. keepalived: hosts that
+    serve the same address hand it over to each other by VRRP."""
     interface: InterfaceName | None = Field(default=None, examples=["eth0"])
     """Where to put them. Default: the interface that has an address of the same network."""
     networks: tuple[Network, ...] = Field(
@@ -153,11 +188,32 @@ class VipSettings(Section):
     """Give an address up where another host answers for it after this one was cut off or frozen: controllers have moved
     it meanwhile. Switch it off where a gateway answers for all addresses, as in private VLANs."""
 
+    vrrp: VrrpSettings = VrrpSettings()
+
     @model_validator(mode="after")
     def _some_networks(self) -> "VipSettings":
         """A job could take over the address of a router otherwise."""
-        if self.adapter == "interface" and not self.networks:
-            raise ValueError("adapter 'interface' needs networks: which addresses it may take")
+        if self.adapter in ("interface", "keepalived") and not self.networks:
+            raise ValueError(
+                f"adapter '{self.adapter}' needs networks: which addresses it may take"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _routers_apart(self) -> "VipSettings":
+        """VRRP knows 255 routers of a family on one network, and a virtual router is on one interface."""
+        if self.adapter != "keepalived":
+            return self
+        if not (self.vrrp.interface or self.interface):
+            raise ValueError("adapter 'keepalived' needs vrrp.interface: where the addresses are")
+        networks = [ipaddress.ip_network(network) for network in self.networks]
+        for version in (4, 6):
+            count = sum(one.num_addresses for one in networks if one.version == version)
+            if count > MOST_ROUTERS:
+                raise ValueError(
+                    f"adapter 'keepalived' takes networks of {MOST_ROUTERS} addresses of IPv{version}"
+                    f" at most, these have {count:,}"
+                )
         return self
 
 

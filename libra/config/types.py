@@ -168,6 +168,13 @@ def _address_range(value: str) -> str:
     return value
 
 
+def _ip_address(value: str) -> str:
+    address = ipaddress.ip_address(value)
+    if address.is_multicast or address.is_unspecified or address.is_loopback or "%" in value:
+        raise ValueError("refused")
+    return str(address)
+
+
 def _network(value: str) -> str:
     return str(ipaddress.ip_network(value))
 
@@ -175,6 +182,7 @@ def _network(value: str) -> str:
 Network = Annotated[
     str, AfterValidator(_network), Takes("a network like 10.0.0.0/24 or 2001:db8::/64")
 ]
+IpAddress = Annotated[str, AfterValidator(_ip_address), Takes("an IPv4 or IPv6 address of a host")]
 InterfaceName = Annotated[
     str,
     _matches(r"(?!\.{1,2}$)[!-.0-~]{1,15}"),

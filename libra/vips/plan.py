@@ -70,12 +70,17 @@ def plan_asking(
     return tuple(sorted(found, key=lambda one: (one.interface, one.address.version, one.address)))
 
 
-def _choose(address: Address, present: tuple[Placed, ...], policy: Policy) -> str:
-    if not any(address in network for network in policy.networks):
-        allowed = ", ".join(map(str, policy.networks)) or "none"
+def allowed_only(address: Address, networks: tuple[Network, ...]) -> None:
+    """Raises `AddressRefused` where it is of none of these."""
+    if not any(address in network for network in networks):
+        allowed = ", ".join(map(str, networks)) or "none"
         raise AddressRefused(
             f"cannot take the address {address}: vip.networks does not allow it, only {allowed}"
         )
+
+
+def _choose(address: Address, present: tuple[Placed, ...], policy: Policy) -> str:
+    allowed_only(address, policy.networks)
     if policy.interface is not None:
         return policy.interface
     holding = [placed for placed in present if _is_neighbour(address, placed)]

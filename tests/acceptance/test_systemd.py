@@ -22,12 +22,14 @@ ROOT = Path(__file__).parents[2]
 ETC = ROOT / "etc"
 WORKER = "libra-worker.service"
 HAPROXY = "libra-haproxy.service"
+KEEPALIVED = "libra-keepalived.service"
 PORT = 80  # below 1024: only with the capability
 WAIT = 20.0
 NEEDED = {
     "gearmand": "gearman-job-server",
     "gearman": "gearman-tools",
     "haproxy": "haproxy",
+    "keepalived": "keepalived",
     "logrotate": "logrotate",
     "rsyslogd": "rsyslog",
     f"python3.{sys.version_info.minor}": "python3",
@@ -96,7 +98,9 @@ class Device(SystemdHost):
         try:
             wait_until(condition, timeout=WAIT, what=what)
         except AssertionError as error:
-            journal = self.run(f"journalctl -n 60 --no-pager -u {WORKER} -u {HAPROXY}")
+            journal = self.run(
+                f"journalctl -n 60 --no-pager -u {WORKER} -u {HAPROXY} -u {KEEPALIVED}"
+            )
             raise AssertionError(f"{error}\n{journal}") from None
 
     def is_served(self) -> bool:
@@ -300,6 +304,59 @@ def test_the_drop_in_lets_the_worker_put_on_addresses(
     device.run(f"rm /etc/systemd/system/{WORKER}.d/libra-worker-addresses.conf")
     device.run(f"systemctl daemon-reload && systemctl restart {WORKER}")
     assert device.ask("STATS")["hpcs_response"] == "PASS"
+
+
+@pytest.fixture
+def shared(device: Device, served: list[WebServer]) -> Iterator[Device]:
+    """Set up for addresses that hosts share; there is no other host."""
+    device.run(
+        "ip link add eth5 type veth peer name eth6; ip link set eth5 up; ip link set eth6 up"
+    )
+    device.run("ip addr add 10.79.0.1/24 dev eth5")
+    vrrp = {"interface": "eth5"}
+    device.configure(vip={"adapter": "keepalived", "networks": ["10.79.0.0/24"], "vrrp": vrrp})
+    device.run("cp /srv/checkout/etc/sysctl.d/60-libra-shared-addresses.conf /etc/sysctl.d")
+    device.run("sysctl -q -p /etc/sysctl.d/60-libra-shared-addresses.conf")
+    device.run(
+        f"cp /srv/checkout/etc/systemd/libra-worker-shared-addresses.conf /etc/systemd/system/{WORKER}.d"
+        f" && systemctl daemon-reload && systemctl restart {WORKER}"
+    )
+    device.run(f"systemctl enable --now --no-block {KEEPALIVED}")
+    yield device
+    device.configure()
+    device.run(f"systemctl disable --now {KEEPALIVED}")
+    device.run(f"rm /etc/systemd/system/{WORKER}.d/libra-worker-shared-addresses.conf")
+    device.run(f"systemctl daemon-reload && systemctl restart {WORKER}")
+    assert device.ask("UPDATE", **update(*served))["hpcs_response"] == "PASS"
+
+
+def test_keepalived_runs_without_root(shared: Device, served: list[WebServer]) -> None:
+    def has(address: str) -> bool:
+        return f"{address}/32" in shared.run("ip addr show dev eth5")
+
+    message = update(*served)
+    balancer = {**message["loadbalancers"][0], "bind_address": "10.79.0.70"}  # type: ignore[index]
+    reply = shared.ask("UPDATE", loadbalancers=[balancer])
+    assert reply["hpcs_response"] == "PASS", reply["hpcs_error"]
+    shared.wait(lambda: has("10.79.0.70"), "the address")
+    before = shared.pid(KEEPALIVED)
+    assert "libra" in shared.run(f"ps -o user= -p {before}")
+    shared.run(f"systemctl restart {WORKER}")
+    balancer = {**balancer, "bind_address": "10.79.0.71"}
+    reply = shared.ask("UPDATE", loadbalancers=[balancer])
+    assert reply["hpcs_response"] == "PASS", reply["hpcs_error"]
+    shared.wait(lambda: has("10.79.0.71") and not has("10.79.0.70"), "the other address")
+    assert shared.pid(KEEPALIVED) == before
+    shared.run(f"systemctl stop {HAPROXY}")
+    shared.wait(lambda: not has("10.79.0.71"), "the address to be given up")
+    shared.run(f"systemctl start {HAPROXY}")
+    shared.wait(lambda: has("10.79.0.71"), "the address again")
+    shared.run(f"systemctl kill -s KILL {KEEPALIVED}")
+    shared.wait(lambda: shared.pid(KEEPALIVED) not in (0, before), "another keepalived")
+    shared.wait(lambda: has("10.79.0.71"), "the address again")
+    assert shared.ask("UPDATE", **message)["hpcs_response"] == "PASS"
+    assert not has("10.79.0.71")
+    assert "setgroups" not in shared.run(f"journalctl --no-pager -u {KEEPALIVED}")
 
 
 def test_after_a_power_cut_everything_is_as_before_without_any_job(

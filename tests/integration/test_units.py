@@ -17,6 +17,7 @@ NAMES = (
     "libra-haproxy.service",
     "libra-controller.service",
     "libra-gearmand-tls.service",
+    "libra-keepalived.service",
 )
 WORST_SCORE = 2.5
 
@@ -62,6 +63,7 @@ def test_systemd_understands_every_line(analyze: str, name: str, tmp_path: Path)
         "/opt/libra/bin/libra-worker",
         "/opt/libra/bin/libra-controller",
         "/usr/sbin/haproxy",
+        "/usr/sbin/keepalived",
     ):
         text = text.replace(program, sys.executable)
     (tmp_path / name).write_text(text)
@@ -84,6 +86,11 @@ def test_the_units_and_the_defaults_name_the_same_places() -> None:
     )
     assert settings.database.url == f"sqlite:///{state}/libra.db"
     assert haproxy["User"] == worker["User"] == controller["User"]
+    keepalived = service("libra-keepalived.service")
+    base = settings.vip.vrrp.config_file.with_suffix("")
+    assert keepalived["Environment"] == f"BASE={base}"
+    assert base.is_relative_to(Path("/var/lib") / keepalived["StateDirectory"])
+    assert keepalived["User"] == worker["User"]
 
 
 def test_an_ordinary_drain_fits_into_the_time_to_stop() -> None:

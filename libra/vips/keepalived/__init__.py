@@ -1,0 +1,1 @@
+"""Addresses that hosts hand over to each other by VRRP, without any controller: keepalived does it."""
