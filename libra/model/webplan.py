@@ -62,6 +62,12 @@ class WebNode:
         """True where a request through it was answered."""
         return self.active and self.reachable and self.settled and self.answers is True
 
+    @property
+    def is_changing(self) -> bool:
+        """True where it served, and is being told of something else, which costs no request."""
+        well = self.active and self.reachable and self.trusted and not self.refused
+        return well and self.revision != NOTHING and self.answers is None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebView:
@@ -153,7 +159,8 @@ def _plan_stop(view: WebView) -> WebPlan:
 def _judge(view: WebView) -> tuple[Phase, str]:
     """How it does, and why not better."""
     reason = "; ".join(_complaints(view))
-    serving = sum(item.serves for item in view.nodes)
+    runs = view.phase is Phase.RUNNING
+    serving = sum(item.serves or (runs and item.is_changing) for item in view.nodes)
     begins = view.phase in (Phase.STARTING, Phase.ERROR)
     if serving >= view.wanted and (not begins or not reason):
         return Phase.RUNNING, reason
@@ -169,6 +176,8 @@ def _complaints(view: WebView) -> Iterable[str]:
         if item.refused:
             yield f"{item.name} refuses it: {item.refused}"
         elif item.standby and not item.active:
+            continue
+        elif view.phase is Phase.RUNNING and item.is_changing:
             continue
         elif not item.reachable:
             yield f"{item.name} does not answer"
