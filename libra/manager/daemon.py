@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 LOOK_SECONDS = 0.5
 CHORES_SECONDS = 1.0
 DEVICES_SECONDS = 0.25  # between two looks at all devices: the bell may ring much more often
+MOVING_SECONDS = 0.05  # while a web cluster goes from node to node
 WATCHED_A_SECOND = 2000  # devices; so those of a small fleet are read each time
 PRUNE_EVERY = timedelta(hours=1)
 PRUNE_MOST = 1000  # rows of a kind in one transaction
@@ -91,6 +92,7 @@ class Manager:
         self._repairs: dict[str, tuple[float, datetime]] = {}  # pause, and when next
         self._chores_at = self._prune_at = self._devices_at = services.clock()
         self._watched_until = self._devices_at
+        self._moving = False  # some web cluster goes from node to node
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="manager")
         self.manages: bool | None = None  # not known yet
@@ -148,10 +150,11 @@ class Manager:
             self._do_chores(now)
         self._dispatch(now)
         if now >= self._devices_at:
-            self._devices_at = now + timedelta(seconds=DEVICES_SECONDS)
             self._keeper.finish_moves()
-            self._web_monitor.turn(now)
+            self._moving = self._web_monitor.turn(now)
             self._probe_due(now)
+            pause = MOVING_SECONDS if self._moving else DEVICES_SECONDS
+            self._devices_at = now + timedelta(seconds=pause)
 
     # Chores.
 
@@ -312,6 +315,8 @@ class Manager:
         finally:
             with self._lock:
                 self._probing.discard(device.id)
+            if self._moving:
+                self._services.bell.ring()
 
 
 def _phase(device: Device, every: timedelta, now: datetime) -> timedelta:

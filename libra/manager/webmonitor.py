@@ -48,17 +48,20 @@ class WebMonitor:
         self._services = services
         self._pace = pace
 
-    def turn(self, now: datetime) -> None:
-        """Look at every cluster that is to be looked after, and do what is next."""
+    def turn(self, now: datetime) -> bool:
+        """Look at every cluster that is to be looked after, and do what is next; whether one is on its way."""
 
         def watched(unit: UnitOfWork) -> list[WebCluster]:
             return unit.web_clusters.find(Query(where={"status": set(WATCHED)}))
 
+        moving = False
         for cluster in self._services.storage.look(watched):
             with self._services.storage.reading() as unit:
                 view = _view(cluster, _members(unit, cluster.oid))
             if _changes(cluster, plan_web(view, now, self._pace)) or _forgives(view, now):
                 self._act(cluster.oid, now)
+            moving = moving or _is_moving(view)
+        return moving
 
     def _act(self, oid: str, now: datetime) -> None:
         """Decided once more, under the locks: an operator, or an answer, may have come first."""
@@ -227,6 +230,15 @@ def _look(node: WebClusterNode, device: Device) -> WebNode:
 def _changes(cluster: WebCluster, plan: WebPlan) -> bool:
     noted = (Phase(cluster.status.value), cluster.reason)
     return bool(plan.actions) or noted != (plan.phase, plan.reason)
+
+
+def _is_moving(view: WebView) -> bool:
+    """Whether something is to be seen soon: a node that was told, or that has to show that it serves."""
+    waits = any(
+        item.reachable and (not item.settled or (item.active and item.answers is None))
+        for item in view.nodes
+    )
+    return waits or view.revision != view.good
 
 
 def _forgives(view: WebView, now: datetime) -> list[str]:

@@ -175,9 +175,9 @@ def _complaints(view: WebView) -> Iterable[str]:
     for item in view.nodes:
         if item.refused:
             yield f"{item.name} refuses it: {item.refused}"
-        elif item.standby and not item.active:
-            continue
-        elif view.phase is Phase.RUNNING and item.is_changing:
+        elif (item.standby and not item.active) or (
+            view.phase is Phase.RUNNING and item.is_changing
+        ):
             continue
         elif not item.reachable:
             yield f"{item.name} does not answer"

@@ -4,7 +4,7 @@ import socket
 import ssl
 from concurrent.futures import ThreadPoolExecutor
 
-from libra.model.listener import Listener
+from libra.model.listener import Listener, Protocol
 from libra.model.loadbalancer import Desired, LoadBalancer
 from libra.model.webservice import ALIVE
 
@@ -15,20 +15,28 @@ _REQUEST = f"GET {ALIVE} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\
 
 
 def knock_all(desired: Desired) -> dict[str, bool]:
-    """By the ids of the enabled listeners with services; takes a second at most for every 16 of them. Never raises."""
+    """By the ids of the enabled listeners with services, or with nothing behind them.
+
+    Takes a second at most for every 16 of them. Never raises.
+    """
     if desired.suspended:
         return {}
     places = {
         listener.id: (_place(owner, listener), listener.tls is not None)
         for owner in desired.loadbalancers
         for listener in owner.listeners
-        if listener.services and owner.enabled and listener.enabled
+        if _is_web(listener) and owner.enabled and listener.enabled
     }
     if not places:
         return {}
     with ThreadPoolExecutor(min(len(places), MOST_AT_ONCE), "knock") as pool:
         answers = pool.map(lambda item: _answers(*item), places.values())
         return dict(zip(places, answers, strict=True))
+
+
+def _is_web(listener: Listener) -> bool:
+    """Also one whose services are still to come: it answers 503."""
+    return bool(listener.services) or (listener.protocol is Protocol.HTTP and not listener.pools)
 
 
 def _place(owner: LoadBalancer, listener: Listener) -> tuple[str, int]:

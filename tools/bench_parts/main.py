@@ -28,6 +28,7 @@ PARTS = {
     "sweep": "one STATS sweep over 100 to 10,000 simulated devices, beside the same number of bare gear echoes",
     "failover": "kill -9 of a worker and its HAProxy until traffic flows on a spare, one and 50 at once",
     "takeover": "the managing controller is killed or frozen until another one manages",
+    "webcluster": "one change of a web cluster on 3 to 50 simulated nodes, and a standby's promotion",
     "table": "the figures of UPDATE beside their aims, on both HAProxy versions",
 }
 DEFAULT = [name for name in PARTS if name != "table"]  # its figures are the other parts' own
@@ -35,7 +36,7 @@ DEFAULT = [name for name in PARTS if name != "table"]  # its figures are the oth
 
 def main() -> int:
     """Exit status 0 when every chosen part ran."""
-    listing = "\n".join(f"  {name:8} {text}" for name, text in PARTS.items())
+    listing = "\n".join(f"  {name:10} {text}" for name, text in PARTS.items())
     parser = argparse.ArgumentParser(
         prog="tools/bench",
         description=__doc__,
