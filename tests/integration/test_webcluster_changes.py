@@ -319,7 +319,8 @@ def test_two_clusters_never_listen_at_the_same_place(services: Services) -> None
         clusters.change_cluster(services, OWNER, second, {"tcp_port": 8080})
     for oid in (first, second):
         clusters.change_cluster(services, OWNER, oid, {"tcp_shared": True})
-    clusters.change_cluster(services, OWNER, second, {"tcp_port": 8080})
+    with pytest.raises(AlreadyExists, match="the web cluster 'aaa' does"):
+        clusters.change_cluster(services, OWNER, second, {"tcp_port": 8080})
     third = create(services, "ccc", caller=OTHER, tcp_port=8080)
     clusters.order_cluster(services, OTHER, third, E.START)
     with services.storage.writing() as unit:
@@ -329,8 +330,7 @@ def test_two_clusters_never_listen_at_the_same_place(services: Services) -> None
     with pytest.raises(AlreadyExists, match="of another project"):
         nodes.add_node(services, OTHER, third, device)
     clusters.change_cluster(services, OTHER, third, {"tcp_interface": "127.0.0.9"})
-    for oid in (first, second):
-        clusters.change_cluster(services, OWNER, oid, {"tcp_interface": "127.0.0.8"})
+    clusters.change_cluster(services, OWNER, first, {"tcp_interface": "127.0.0.8"})
     nodes.add_node(services, OTHER, third, device)
 
 

@@ -50,7 +50,7 @@ def _taken(
     who = f"'{other.name}'" if other.project_id == cluster.project_id else "of another project"
     return AlreadyExists(
         f"cannot listen on port {cluster.tcp_port} of the node '{where}': the web cluster {who} does; "
-        "both may with tcp_shared, or with another tcp_interface"
+        "both may with another tcp_interface"
     )
 
 
@@ -61,7 +61,6 @@ def _rivals(unit: UnitOfWork, cluster: WebCluster) -> list[WebCluster]:
 
 
 def _meet(one: WebCluster, other: WebCluster) -> bool:
-    if one.tcp_shared and other.tcp_shared:
-        return False
+    """However they share it with other programs: one proxy serves both, and could not tell whom a request is for."""
     first, second = one.tcp_interface, other.tcp_interface
     return first == second or first in _WILD or second in _WILD
