@@ -82,6 +82,8 @@ def test_every_record_comes_back_as_it_went_in(storage: SqlStorage) -> None:
         revision=7,
         good_revision=6,
         reason="a node refuses",
+        disabled=True,
+        disabled_reason="disk swap",
     )
     plain = build_webnode(bare, device)
     moved = build_webnode(
@@ -97,7 +99,9 @@ def test_every_record_comes_back_as_it_went_in(storage: SqlStorage) -> None:
         confirmed_active=True,
         answers=False,
         good_since=at(2),
-        reason="silent",
+        refused="no such directory",
+        trusted=False,
+        failures=3,
     )
     config = '{"value":[1,null,"ü"]}'
     service = build_webservice(whole, "/a", type="json", label="l", tags=("t",), config=config)
