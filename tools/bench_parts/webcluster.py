@@ -24,8 +24,8 @@ from libra.messages.codec import encode
 from libra.model.loadbalancer import Desired
 from tests.support.control import ControlLab, ThreadWorker, control_lab
 
-SIZES, QUICK_SIZES = (3, 10, 50), (3,)
-TIMES, QUICK_TIMES = 9, 2
+SIZES = {3: 9, 10: 5, 50: 2}  # nodes, and how often
+QUICK_SIZES = {3: 2}
 PROBE_SECONDS = 1.0
 PATIENCE_SECONDS = 120.0
 SHOP = "/v1/webclusters/shop"
@@ -42,8 +42,8 @@ def run(console: Console, *, quick: bool) -> None:
         "bare echoes, ms",
         "promotion, ms",
     )
-    for size in QUICK_SIZES if quick else SIZES:
-        table.add_row(str(size), *map(_shown, measure(size, QUICK_TIMES if quick else TIMES)))
+    for size, times in (QUICK_SIZES if quick else SIZES).items():
+        table.add_row(str(size), *map(_shown, measure(size, times)))
     console.print(table)
     console.print(
         f"[dim]promotion: from the moment that a node is mute, probed every {PROBE_SECONDS:g} s[/]"
