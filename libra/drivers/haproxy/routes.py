@@ -79,13 +79,15 @@ def _replacement(path: str, base: str) -> str:
 
 
 def local_backend(options: Options) -> Iterator[str]:
-    """The server of web services. Where it is being started anew, requests wait for it rather than fail."""
+    """The server of web services.
+
+    It outlives its worker. While one that was killed is started anew, most requests wait a second before each retry.
+    With `retry-on` there would be no pause, and all of them used up in a moment.
+    """
     if options.serving_socket is None:
         raise Invalid("cannot serve web services: there is no server for them on this host")
     yield ""
     yield f"backend {LOCAL}"
     yield "    mode http"
     yield "    retries 5"
-    yield "    retry-on conn-failure empty-response"
-    yield "    http-request disable-l7-retry unless METH_GET"
     yield f"    server serving unix@{options.serving_socket}"
