@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # heavy
 
 Json = dict[str, Any]
 UUID_WIDTH = 36
-_NOTES = ("error", "reason", "brake_reason", "disabled_reason")
+_NOTES = ("error", "reason", "refused", "brake_reason", "disabled_reason")
 _TIMES = (
     "at",
     "created_at",

@@ -50,7 +50,10 @@ app = typer.Typer(
 app.add_typer(webnodes.app, name="node")
 app.add_typer(webservices.app, name="service")
 PATH = "/v1/webclusters"
-COLUMNS = ("name", "status", "tcp_port", "revision", "good_revision", "reason")
+COLUMNS = (
+    *("name", "status", "tcp_port", "revision", "good_revision", "disabled"),
+    *("reason", "disabled_reason"),
+)
 ORDERS = {
     "start": ("Have its nodes serve it.", ("RUNNING",)),
     "stop": ("Have its nodes let go of it.", ("STOPPED",)),

@@ -16,7 +16,7 @@ app = typer.Typer(
 )
 COLUMNS = (
     *("name", "status", "standby", "active", "answers", "parallel", "revision"),
-    *("confirmed_revision", "reason"),
+    *("confirmed_revision", "refused"),
 )
 ClusterArgument = Annotated[
     str, typer.Argument(metavar="CLUSTER", help="A web cluster's name or id.")
