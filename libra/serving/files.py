@@ -127,12 +127,18 @@ class OpenFileResponse(FileResponse):
         """Starlette's."""
         try:
             await super().__call__(_without_odd_ranges(scope), receive, _Exactly(send))
+        except* _Enough:
+            pass
         finally:
             self.close()
 
 
+class _Enough(Exception):
+    """All that was announced is sent."""
+
+
 class _Exactly:
-    """Sends as much as was announced of a file that grows meanwhile."""
+    """Sends as much as was announced of a file that grows meanwhile, perhaps faster than it is read."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -145,6 +151,9 @@ class _Exactly:
         elif message["type"] == "http.response.body":
             body = message.get("body", b"")[: self._left]
             self._left -= len(body)
+            if message.get("more_body") and not self._left:
+                await self._send({**message, "body": body, "more_body": False})
+                raise _Enough
             message = {**message, "body": body}
         await self._send(message)
 

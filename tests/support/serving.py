@@ -142,13 +142,16 @@ class ServingLab:
     def start(self, book: Book, *arguments: str) -> Self:
         """Returns when it answers by this book."""
         self.write(book)
-        words = [sys.executable, "-P", "-m", "libra.serving", "--socket", str(self.socket)]
-        with self.errors.open("ab") as errors:
-            self.process = subprocess.Popen(
-                [*words, "--services", str(self.services), *arguments], stderr=errors
-            )
+        self.process = self.launch(*arguments)
         self.wait_for(book)
         return self
+
+    def launch(self, *arguments: str) -> "subprocess.Popen[bytes]":
+        words = [sys.executable, "-P", "-m", "libra.serving", "--socket", str(self.socket)]
+        with self.errors.open("ab") as errors:
+            return subprocess.Popen(
+                [*words, "--services", str(self.services), *arguments], stderr=errors
+            )
 
     def wait_for(self, book: Book) -> None:
         wait_until(lambda: self.digest() == book.digest, what="the server with its new services")
