@@ -23,7 +23,8 @@ JsonObject = dict[str, Any]
 _OWN_TEXTS = frozenset(
     (
         *("name", "id", "path", "cookie_name", "pool"),
-        *("certificate", "key", "client_ca", "client_crl", "ciphers", "domain_name"),
+        *("certificate", "key", "client_ca", "client_crl", "ciphers", "dhparam", "domain_name"),
+        *("base_path", "url", "value", "directory", "default_file", "mime_types"),
         *("hpcs_object_store_basepath", "hpcs_object_store_endpoint", "hpcs_object_store_token"),
     )
 )

@@ -37,6 +37,15 @@ from libra.model.webservice import (
 
 PEM = "-----BEGIN CERTIFICATE-----\nTUlJQg==\n-----END CERTIFICATE-----\n"
 CRL = "-----BEGIN X509 CRL-----\nTUlJQg==\n-----END X509 CRL-----\n"
+DH = """-----BEGIN DH PARAMETERS-----
+MIIBCAKCAQEA//////////+t+FRYortKmq/cViAnPTzx2LnFg84tNpWp4TZBFGQz
++8yTnc4kmz75fS/jY2MMddj2gbICrsRhetPfHtXV/WVhJDP1H18GbtCFY2VVPe0a
+87VXE15/V8k1mE8McODmi3fipona8+/och3xWKE2rec1MKzKT0g6eXq8CrGCsyT7
+YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi
+7MA0BM0oNC9hkXL+nOmFg/+OTxIy7vKBg8P+OxtMb61zO7X8vC7CIAXFjvGDfRaD
+ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
+-----END DH PARAMETERS-----
+"""
 KEY = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n"
 
 
@@ -155,6 +164,7 @@ def tls(draw: st.DrawFn) -> Tls:
         versions=draw(st.just(()) | st.just(tuple(TlsVersion)[first : last + 1])),
         ciphers=draw(st.sampled_from([None, "ECDHE-RSA-AES128-GCM-SHA256:!aNULL"])),
         alpn=draw(st.sampled_from([(), ("h2", "http/1.1")])),
+        dhparam=draw(st.sampled_from([None, DH])),
     )
 
 
@@ -227,6 +237,8 @@ def listeners(draw: st.DrawFn, identity: str, port: int, given: list[Pool]) -> L
     fitting = [item for item in given if item.id.startswith(protocol.value)]
     is_http = protocol is Protocol.HTTP
     headers = st.sets(st.sampled_from(ToldHeader))
+    address = draw(st.sampled_from([None, "127.0.0.1", "::1"]))
+    kinds = [None, 6 if ":" in address else 4] if address else [None]
     web = draw(st.just(()) | services(identity)) if is_http else ()
     return Listener(
         id=identity,
@@ -240,7 +252,8 @@ def listeners(draw: st.DrawFn, identity: str, port: int, given: list[Pool]) -> L
         threads=draw(st.none() | st.integers(1, 4)),
         access_log=draw(st.booleans()),
         shared=draw(st.booleans()),
-        bind_address=draw(st.sampled_from([None, "127.0.0.1", "::1"])),
+        bind_address=address,
+        ip_version=draw(st.sampled_from(kinds)),
         connection_limit=draw(st.none() | st.integers(1, 5000)),
         x_forwarded_for=is_http and draw(st.booleans()),
         headers=tuple(h for h in ToldHeader if h in draw(headers)) if is_http else (),

@@ -52,6 +52,7 @@ def _parse_loadbalancer(fields: Fields, members: ParseMembers) -> LoadBalancer:
         raise fields.fault("listeners", f"a list of at most {MAX_LISTENERS} listeners")
     listeners = tuple(parse_listener(item, pools) for item in fields.objects("listeners"))
     _refuse_mixed_pools(fields.where("listeners"), listeners)
+    _refuse_other_addresses(fields.where("listeners"), address, listeners)
     return LoadBalancer(
         id=required_id(fields),
         name=fields.optional_text("name"),
@@ -67,7 +68,7 @@ def _refuse_mixed_pools(where: str, listeners: tuple[Listener, ...]) -> None:
     rewritten: set[str] = set()
     for index, listener in enumerate(listeners):
         for pool in (item.pool for item in listener.services if isinstance(item, ReverseProxy)):
-            if pool.id in rewritten:
+            if pool.id in rewritten or pool.id in protocols:
                 raise Invalid(
                     f"cannot read {where}[{index}].services: {quoted(pool.id)} serves another listener already"
                 )
@@ -83,6 +84,19 @@ def _refuse_mixed_pools(where: str, listeners: tuple[Listener, ...]) -> None:
             raise Invalid(
                 f"cannot read {where}[{index}].pool: {quoted(listener.pool.id)} serves a listener of "
                 f"{first.value} already"
+            )
+
+
+def _refuse_other_addresses(
+    where: str, address: str | None, listeners: tuple[Listener, ...]
+) -> None:
+    """Where the address is its load balancer's, it is of the kind that a listener asks for."""
+    for index, item in enumerate(listeners):
+        if item.ip_version is None or item.bind_address is not None or address is None:
+            continue
+        if (":" in address) != (item.ip_version == 6):
+            raise Invalid(
+                f"cannot read {where}[{index}].ip_version: it must be 4 or 6, as its address is"
             )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from libra.errors import Invalid
-from libra.messages.fields import Fields, has_control_characters, quoted
+from libra.messages.fields import Fields, fold, has_control_characters, quoted
 from libra.model.pool import Pool, PoolProtocol
 from libra.model.webservice import (
     Json,
@@ -63,7 +63,7 @@ def _refuse_twins(where: str, services: tuple[WebService, ...]) -> None:
 
 def _parse_service(fields: Fields, pools: Mapping[str, Pool]) -> WebService:
     path = _parse_path(fields, "path")
-    kind = fields.text("type").lower()
+    kind = fold(fields.text("type"))
     options = fields.optional_nested("options") or Fields({})
     match kind:
         case "reverseproxy":
@@ -100,7 +100,7 @@ def _parse_proxy(fields: Fields, path: str, pools: Mapping[str, Pool]) -> Revers
     if pool.protocol in (PoolProtocol.TCP, PoolProtocol.HTTPS):
         raise fields.fault("pool", f"one of another protocol than {pool.protocol.value}")
     tunnel = fields.optional_integer("tunnel_timeout", least=1, most=MAX_MILLISECONDS)
-    scheme = fields.optional_text("forwarded_proto")
+    scheme = fold(fields.optional_text("forwarded_proto") or "") or None
     if scheme not in (None, "http", "https"):
         raise fields.fault("forwarded_proto", "http or https")
     return ReverseProxy(

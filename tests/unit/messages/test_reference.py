@@ -26,7 +26,9 @@ def names_in(value: object) -> set[str]:
     if isinstance(value, list):
         return {name for item in value for name in names_in(item)}
     if isinstance(value, dict):
-        return set(value) | {name for item in value.values() for name in names_in(item)}
+        own = ("value", "mime_types")  # in these, names are the sender's own
+        inside = [item for name, item in value.items() if name not in own]
+        return set(value) | names_in(inside)
     return set()
 
 
