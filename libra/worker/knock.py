@@ -2,36 +2,50 @@
 
 import socket
 import ssl
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from libra.model.listener import Listener, Protocol
 from libra.model.loadbalancer import Desired, LoadBalancer
 from libra.model.webservice import ALIVE
 
 WITHIN_SECONDS = 1.0
-MOST_AT_ONCE = 16
+MOST_AT_ONCE = 32
 _EVERY = {None: "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 _REQUEST = f"GET {ALIVE} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Door:
+    """Where to knock. `turns_away`: whom it does not know it lets in and out again, which is an answer, too."""
+
+    address: str
+    port: int
+    tls: bool
+    turns_away: bool
 
 
 def knock_all(desired: Desired) -> dict[str, bool]:
     """By the ids of the enabled listeners with services, or with nothing behind them.
 
-    Takes a second at most for every 16 of them. Never raises.
+    Takes a second at most for all of them; who was not asked by then did not answer. Never raises.
     """
     if desired.suspended:
         return {}
-    places = {
-        listener.id: (_place(owner, listener), listener.tls is not None)
+    doors = {
+        listener.id: _door(owner, listener)
         for owner in desired.loadbalancers
         for listener in owner.listeners
         if _is_web(listener) and owner.enabled and listener.enabled
     }
-    if not places:
+    if not doors:
         return {}
-    with ThreadPoolExecutor(min(len(places), MOST_AT_ONCE), "knock") as pool:
-        answers = pool.map(lambda item: _answers(*item), places.values())
-        return dict(zip(places, answers, strict=True))
+    until = time.monotonic() + WITHIN_SECONDS
+    context = _undemanding()
+    with ThreadPoolExecutor(min(len(doors), MOST_AT_ONCE), "knock") as pool:
+        answers = pool.map(lambda door: _answers(door, context, until), doors.values())
+        return dict(zip(doors, answers, strict=True))
 
 
 def _is_web(listener: Listener) -> bool:
@@ -39,37 +53,64 @@ def _is_web(listener: Listener) -> bool:
     return bool(listener.services) or (listener.protocol is Protocol.HTTP and not listener.pools)
 
 
-def _place(owner: LoadBalancer, listener: Listener) -> tuple[str, int]:
+def _door(owner: LoadBalancer, listener: Listener) -> _Door:
     address = listener.bind_address or owner.address
     if address is None and listener.ip_version == 6:
         address = "::"
-    return _EVERY.get(address, address or ""), listener.port
+    return _Door(
+        address=_EVERY.get(address, address or ""),
+        port=listener.port,
+        tls=listener.tls is not None,
+        turns_away=bool(listener.allowed_cidrs),
+    )
 
 
-def _answers(place: tuple[str, int], tls: bool) -> bool:
+def _undemanding() -> ssl.SSLContext:
+    """Whom it is shown does not matter here."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def _answers(door: _Door, context: ssl.SSLContext, until: float) -> bool:
     try:
-        with socket.create_connection(place, WITHIN_SECONDS) as plain:
-            return _speaks_tls(plain) if tls else _speaks_http(plain)
+        with (
+            socket.create_connection((door.address, door.port), _left(until)) as plain,
+            _opened(plain, door, context, until) as connection,
+        ):
+            return _speaks_http(connection, until) or door.turns_away
+    except ssl.SSLError as error:
+        # It wants to see a certificate, or to speak another version, and says so.
+        return "ALERT" in (error.reason or "") or door.turns_away
+    except (ConnectionResetError, BrokenPipeError):
+        return door.turns_away
     except OSError:
         return False
 
 
-def _speaks_http(connection: socket.socket) -> bool:
+def _opened(
+    plain: socket.socket, door: _Door, context: ssl.SSLContext, until: float
+) -> socket.socket:
+    plain.settimeout(_left(until))
+    return context.wrap_socket(plain) if door.tls else plain
+
+
+def _speaks_http(connection: socket.socket, until: float) -> bool:
     connection.sendall(_REQUEST)
     start = b""
-    while len(start) < len(b"HTTP/") and (block := connection.recv(1024)):
+    while len(start) < len(b"HTTP/") and (block := _receive(connection, until)):
         start += block
     return start.startswith(b"HTTP/")
 
 
-def _speaks_tls(plain: socket.socket) -> bool:
-    """Whom it shows does not matter here; one that wants to see a certificate, or to speak another version, says so,
-    which is an answer, too.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    try:
-        with context.wrap_socket(plain) as connection:
-            return _speaks_http(connection)
-    except ssl.SSLError as error:
-        return "ALERT" in (error.reason or "")
+def _receive(connection: socket.socket, until: float) -> bytes:
+    connection.settimeout(_left(until))
+    return connection.recv(1024)
+
+
+def _left(until: float) -> float:
+    """Raises `TimeoutError` where it is none; 0 would mean not to wait."""
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
