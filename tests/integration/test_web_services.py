@@ -6,6 +6,7 @@ import socket
 import socketserver
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from tests.support.certificates import Authority
 from tests.support.haproxy import DrivenHAProxy, haproxy_binary, socket_directory
 from tests.support.headers import HeadServer
 from tests.support.ports import LOOPBACK, accepts, free_port
-from tests.support.second import listener, loadbalancer, node, pool, update
+from tests.support.second import DH, listener, loadbalancer, node, pool, update
 from tests.support.seconddevice import (
     Device,
     Message,
@@ -163,6 +164,91 @@ def test_what_members_are_told_of_a_client(device: Device, heads: HeadServer) ->
     assert "x-forwarded-proto: https\r\n" in head
 
 
+def test_nobody_is_told_of_a_client_twice(
+    device: Device, heads: HeadServer, socket_directory: Path
+) -> None:
+    port = free_port()
+    services = (proxied("/"), {"path": "/local", "type": "nodeinfo"})
+    pools = (pool("p", node("n", heads.port)),)
+    device.pass_(web(port, *services, pools=pools, insert_headers={"X-Forwarded-For": True}))
+    head = ask(port, X_Forwarded_For="1.2.3.4")[2].lower()
+    assert head.count("x-forwarded-for:") == 1
+    with local_server(socket_directory / "s"):
+        seen = json.loads(ask(port, "/local", X_Forwarded_For="1.2.3.4")[2])
+    assert seen["x-forwarded-for"] == LOOPBACK
+
+
+@pytest.mark.parametrize(
+    ("line", "seen"),
+    [
+        ("GET /api/../x HTTP/1.1", "/base/../x"),
+        ("GET /api/%2e%2e/x HTTP/1.1", "/base/%2e%2e/x"),
+        ("GET /api//x HTTP/1.1", "/base//x"),
+        ("GET http://a/api/x HTTP/1.1", "http://a/base/x"),
+        ("GET /api/?/api/../ HTTP/1.1", "/base/?/api/../"),
+        ("GET //api/x HTTP/1.1", None),
+        ("GET /API HTTP/1.1", None),
+        ("GET /api;x HTTP/1.1", None),
+        ("GET /api%2Fx HTTP/1.1", None),
+        ("GET /api%00 HTTP/1.1", None),
+        ("OPTIONS * HTTP/1.1", None),
+        ("CONNECT a HTTP/1.1", None),
+        ("GET http://other.example/api HTTP/1.1", None),
+    ],
+)
+def test_hostile_paths_go_nowhere_else(
+    device: Device, heads: HeadServer, line: str, seen: str | None
+) -> None:
+    """Nobody decodes nor resolves: a path is compared as it comes."""
+    port = free_port()
+    pools = (pool("p", node("n", heads.port)),)
+    device.pass_(web(port, proxied("/api", base_path="/base"), pools=pools))
+    answer = say(port, f"{line}\r\nHost: a\r\nConnection: close\r\n\r\n")
+    if seen is None:
+        assert answer.startswith(("HTTP/1.1 404", "HTTP/1.1 400"))
+    else:
+        assert f" {seen} HTTP/1.1\r\n" in answer
+
+
+def say(port: int, text: str) -> str:
+    """What comes back until the other side closes."""
+    with socket.create_connection((LOOPBACK, port), 20) as connection:
+        connection.sendall(text.encode())
+        return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+
+
+def test_whose_request_it_is_cannot_be_claimed(device: Device, socket_directory: Path) -> None:
+    port = free_port()
+    device.pass_(web(port, {"path": "/", "type": "nodeinfo"}))
+    claims = "x-libra-SERVICE: a\r\nX-Libra-Service: b\r\nx-LIBRA-serving: digest\r\n"
+    with local_server(socket_directory / "s"):
+        answer = say(port, f"GET / HTTP/1.1\r\nHost: a\r\n{claims}Connection: close\r\n\r\n")
+    seen = json.loads(answer.partition("\r\n\r\n")[2])
+    assert seen["x-libra-service"] == "li /"
+    assert "x-libra-serving" not in seen
+
+
+def test_a_client_that_is_slow_or_idle_is_given_up(device: Device, one: WebServer) -> None:
+    port = free_port()
+    pools = (pool("p", node("n", one.port)),)
+    device.pass_(web(port, proxied("/"), pools=pools, options={"client_timeout": 1000}))
+    for text in ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost:"):
+        began = time.monotonic()
+        assert say(port, text).startswith("HTTP/1.")
+        assert time.monotonic() - began < 5
+
+
+def test_many_services_and_each_is_found(device: Device) -> None:
+    port = free_port()
+    paths = [f"/{number}/{'x' * (number % 30)}" for number in range(499)]
+    services = [{"path": path, "type": "redirect", "url": f"/to{path}"} for path in paths]
+    device.pass_(web(port, *services, {"path": "/", "type": "redirect", "url": "/none"}))
+    for path in (*paths[::50], paths[-1]):
+        wanted = f"/to{path.rstrip('/')}"
+        assert ask(port, f"{path}/below")[1]["location"].rstrip("/") == wanted
+    assert ask(port, "/500")[1]["location"] == "/none"
+
+
 def test_redirects_are_for_get_and_head_and_go_where_they_say(device: Device) -> None:
     port = free_port()
     url = "https://x.example/%20'a'?b=%[src]&c=\"d\"#e"
@@ -216,14 +302,77 @@ def test_members_of_a_service_change_at_runtime(
 
 
 def test_a_standby_is_loaded_and_does_not_listen(device: Device, one: WebServer) -> None:
+    """HAProxy cannot open a listener that it was started without; what it has closed itself it opens again."""
     port = free_port()
     pools = (pool("p", node("n", one.port)),)
-    device.pass_(web(port, proxied("/"), pools=pools, enabled=False))
+    active = web(port, proxied("/"), pools=pools)
+    standby = web(port, proxied("/"), pools=pools, enabled=False)
+    device.pass_(standby)
     assert not accepts(port)
     (entry,) = device.stats()["loadbalancers"][0]["listeners"]
     assert "answers" not in entry
-    device.pass_(web(port, proxied("/"), pools=pools))
-    assert ask(port)[2] == "one"
+    reloads = device.reloads()
+    for number in range(3):
+        device.pass_(active)
+        assert ask(port)[2] == "one"
+        (entry,) = device.stats()["loadbalancers"][0]["listeners"]
+        assert entry["answers"] is True
+        assert device.reloads() == reloads + 1, number
+        device.pass_(standby)
+        assert not accepts(port)
+    assert device.reloads() == reloads + 1
+
+
+def test_promoting_a_standby_costs_the_others_on_its_host_nothing(
+    device: Device, one: WebServer, two: WebServer
+) -> None:
+    """Also where it takes a reload."""
+    port, other = free_port(), free_port()
+    pools = [pool("p", node("n", one.port)), pool("q", node("m", two.port))]
+
+    def message(*, enabled: bool) -> Message:
+        waiting = listener("li", port, services=[proxied("/")], enabled=enabled)
+        serving = listener("lo", other, services=[proxied("/", "q")])
+        return update(loadbalancer("lb", [waiting, serving], pools))
+
+    device.pass_(message(enabled=False))
+    stop, found = threading.Event(), []
+
+    def ask_on() -> None:
+        while not stop.is_set():
+            found.append(ask(other)[::2])
+
+    clients = [threading.Thread(target=ask_on) for _ in range(2)]
+    for client in clients:
+        client.start()
+    try:
+        device.pass_(message(enabled=True))
+        assert ask(port)[2] == "one"
+    finally:
+        stop.set()
+        for client in clients:
+            client.join()
+    assert set(found) == {(200, "two")}
+
+
+def test_the_order_of_services_is_no_change(device: Device, one: WebServer) -> None:
+    port = free_port()
+    pools = (pool("p", node("n", one.port)),)
+    redirect: Message = {"path": "/old", "type": "redirect", "url": "/"}
+    device.pass_(web(port, proxied("/"), redirect, pools=pools))
+    reloads = device.reloads()
+    device.pass_(web(port, redirect, proxied("/"), pools=pools))
+    assert device.reloads() == reloads
+    device.pass_(web(port, proxied("/"), {**redirect, "path": "/older"}, pools=pools))
+    assert device.reloads() == reloads + 1
+    assert ask(port, "/older")[0] == 302
+    assert ask(port, "/old")[2] == "one"
+
+
+def test_one_that_lets_only_some_in_answers(device: Device, one: WebServer) -> None:
+    port = free_port()
+    pools = (pool("p", node("n", one.port)),)
+    device.pass_(web(port, proxied("/"), pools=pools, allowed_cidrs=["10.0.0.0/8"]))
     (entry,) = device.stats()["loadbalancers"][0]["listeners"]
     assert entry["answers"] is True
 
@@ -291,6 +440,16 @@ def test_a_port_that_may_be_shared_is_and_another_is_not(device: Device, one: We
     device.pass_(web(port, proxied("/"), pools=pools))  # it is its own by now
 
 
+def test_who_is_no_websocket_is_not_asked_to_be_one(device: Device, heads: HeadServer) -> None:
+    port = free_port()
+    pools = (pool("p", node("n", heads.port)), pool("q", node("n", heads.port)))
+    device.pass_(web(port, proxied("/"), proxied("/ws", "q", websocket=True), pools=pools))
+    asked = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec_WebSocket_Version": "13"}
+    asked["Sec_WebSocket_Key"] = "dGhlIHNhbXBsZSBub25jZQ=="
+    assert "upgrade: websocket" not in ask(port, "/", **asked)[2].lower()
+    assert "upgrade: websocket" in ask(port, "/ws", **asked)[2].lower()
+
+
 def test_an_upgraded_connection_is_a_tunnel(device: Device) -> None:
     port = free_port()
     with socketserver.ThreadingTCPServer((LOOPBACK, 0), _Upgrading) as server:
@@ -321,14 +480,3 @@ class _Upgrading(socketserver.StreamRequestHandler):
         accept = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
         self.wfile.write(f"{upgrade}\r\n{accept}\r\n\r\n".encode())
         self.wfile.write(self.connection.recv(4096))
-
-
-DH = """-----BEGIN DH PARAMETERS-----
-MIIBCAKCAQEA//////////+t+FRYortKmq/cViAnPTzx2LnFg84tNpWp4TZBFGQz
-+8yTnc4kmz75fS/jY2MMddj2gbICrsRhetPfHtXV/WVhJDP1H18GbtCFY2VVPe0a
-87VXE15/V8k1mE8McODmi3fipona8+/och3xWKE2rec1MKzKT0g6eXq8CrGCsyT7
-YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi
-7MA0BM0oNC9hkXL+nOmFg/+OTxIy7vKBg8P+OxtMb61zO7X8vC7CIAXFjvGDfRaD
-ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
------END DH PARAMETERS-----
-"""

@@ -16,10 +16,10 @@ from libra.drivers.haproxy.config import (
     Server,
     ServerState,
 )
-from libra.drivers.haproxy.materials import build_networks, build_tls
+from libra.drivers.haproxy.materials import build_networks, build_paths, build_tls
 from libra.drivers.haproxy.names import backend_name, frontend_name, server_name
 from libra.drivers.haproxy.serverids import prefer_id, with_distinct_ids
-from libra.drivers.haproxy.services import IPV6, build_rewrite, build_route, by_length, find_service
+from libra.drivers.haproxy.services import IPV6, build_rewrite, build_routes, find_service
 from libra.model.listener import Listener, Protocol, ToldHeader
 from libra.model.loadbalancer import Desired, LoadBalancer
 from libra.model.pool import (
@@ -126,6 +126,7 @@ def _uses(loadbalancer: LoadBalancer) -> list[Use]:
 
 
 def _build_frontend(loadbalancer: LoadBalancer, listener: Listener, *, suspended: bool) -> Frontend:
+    routes = build_routes(listener)
     return Frontend(
         name=frontend_name(listener.id),
         mode=_MODES[listener.protocol],
@@ -141,7 +142,8 @@ def _build_frontend(loadbalancer: LoadBalancer, listener: Listener, *, suspended
         inspect_delay=listener.timeouts.inspect,
         allowed=build_networks(listener) if listener.allowed_cidrs else None,
         tls=build_tls(listener, listener.tls) if listener.tls else None,
-        routes=tuple(build_route(listener, item) for item in by_length(listener.services)),
+        routes=routes,
+        paths=build_paths(listener, routes),
         only_ipv6=listener.ip_version == IPV6,
         backlog=listener.backlog,
         threads=listener.threads,

@@ -65,12 +65,16 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """How requests of a web service reach its members: `base` in place of `path`, and what they are told."""
+    """How requests of a web service reach its members: `base` in place of `path`, and what they are told.
+
+    Without `upgrades` they are not asked to speak another protocol.
+    """
 
     path: str
     base: str
     port: str
     scheme: str
+    upgrades: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,8 +179,9 @@ class Frontend:
     Without `backend` it answers 503, or closes. `told` are request headers and what they hold, `hsts` the value of
     that header. Only clients in the networks of `allowed` may come, where it is given.
 
-    With `routes`, the one with the longest path that fits decides, and without one that fits it answers 404. `threads`
-    is how many of HAProxy's serve it; a `quiet` one logs nothing; a `shared` port may be somebody else's, too.
+    With `routes`, the one with the longest path that fits decides, and without one that fits it answers 404: `paths` is
+    a map of all but "/" to their places in `routes`. `threads` is how many of HAProxy's serve it; a `quiet` one logs
+    nothing; a `shared` port may be somebody else's, too.
     """
 
     name: str
@@ -194,6 +199,7 @@ class Frontend:
     allowed: Material | None = None
     tls: TlsBind | None = None
     routes: tuple[Route, ...] = ()
+    paths: Material | None = None
     only_ipv6: bool = False
     backlog: int | None = None
     threads: int | None = None
@@ -209,7 +215,7 @@ class Frontend:
     def materials(self) -> tuple[Material, ...]:
         """Every file that it names."""
         tls = self.tls
-        given = (self.allowed, tls.client_ca, tls.client_crl) if tls else (self.allowed,)
+        given = (self.allowed, self.paths, *((tls.client_ca, tls.client_crl) if tls else ()))
         return (*(tls.certificates if tls else ()), *(item for item in given if item is not None))
 
 

@@ -1,13 +1,17 @@
 """From the model to the files that HAProxy reads beside its configuration. Pure."""
 
-from libra.drivers.haproxy.config import Material, TlsBind
+from collections.abc import Sequence
+
+from libra.drivers.haproxy.config import Material, Route, TlsBind
 from libra.drivers.haproxy.names import encode_name
 from libra.model.listener import Listener
-from libra.model.tls import ClientAuthentication, Tls
+from libra.model.tls import ClientAuthentication, Tls, TlsVersion
+from libra.model.webservice import ROOT
 
 PART = "+"  # between ids, none of which can hold it once encoded
 LONGEST_PART = 80  # characters of an id in a file's name, which takes 255
 OF_TLS_1_3 = "TLS_"  # begins the names of its ciphers
+_VERSIONS = {item: item.value for item in TlsVersion} | {TlsVersion.TLS_1_0: "TLSv1.0"}
 _VERIFY = {ClientAuthentication.OPTIONAL: "optional", ClientAuthentication.MANDATORY: "required"}
 
 
@@ -24,8 +28,8 @@ def build_tls(listener: Listener, tls: Tls) -> TlsBind:
         verify=verify,
         client_ca=_optional("ca", listener, tls.client_ca) if verify else None,
         client_crl=_optional("crl", listener, tls.client_crl) if verify else None,
-        least_version=tls.versions[0].value if tls.versions else None,
-        last_version=tls.versions[-1].value if tls.versions else None,
+        least_version=_VERSIONS[tls.versions[0]] if tls.versions else None,
+        last_version=_VERSIONS[tls.versions[-1]] if tls.versions else None,
         ciphers=_chosen(tls, for_1_3=False),
         ciphersuites=_chosen(tls, for_1_3=True),
         alpn=tls.alpn,
@@ -44,6 +48,12 @@ def build_networks(listener: Listener) -> Material:
     networks = listener.allowed_cidrs
     content = "".join(f"{network} 1\n" for network in networks)
     return Material(_stem("allow", listener), "map", content, networks)
+
+
+def build_paths(listener: Listener, routes: Sequence[Route]) -> Material | None:
+    """A map from paths, with a slash at their end, to their places in `routes`; None where there is nothing to find."""
+    lines = [f"{item.path}/ {place}\n" for place, item in enumerate(routes) if item.path != ROOT]
+    return Material(_stem("paths", listener), "map", "".join(lines)) if lines else None
 
 
 def _optional(kind: str, listener: Listener, content: str | None) -> Material | None:

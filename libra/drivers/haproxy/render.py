@@ -40,6 +40,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./:*\[\],+=@%?&~-]+")
 IN_EXPRESSION = re.compile(r"[A-Za-z0-9_./+-]+")
 _TIMEOUTS = (("connect", 5), ("client", 50), ("server", 50), ("http-request", 10))  # seconds
 CLIENT_EXPIRY = timedelta(minutes=30)  # how long a client that does not come stays tied
+MOST_THREADS = 64  # of one group of HAProxy's, and so many it takes by itself
 PEERS = PEER = "libra"
 
 
@@ -160,7 +161,8 @@ class _Around:
     """What stands before and between the sections of load balancers."""
 
     def __init__(self, options: Options, needed: Surroundings) -> None:
-        threads = max(needed.threads, options.processors) if needed.threads else 0
+        own = min(options.processors, MOST_THREADS)
+        threads = max(needed.threads, own) if needed.threads else 0
         self._before = "\n".join([*_global(options, threads), *_defaults(options)])
         between = [*(_peers(options) if needed.has_tables else ())]
         between += local_backend(options) if needed.has_local else ()
@@ -236,7 +238,7 @@ def _frontend(frontend: Frontend, options: Options) -> Iterator[str]:
     if frontend.disabled:
         yield "    disabled"
     yield from _limits(frontend, options)
-    yield from _request_rules(frontend)
+    yield from _request_rules(frontend, options)
 
 
 def _limits(frontend: Frontend, options: Options) -> Iterator[str]:
@@ -244,22 +246,30 @@ def _limits(frontend: Frontend, options: Options) -> Iterator[str]:
         yield f"    maxconn {frontend.max_connections}"
     if frontend.timeout_client is not None:
         yield f"    timeout client {_time(frontend.timeout_client)}"
+        if frontend.routes:
+            # Also for a whole head, and for the next request: HAProxy's versions differ in which they take it for.
+            yield f"    timeout http-request {_time(frontend.timeout_client)}"
+            yield f"    timeout http-keep-alive {_time(frontend.timeout_client)}"
     if frontend.mode is Mode.HTTP and _knows_idle_close(options.version):
         yield "    option idle-close-on-response"  # what makes a reload cost idle clients nothing
     if frontend.allowed is not None:
-        networks = _expressible(_path(frontend.allowed, options))
+        networks = _expressible(_path(frontend.allowed, options), "limit listeners to networks")
         yield f"    tcp-request connection reject unless {{ src,map_ip({networks}) -m found }}"
     if frontend.inspect_delay is not None:
         yield f"    tcp-request inspect-delay {_time(frontend.inspect_delay)}"
 
 
-def _request_rules(frontend: Frontend) -> Iterator[str]:
+def _request_rules(frontend: Frontend, options: Options) -> Iterator[str]:
     if frontend.forward_for:
-        yield "    option forwardfor"
+        # With web services it is the client's only one, whatever that says of others before it.
+        overwritten = "http-request set-header X-Forwarded-For %[src]"
+        yield f"    {overwritten if frontend.routes else 'option forwardfor'}"
     for name, value in frontend.told:
         yield f"    http-request set-header {name} {value}"
     if frontend.routes:
-        yield from render_routes(frontend.routes)
+        paths = _path(frontend.paths, options) if frontend.paths else None
+        found = _expressible(paths, "serve paths") if paths else None
+        yield from render_routes(frontend.routes, found)
     if frontend.hsts is not None:
         yield f"    http-after-response set-header Strict-Transport-Security {word(frontend.hsts)}"
 
@@ -291,10 +301,10 @@ def _path(material: Material, options: Options) -> str:
     return f"{options.material_dir}/{material.name}"
 
 
-def _expressible(path: str) -> str:
+def _expressible(path: str, what: str) -> str:
     """There is no quoting in expressions, and a listener open to everybody would be worse than none."""
     if not IN_EXPRESSION.fullmatch(path):
-        raise Invalid(f"cannot limit listeners to networks: HAProxy cannot name {path} there")
+        raise Invalid(f"cannot {what}: HAProxy cannot name {path} there")
     return path
 
 

@@ -11,12 +11,13 @@ from libra.model.webservice import Redirect, ReverseProxy, WebService, service_k
 IPV6 = 6
 
 
-def by_length(services: Sequence[WebService]) -> list[WebService]:
-    """Those that are for more come first, so that those for less have the last word."""
-    return sorted(services, key=lambda item: (item.path.count("/"), len(item.path), item.path))
+def build_routes(listener: Listener) -> tuple[Route, ...]:
+    """By their paths, so that the order of a message does not matter."""
+    services = sorted(listener.services, key=lambda item: item.path)
+    return tuple(_build_route(listener, item) for item in services)
 
 
-def build_route(listener: Listener, service: WebService) -> Route:
+def _build_route(listener: Listener, service: WebService) -> Route:
     """Where a request for this service goes."""
     match service:
         case ReverseProxy():
@@ -42,4 +43,5 @@ def build_rewrite(listener: Listener, service: ReverseProxy) -> Rewrite:
         base=service.base_path,
         port=str(port) if port is not None else "%[dst_port]",
         scheme=service.forwarded_proto or ("https" if listener.tls else "http"),
+        upgrades=service.websocket,
     )
