@@ -40,6 +40,16 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
+def _postgresql_arguments(parsed: URL) -> dict[str, Any]:
+    """Of libpq; whatever the URL itself says of one of them holds (`?connect_timeout=30`)."""
+    options = (
+        f"-c statement_timeout={STATEMENT_SECONDS}s -c timezone=UTC "
+        f"-c idle_in_transaction_session_timeout={IDLE_SECONDS}s"
+    )
+    arguments = {"connect_timeout": CONNECT_SECONDS, "options": options, **DEAD_PEER}
+    return {name: value for name, value in arguments.items() if name not in parsed.query}
+
+
 def open_engine(url: str, *, connections: int = 20) -> Engine:
     """Connects to nothing yet; raises `Invalid`."""
     parsed = parse_url(url)
@@ -54,13 +64,9 @@ def open_engine(url: str, *, connections: int = 20) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     # Connections that died are noticed by the first statement, which is BEGIN, or may be repeated; see `SqlStorage`.
-    options = (
-        f"-c statement_timeout={STATEMENT_SECONDS}s -c timezone=UTC "
-        f"-c idle_in_transaction_session_timeout={IDLE_SECONDS}s"
-    )
     engine = create_engine(
         parsed.set(drivername="postgresql+psycopg"),
-        connect_args={"connect_timeout": CONNECT_SECONDS, "options": options, **DEAD_PEER},
+        connect_args=_postgresql_arguments(parsed),
         pool_size=connections,
         max_overflow=0,
         isolation_level="AUTOCOMMIT",

@@ -25,7 +25,13 @@ from libra.model.resources.pool import PersistenceKind, PoolPersistence
 from libra.model.resources.tree import LoadBalancerTree, PoolTree
 from libra.model.status import MUTABLE, ProvisioningStatus
 from libra.storage.base import Load, Query, TagFilter, Tally, order_of
-from libra.storage.engines import WRITING, open_engine
+from libra.storage.engines import (
+    CONNECT_SECONDS,
+    WRITING,
+    _postgresql_arguments,
+    open_engine,
+    parse_url,
+)
 from libra.storage.schema import newest_revision, upgrade
 from libra.storage.sql import SqlStorage, open_storage
 from tests.support.postgres import Postgres, running_postgres
@@ -686,3 +692,11 @@ def test_figures_are_counted_and_not_read(storage: SqlStorage) -> None:
         }
         used, most = storage.connections()
         assert 1 <= used <= most
+
+
+def test_what_the_url_says_of_the_connection_holds() -> None:
+    given = "postgresql://libra@127.0.0.1/libra"
+    ours = _postgresql_arguments(parse_url(given))
+    theirs = _postgresql_arguments(parse_url(f"{given}?connect_timeout=30"))
+    assert ours["connect_timeout"] == CONNECT_SECONDS
+    assert ours == {**theirs, "connect_timeout": CONNECT_SECONDS}

@@ -175,8 +175,7 @@ def test_an_update_of_two_is_split_where_it_is_refused(
         lab.put(f"{LBAAS}/loadbalancers/{item['id']}", {"loadbalancer": {"name": name}})
     worker.mute = False
     worker.close()
-    again = ThreadWorker("web1", lab.server.port)
-    again.refuse = '"name": "bad"'
+    again = ThreadWorker("web1", lab.server.port, refuse='"name": "bad"')
     try:
         lab.wait_active(held[0]["id"])
         lab.wait_status(held[1]["id"], "ERROR")

@@ -44,11 +44,11 @@ class ThreadWorker:
     `older` makes it one that has never heard of messages of 2.0.
     """
 
-    def __init__(self, name: str, port: int) -> None:
+    def __init__(self, name: str, port: int, *, refuse: str | None = None) -> None:
         self.name = name
         self.driver = NoopDriver()
         self.controller = LBaaSController(self.driver)
-        self.refuse: str | None = None
+        self.refuse = refuse  # given here where the first job may be waiting for it
         self.refuse_for_real: str | None = None
         self.mute = False
         self.older = False

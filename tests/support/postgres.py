@@ -65,7 +65,8 @@ class Postgres:
         self._databases += 1
         name = f"test{self._databases}_{time.monotonic_ns()}"
         self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", USER, name)
-        return f"postgresql://{USER}@127.0.0.1:{self.port}/{name}"
+        # A busy machine may leave a new connection waiting for longer than is sensible for a service.
+        return f"postgresql://{USER}@127.0.0.1:{self.port}/{name}?connect_timeout=30"
 
     def _run(self, program: str, *arguments: str) -> None:
         """PostgreSQL refuses to run as root."""
