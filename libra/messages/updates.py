@@ -70,11 +70,11 @@ def _without_members(loadbalancer: LoadBalancer) -> LoadBalancer:
 
 
 def _bare(listener: Listener) -> Listener:
-    pool = listener.pool
+    pool, services = listener.pool, listener.services
     return replace(
         listener,
         pool=replace(pool, members=()) if pool is not None else None,
-        services=tuple(map(_bare_service, listener.services)),
+        services=services if services is None else tuple(map(_bare_service, services)),
     )
 
 

@@ -45,8 +45,10 @@ class Listener:
     canonical networks, empty means everybody. `headers` are told to members, besides X-Forwarded-For. `tls` makes
     HTTP what clients know as HTTPS.
 
-    With `services` it answers by path, by the longest that fits, and has no pool of its own. `ip_version` 4 or 6 limits
-    it to that; `threads` is how many of the proxy's serve it; `shared` lets other programs listen on the same port.
+    With `services` it answers by path, by the longest that fits, and has no pool of its own; where nothing fits it
+    answers 404, and where there are none (yet) to everything; None is a listener without paths. `ip_version` 4 or 6
+    limits it to that; `threads` is how many of the proxy's serve it; `shared` lets other programs listen on the same
+    port.
     """
 
     id: str
@@ -64,7 +66,7 @@ class Listener:
     headers: tuple[ToldHeader, ...] = ()
     hsts: StrictTransport | None = None
     tls: Tls | None = None
-    services: tuple[WebService, ...] = ()
+    services: tuple[WebService, ...] | None = None
     ip_version: int | None = None
     backlog: int | None = None
     threads: int | None = None
@@ -75,4 +77,7 @@ class Listener:
     def pools(self) -> tuple[Pool, ...]:
         """Those that it sends to, in their order."""
         own = (self.pool,) if self.pool is not None else ()
-        return (*own, *(item.pool for item in self.services if isinstance(item, ReverseProxy)))
+        return (
+            *own,
+            *(item.pool for item in self.services or () if isinstance(item, ReverseProxy)),
+        )

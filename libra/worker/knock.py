@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from libra.model.listener import Listener, Protocol
+from libra.model.listener import Listener
 from libra.model.loadbalancer import Desired, LoadBalancer
 from libra.model.webservice import ALIVE
 
@@ -27,7 +27,7 @@ class _Door:
 
 
 def knock_all(desired: Desired) -> dict[str, bool]:
-    """By the ids of the enabled listeners with services, or with nothing behind them.
+    """By the ids of the enabled listeners with services, or with services to come.
 
     Takes a second at most for all of them; who was not asked by then did not answer. Never raises.
     """
@@ -37,7 +37,7 @@ def knock_all(desired: Desired) -> dict[str, bool]:
         listener.id: _door(owner, listener)
         for owner in desired.loadbalancers
         for listener in owner.listeners
-        if _is_web(listener) and owner.enabled and listener.enabled
+        if listener.services is not None and owner.enabled and listener.enabled
     }
     if not doors:
         return {}
@@ -46,11 +46,6 @@ def knock_all(desired: Desired) -> dict[str, bool]:
     with ThreadPoolExecutor(min(len(doors), MOST_AT_ONCE), "knock") as pool:
         answers = pool.map(lambda door: _answers(door, context, until), doors.values())
         return dict(zip(doors, answers, strict=True))
-
-
-def _is_web(listener: Listener) -> bool:
-    """Also one whose services are still to come: it answers 503."""
-    return bool(listener.services) or (listener.protocol is Protocol.HTTP and not listener.pools)
 
 
 def _door(owner: LoadBalancer, listener: Listener) -> _Door:

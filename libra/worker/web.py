@@ -109,7 +109,7 @@ def local_services(desired: Desired) -> dict[str, Local]:
         service_key(listener.id, service.path): service
         for loadbalancer in desired.loadbalancers
         for listener in loadbalancer.listeners
-        for service in listener.services
+        for service in listener.services or ()
         if isinstance(service, Json | Static | NodeInfo)
     }
 

@@ -281,6 +281,19 @@ def test_local_services_are_told_which_one_is_meant(
     assert device.desired().loadbalancers[0].listeners[0].services[1].text == '{"nodes":[]}'  # type: ignore[union-attr]
 
 
+def test_without_services_yet_nothing_is_found_and_without_paths_nobody_is_asked(
+    device: Device,
+) -> None:
+    """A listener without a pool is no web cluster's: nobody's access log shall be filled for it."""
+    port, plain = free_port(), free_port()
+    listeners = [listener("web", port, services=[]), listener("plain", plain)]
+    device.pass_(update(loadbalancer("lb", listeners, [])))
+    assert (ask(port)[0], ask(plain)[0]) == (404, 503)
+    entries = {item["id"]: item for item in device.stats()["loadbalancers"][0]["listeners"]}
+    assert entries["web"]["answers"] is True
+    assert "answers" not in entries["plain"]
+
+
 def test_a_server_that_was_away_is_asked_again(device: Device, socket_directory: Path) -> None:
     port = free_port()
     device.pass_(web(port, {"path": "/", "type": "nodeinfo"}))

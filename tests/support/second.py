@@ -239,14 +239,14 @@ def listeners(draw: st.DrawFn, identity: str, port: int, given: list[Pool]) -> L
     headers = st.sets(st.sampled_from(ToldHeader))
     address = draw(st.sampled_from([None, "127.0.0.1", "::1"]))
     kinds = [None, 6 if ":" in address else 4] if address else [None]
-    web = draw(st.just(()) | services(identity)) if is_http else ()
+    web = draw(st.none() | st.just(()) | services(identity)) if is_http else None
     return Listener(
         id=identity,
         name=draw(names),
         enabled=draw(st.booleans()),
         protocol=protocol,
         port=port,
-        pool=draw(st.none() | st.sampled_from(fitting)) if fitting and not web else None,
+        pool=draw(st.none() | st.sampled_from(fitting)) if fitting and web is None else None,
         services=web,
         backlog=draw(st.none() | st.integers(1, 65535)),
         threads=draw(st.none() | st.integers(1, 4)),

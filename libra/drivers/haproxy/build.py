@@ -143,7 +143,7 @@ def _build_frontend(loadbalancer: LoadBalancer, listener: Listener, *, suspended
         allowed=build_networks(listener) if listener.allowed_cidrs else None,
         tls=build_tls(listener, listener.tls) if listener.tls else None,
         routes=routes,
-        paths=build_paths(listener, routes),
+        paths=build_paths(listener, routes or ()),
         only_ipv6=listener.ip_version == IPV6,
         backlog=listener.backlog,
         threads=listener.threads,

@@ -179,9 +179,9 @@ class Frontend:
     Without `backend` it answers 503, or closes. `told` are request headers and what they hold, `hsts` the value of
     that header. Only clients in the networks of `allowed` may come, where it is given.
 
-    With `routes`, the one with the longest path that fits decides, and without one that fits it answers 404: `paths` is
-    a map of all but "/" to their places in `routes`. `threads` is how many of HAProxy's serve it; a `quiet` one logs
-    nothing; a `shared` port may be somebody else's, too.
+    With `routes`, the one with the longest path that fits decides, and without one that fits it answers 404, also where
+    there are none: `paths` is a map of all but "/" to their places in `routes`. `threads` is how many of HAProxy's
+    serve it; a `quiet` one logs nothing; a `shared` port may be somebody else's, too.
     """
 
     name: str
@@ -198,7 +198,7 @@ class Frontend:
     inspect_delay: timedelta | None = None
     allowed: Material | None = None
     tls: TlsBind | None = None
-    routes: tuple[Route, ...] = ()
+    routes: tuple[Route, ...] | None = None
     paths: Material | None = None
     only_ipv6: bool = False
     backlog: int | None = None
@@ -209,7 +209,7 @@ class Frontend:
     @property
     def has_local(self) -> bool:
         """True where something is answered by the server of web services."""
-        return any(route.service is not None for route in self.routes)
+        return any(route.service is not None for route in self.routes or ())
 
     @property
     def materials(self) -> tuple[Material, ...]:

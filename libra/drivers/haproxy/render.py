@@ -246,7 +246,7 @@ def _limits(frontend: Frontend, options: Options) -> Iterator[str]:
         yield f"    maxconn {frontend.max_connections}"
     if frontend.timeout_client is not None:
         yield f"    timeout client {_time(frontend.timeout_client)}"
-        if frontend.routes:
+        if frontend.routes is not None:
             # Also for a whole head, and for the next request: HAProxy's versions differ in which they take it for.
             yield f"    timeout http-request {_time(frontend.timeout_client)}"
             yield f"    timeout http-keep-alive {_time(frontend.timeout_client)}"
@@ -263,10 +263,10 @@ def _request_rules(frontend: Frontend, options: Options) -> Iterator[str]:
     if frontend.forward_for:
         # With web services it is the client's only one, whatever that says of others before it.
         overwritten = "http-request set-header X-Forwarded-For %[src]"
-        yield f"    {overwritten if frontend.routes else 'option forwardfor'}"
+        yield f"    {overwritten if frontend.routes is not None else 'option forwardfor'}"
     for name, value in frontend.told:
         yield f"    http-request set-header {name} {value}"
-    if frontend.routes:
+    if frontend.routes is not None:
         paths = _path(frontend.paths, options) if frontend.paths else None
         found = _expressible(paths, "serve paths") if paths else None
         yield from render_routes(frontend.routes, found)
@@ -314,7 +314,7 @@ def _binding(frontend: Frontend, sticky: Collection[str]) -> Iterator[str]:
         yield f"    tcp-request connection track-sc0 src table {frontend.backend}"
     if frontend.backend is not None:
         yield f"    default_backend {frontend.backend}"
-    yield from render_uses(frontend.routes)
+    yield from render_uses(frontend.routes or ())
 
 
 def _knows_idle_close(version: tuple[int, ...]) -> bool:

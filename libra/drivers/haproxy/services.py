@@ -11,8 +11,10 @@ from libra.model.webservice import Redirect, ReverseProxy, WebService, service_k
 IPV6 = 6
 
 
-def build_routes(listener: Listener) -> tuple[Route, ...]:
-    """By their paths, so that the order of a message does not matter."""
+def build_routes(listener: Listener) -> tuple[Route, ...] | None:
+    """By their paths, so that the order of a message does not matter; None for a listener without paths."""
+    if listener.services is None:
+        return None
     services = sorted(listener.services, key=lambda item: item.path)
     return tuple(_build_route(listener, item) for item in services)
 
@@ -30,7 +32,7 @@ def _build_route(listener: Listener, service: WebService) -> Route:
 
 def find_service(listeners: Sequence[Listener], pool: Pool) -> ReverseProxy | None:
     """The one that has this pool."""
-    services = (service for listener in listeners for service in listener.services)
+    services = (service for listener in listeners for service in listener.services or ())
     proxies = (item for item in services if isinstance(item, ReverseProxy))
     return next((item for item in proxies if item.pool is pool), None)
 

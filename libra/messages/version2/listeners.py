@@ -39,7 +39,7 @@ def parse_listener(fields: Fields, pools: Mapping[str, Pool]) -> Listener:
     """`pools` are those of its load balancer, by id."""
     kind = fields.choice("protocol", ListenerProtocol)
     services = parse_services(fields, pools)
-    if services:
+    if services is not None:
         _refuse_beside_services(fields, kind)
     ends_tls = kind is ListenerProtocol.TERMINATED_HTTPS
     options = fields.optional_nested("options") or Fields({})
@@ -62,7 +62,7 @@ def parse_listener(fields: Fields, pools: Mapping[str, Pool]) -> Listener:
         timeouts=_parse_timeouts(options),
         connect_retries=options.optional_integer("connect_retries", least=0, most=MAX_RETRIES),
         allowed_cidrs=parse_cidrs(fields),
-        hsts=_parse_hsts(fields, allowed=ends_tls or bool(services)),
+        hsts=_parse_hsts(fields, allowed=ends_tls or services is not None),
         tls=parse_tls(fields) if ends_tls else None,
         services=services,
         backlog=fields.optional_integer("backlog", least=1, most=65535),

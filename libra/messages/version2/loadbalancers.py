@@ -67,7 +67,9 @@ def _refuse_mixed_pools(where: str, listeners: tuple[Listener, ...]) -> None:
     protocols: dict[str, Protocol] = {}
     rewritten: set[str] = set()
     for index, listener in enumerate(listeners):
-        for pool in (item.pool for item in listener.services if isinstance(item, ReverseProxy)):
+        for pool in (
+            item.pool for item in listener.services or () if isinstance(item, ReverseProxy)
+        ):
             if pool.id in rewritten or pool.id in protocols:
                 raise Invalid(
                     f"cannot read {where}[{index}].services: {quoted(pool.id)} serves another listener already"

@@ -35,10 +35,10 @@ _MIME = re.compile(
 _SUFFIX = re.compile(r"\.[A-Za-z0-9_+-]{1,20}")
 
 
-def parse_services(fields: Fields, pools: Mapping[str, Pool]) -> tuple[WebService, ...]:
-    """In their order; no two have the same path, nor the same pool."""
+def parse_services(fields: Fields, pools: Mapping[str, Pool]) -> tuple[WebService, ...] | None:
+    """In their order; no two have the same path, nor the same pool. None where the listener has no paths."""
     if not fields.has("services"):
-        return ()
+        return None
     if fields.count("services") > MAX_SERVICES:
         raise fields.fault("services", f"a list of at most {MAX_SERVICES} services")
     services = tuple(_parse_service(item, pools) for item in fields.objects("services"))

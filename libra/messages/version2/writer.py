@@ -61,8 +61,9 @@ def _listener(listener: Listener) -> JsonObject:
 
 def _web(listener: Listener) -> JsonObject:
     """What is not as it is for most listeners is written only then: their messages, and digests, stay the same."""
+    services = listener.services
     return {
-        "services": [build_service(item) for item in listener.services] or None,
+        "services": None if services is None else list(map(build_service, services)),
         "ip_version": listener.ip_version,
         "backlog": listener.backlog,
         "threads": listener.threads,

@@ -104,8 +104,9 @@ def test_who_is_not_to_listen_is_not_asked() -> None:
     assert knock_all(desired(listener(port, enabled=False))) == {}
     assert knock_all(desired(listener(port), enabled=False)) == {}
     assert knock_all(replace(desired(listener(port)), suspended=True)) == {}
-    assert knock_all(desired(listener(port, services=(), pool=pool))) == {}
-    assert knock_all(desired(listener(port, services=(), protocol=Protocol.TCP))) == {}
+    assert knock_all(desired(listener(port, services=None, pool=pool))) == {}
+    assert knock_all(desired(listener(port, services=None))) == {}
+    assert knock_all(desired(listener(port, services=None, protocol=Protocol.TCP))) == {}
     assert knock_all(desired(listener(port, services=()))) == {f"li-{port}": False}
 
 

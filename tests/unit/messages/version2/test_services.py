@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from libra.errors import Invalid
 from libra.messages.requests import Update, parse_request
 from libra.model.listener import Listener
-from libra.model.webservice import Json, Redirect, ReverseProxy, Static, normal_path
+from libra.model.webservice import (
+    Json,
+    Redirect,
+    ReverseProxy,
+    Static,
+    WebService,
+    normal_path,
+)
 from tests.support.second import KEY, PEM, listener, loadbalancer, node, pool, update
 
 POOLS = [pool("p", node("n", 8080)), pool("q", node("n", 8081))]
@@ -23,6 +30,12 @@ def parse(*services: object, **fields: object) -> Listener:
     request = parse_request(message)
     assert isinstance(request, Update)
     return request.loadbalancers[0].listeners[0]
+
+
+def read(*services: object) -> tuple[WebService, ...]:
+    found = parse(*services).services
+    assert found is not None
+    return found
 
 
 def fault(*services: object, **fields: object) -> str:
@@ -40,7 +53,7 @@ def proxy(path: str = "/", **fields: object) -> dict[str, Any]:
     [("/", "/"), ("/a", "/a"), ("/a/", "/a"), ("/a/b//", "/a/b"), ("/%2F..b/~", "/%2F..b/~")],
 )
 def test_a_path_is_kept_without_a_slash_at_its_end(given: str, read: str) -> None:
-    assert parse({"path": given, **NULL}).services[0].path == read
+    assert read({"path": given, **NULL})[0].path == read
 
 
 @pytest.mark.parametrize(
@@ -81,7 +94,7 @@ def test_a_url_that_is_none_is_refused(url: object) -> None:
 @pytest.mark.parametrize("url", ["https://a.example/%20'\"?b=%[src]&c=${HOME}#d\\", "/x", "/?a"])
 def test_a_url_is_kept_as_it_stands(url: str) -> None:
     service = {"path": "/", "type": "Redirect", "url": url, "code": "301"}
-    assert parse(service).services == (Redirect(path="/", url=url, code=301),)
+    assert read(service) == (Redirect(path="/", url=url, code=301),)
 
 
 @pytest.mark.parametrize(
@@ -144,12 +157,10 @@ def test_files_that_nobody_may_serve_are_refused(fields: dict[str, object], plac
 
 
 def test_what_files_are_by_default() -> None:
-    (found,) = parse({"path": "/f", "type": "static", "directory": "/srv/www/"}).services
+    (found,) = read({"path": "/f", "type": "static", "directory": "/srv/www/"})
     assert found == Static(path="/f", directory="/srv/www", cache_seconds=43200)
     options = {"no_cache": True, "mime_types": {".b": "text/b", ".a": "text/a; charset=utf-8"}}
-    (found,) = parse(
-        {"path": "/f", "type": "static", "directory": "/srv", "options": options}
-    ).services
+    (found,) = read({"path": "/f", "type": "static", "directory": "/srv", "options": options})
     assert isinstance(found, Static)
     assert found.cache_seconds is None
     assert found.mime_types == ((".a", "text/a; charset=utf-8"), (".b", "text/b"))
@@ -159,9 +170,9 @@ def test_what_files_are_by_default() -> None:
     "value", [None, 0, "", [], {"b": 1, "a": [True, None, "é\u2028"]}, {"nodes": [], "pools": {}}]
 )
 def test_a_value_is_read_as_it_is_or_as_a_text(value: object) -> None:
-    (found,) = parse({"path": "/", "type": "json", "value": value}).services
+    (found,) = read({"path": "/", "type": "json", "value": value})
     assert isinstance(found, Json)
-    assert parse({"path": "/", "type": "json", "text": found.text}).services == (found,)
+    assert read({"path": "/", "type": "json", "text": found.text}) == (found,)
     assert found.text.isascii()
 
 
@@ -199,13 +210,22 @@ def test_services_are_for_listeners_of_requests(protocol: str) -> None:
     assert "services" in fault({"path": "/", **NULL}, protocol=protocol)
 
 
+def test_no_services_yet_are_something_else_than_no_paths() -> None:
+    assert parse().services == ()
+    assert "pool" in fault(pool="p")
+    message = update(loadbalancer("lb", [listener("li", 80, pool="p")], POOLS))
+    request = parse_request(message)
+    assert isinstance(request, Update)
+    assert request.loadbalancers[0].listeners[0].services is None
+
+
 def test_services_stand_in_place_of_a_pool() -> None:
     assert "listeners[0].pool" in fault({"path": "/", **NULL}, pool="q")
 
 
 def test_there_are_so_many_services_at_most() -> None:
     many = [{"path": f"/{number}", **NULL} for number in range(501)]
-    assert len(parse(*many[:500]).services) == 500
+    assert len(read(*many[:500])) == 500
     assert "services" in fault(*many)
 
 
@@ -239,7 +259,7 @@ def test_parameters_of_diffie_and_hellman_are_in_pem(pem: object) -> None:
 
 def test_a_proxy_with_everything() -> None:
     given = {"base_path": "/b/", "websocket": "true", "tunnel_timeout": "1500"}
-    (found,) = parse(proxy("/a", **given, forwarded_port=8443, forwarded_proto="https")).services
+    (found,) = read(proxy("/a", **given, forwarded_port=8443, forwarded_proto="https"))
     assert isinstance(found, ReverseProxy)
     assert (found.base_path, found.websocket, found.forwarded_port) == ("/b", True, 8443)
     assert found.timeout_tunnel is not None
