@@ -22,6 +22,7 @@ from libra.usecases.devices import remove_device
 from libra.usecases.services import Limits, Services, WebCandidate
 from libra.usecases.webclusters import clusters, nodes
 from libra.usecases.webclusters import services as webservices
+from libra.usecases.webclusters.rollback import restore
 from libra.usecases.webclusters.snapshots import Snapshot, load, load_definition
 from libra.vault import open_vault
 from tests.support.certificates import Authority
@@ -518,6 +519,32 @@ def test_a_change_of_something_else_does_not_look_at_certificates_again(
     clusters.change_cluster(later, OWNER, oid, {"tls_certificate": None})
     gone = snapshot(services, oid)
     assert (gone.tls, gone.cluster.tls_key) == (None, None)
+
+
+def test_what_is_taken_back_is_taken_back_whole(services: Services, authority: Authority) -> None:
+    """What the cluster shows is what its nodes have: its key fits, and a change of something else builds on it."""
+    oid = create(services, **pem(authority))
+    with services.storage.writing() as unit:  # as the monitor would, once all nodes have it
+        made = snapshot(services, oid).cluster
+        unit.web_clusters.replace(replace(made, good_revision=made.revision))
+    before = snapshot(services, oid)
+    change = {"tls_ciphers": "ECDHE+AESGCM", "tcp_backlog": 9, **pem(authority)}
+    clusters.change_cluster(services, OWNER, oid, change)
+    changed = snapshot(services, oid)
+    assert changed.tls != before.tls
+    with services.storage.writing() as unit:
+        restore(unit, services, changed.cluster, before.cluster.revision, "web1 refused it")
+    after = snapshot(services, oid)
+    assert after.definition == before.definition
+    assert after.cluster == replace(
+        before.cluster, reason="web1 refused it", changed=after.cluster.changed
+    )
+    clusters.change_cluster(services, OWNER, oid, {"tls_ciphers": "ECDHE+AESGCM"})
+    tls = snapshot(services, oid).tls
+    assert tls is not None
+    assert before.tls is not None
+    assert tls.chain == before.tls.chain
+    assert services.sealer.unseal(tls.sealed) == services.sealer.unseal(before.tls.sealed)
 
 
 def test_a_certificate_may_be_renewed_with_its_old_key(

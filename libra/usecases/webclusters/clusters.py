@@ -8,6 +8,7 @@ from uuid import NAMESPACE_OID, uuid5
 from libra.errors import AlreadyExists, CannotStart, InvalidConfiguration, NotFound, QuotaExceeded
 from libra.model.access import Caller
 from libra.model.webcluster import WebCluster, WebClusterEvent, WebClusterState, advance
+from libra.model.webdefinition import TLS_FIELDS
 from libra.storage.base import Query, UnitOfWork
 from libra.usecases.access import choose_project
 from libra.usecases.outbox import add_event
@@ -109,8 +110,8 @@ def _ensure_name_free(unit: UnitOfWork, cluster: WebCluster) -> None:
 
 
 def _apply(unit: UnitOfWork, services: Services, before: Snapshot, given: Fields) -> Snapshot:
-    plain = {name: value for name, value in given.items() if name not in tls.FIELDS}
-    secured = {name: value for name, value in given.items() if name in tls.FIELDS}
+    plain = {name: value for name, value in given.items() if name not in TLS_FIELDS}
+    secured = {name: value for name, value in given.items() if name in TLS_FIELDS}
     cluster, shown = replace(before.cluster, **plain), before.tls
     if secured:
         cluster, shown = tls.apply_tls(unit, services, cluster, secured)

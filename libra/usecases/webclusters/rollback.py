@@ -1,10 +1,9 @@
 """A change that a node refuses, or does not serve with, is taken back: the cluster is what it was."""
 
 from dataclasses import replace
-from typing import Any
 
 from libra.model.webcluster import WebCluster
-from libra.model.webdefinition import COPIED
+from libra.model.webdefinition import fields_of
 from libra.storage.base import Query, UnitOfWork
 from libra.usecases.services import Services
 from libra.usecases.webclusters.snapshots import load_definition, nanoseconds, store_services
@@ -13,14 +12,11 @@ from libra.usecases.webclusters.snapshots import load_definition, nanoseconds, s
 def restore(
     unit: UnitOfWork, services: Services, cluster: WebCluster, revision: int, reason: str
 ) -> WebCluster:
-    """With the fields and services of that revision, which is kept; its lock is held.
-
-    TLS is that of the revision, too, while its fields stay as they were given last.
-    """
+    """With the fields and services of that revision, which is kept; its lock is held."""
     definition = load_definition(unit, cluster.oid, revision)
-    copied: dict[str, Any] = {name: getattr(definition, name) for name in COPIED if name != "name"}
+    fields = fields_of(definition)
     restored = replace(
-        cluster, **copied, revision=revision, reason=reason, changed=nanoseconds(services)
+        cluster, **fields, revision=revision, reason=reason, changed=nanoseconds(services)
     )
     unit.web_clusters.replace(restored)
     before = unit.web_services.find(Query(where={"webcluster_oid": cluster.oid}))

@@ -7,7 +7,7 @@ from typing import Any
 from libra.errors import Invalid, InvalidConfiguration
 from libra.model.resources.certificate import CertificateType, StoredCertificate
 from libra.model.webcluster import WebCluster
-from libra.model.webdefinition import WebTls
+from libra.model.webdefinition import TLS_FIELDS, WebTls
 from libra.storage.base import UnitOfWork
 from libra.usecases.dhparam import parse_dhparam
 from libra.usecases.pem import (
@@ -17,10 +17,6 @@ from libra.usecases.pem import (
 )
 from libra.usecases.services import Services
 
-FIELDS = (
-    *("tls_key", "tls_certificate", "tls_chain_certificates", "tls_ca_certificates"),
-    *("tls_dhparam", "tls_ciphers"),
-)
 _STORED = ""  # the key is that of the stored certificate
 
 
@@ -32,7 +28,7 @@ def is_stored(certificate: str | None) -> bool:
 def apply_tls(
     unit: UnitOfWork, services: Services, cluster: WebCluster, given: Mapping[str, Any]
 ) -> tuple[WebCluster, WebTls | None]:
-    """With what is `given` of `FIELDS`, of which the key is still in the clear; and what nodes are told of that.
+    """With what is `given` of `TLS_FIELDS`, of which the key is still in the clear; and what nodes are told of that.
 
     Raises `InvalidConfiguration` for whatever a node would refuse.
     """
@@ -47,13 +43,13 @@ def apply_tls(
 def _apply(
     unit: UnitOfWork, services: Services, cluster: WebCluster, given: Mapping[str, Any]
 ) -> tuple[WebCluster, WebTls | None]:
-    kept = {name: getattr(cluster, name) for name in FIELDS if name != "tls_key"}
+    kept = {name: getattr(cluster, name) for name in TLS_FIELDS if name != "tls_key"}
     goes = "tls_certificate" in given and given["tls_certificate"] is None
     merged = {**(dict.fromkeys(kept) if goes else kept), **given}
     certificate = merged["tls_certificate"]
     if certificate is None:
         _ensure_nothing_else(merged)
-        nothing: dict[str, Any] = dict.fromkeys(FIELDS)
+        nothing: dict[str, Any] = dict.fromkeys(TLS_FIELDS)
         return replace(cluster, **nothing), None
     if is_stored(certificate):
         filled = replace(cluster, **_stored_fields(unit, cluster, merged, given))
@@ -72,7 +68,7 @@ def _key_of(services: Services, cluster: WebCluster, given: Mapping[str, Any]) -
 
 
 def _ensure_nothing_else(merged: Mapping[str, Any]) -> None:
-    others = [name for name in FIELDS if merged.get(name) is not None]
+    others = [name for name in TLS_FIELDS if merged.get(name) is not None]
     if others:
         raise InvalidConfiguration(f"cannot use {others[0]} without tls_certificate")
 
