@@ -37,7 +37,7 @@ from libra.vips.none import NoVips
 from libra.worker.addresses import without
 from libra.worker.archive import Archiver
 from libra.worker.holding import HeldAddresses
-from libra.worker.knock import knock_all
+from libra.worker.knock import knock_all, listening_ones
 from libra.worker.plan import render_plan
 from libra.worker.report import render_statistics
 from libra.worker.state import DesiredState, MemoryState, StateStore
@@ -355,7 +355,8 @@ class LBaaSController:
             warning = {WARNING: f"given up, for another host answers for it: {text}"}
         kept = self._addresses.kept(desired)
         statistics = self._driver.statistics(kept)
-        detailed, answers = desired.version != PROTOCOL_VERSION, knock_all(kept)
+        detailed = desired.version != PROTOCOL_VERSION
+        answers = knock_all(kept, listening_ones(statistics))
         entries = [
             render_statistics(item, detailed=detailed, answers=answers) for item in statistics
         ]

@@ -3,12 +3,16 @@
 import socket
 import ssl
 import time
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from libra.model.listener import Listener
 from libra.model.loadbalancer import Desired, LoadBalancer
+from libra.model.statistics import ListenerStatus, LoadBalancerStatistics
 from libra.model.webservice import ALIVE
+from libra.vips.base import parse_address
+from libra.vips.routing import has
 
 WITHIN_SECONDS = 1.0
 MOST_AT_ONCE = 32
@@ -26,10 +30,12 @@ class _Door:
     turns_away: bool
 
 
-def knock_all(desired: Desired) -> dict[str, bool]:
+def knock_all(desired: Desired, listening: Collection[str]) -> dict[str, bool]:
     """By the ids of the enabled listeners with services, or with services to come.
 
-    Takes a second at most for all of them; who was not asked by then did not answer. Never raises.
+    One on an address that another host has now, as hosts that share it arrange that, cannot be asked: that it is among
+    those of which the proxy says that they listen has to do. Takes a second at most for all of them; who was not asked
+    by then did not answer. Never raises.
     """
     if desired.suspended:
         return {}
@@ -39,8 +45,19 @@ def knock_all(desired: Desired) -> dict[str, bool]:
         for listener in owner.listeners
         if listener.services is not None and owner.enabled and listener.enabled
     }
-    if not doors:
-        return {}
+    elsewhere = {identity for identity, door in doors.items() if _is_elsewhere(door)}
+    told = {identity: identity in listening for identity in elsewhere}
+    here = {identity: door for identity, door in doors.items() if identity not in elsewhere}
+    return told | _knock(here) if here else told
+
+
+def listening_ones(statistics: Sequence[LoadBalancerStatistics]) -> frozenset[str]:
+    """The ids of the listeners that the proxy does not call stopped."""
+    listeners = (listener for item in statistics for listener in item.listeners)
+    return frozenset(one.id for one in listeners if one.status is not ListenerStatus.STOPPED)
+
+
+def _knock(doors: dict[str, _Door]) -> dict[str, bool]:
     until = time.monotonic() + WITHIN_SECONDS
     context = _undemanding()
     with ThreadPoolExecutor(min(len(doors), MOST_AT_ONCE), "knock") as pool:
@@ -58,6 +75,11 @@ def _door(owner: LoadBalancer, listener: Listener) -> _Door:
         tls=listener.tls is not None,
         turns_away=bool(listener.allowed_cidrs),
     )
+
+
+def _is_elsewhere(door: _Door) -> bool:
+    address = parse_address(door.address)
+    return address is not None and not has(address)
 
 
 def _undemanding() -> ssl.SSLContext:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from libra.errors import AddressRefused, DriverError
+from libra.vips import routing
 from libra.vips.base import Address, VipAdapter
 from libra.vips.keepalived import host, serving
 from libra.vips.keepalived.config import Check, Unicast, Vrrp, render, router_ids
@@ -139,7 +140,7 @@ class KeepalivedVips(VipAdapter):
 
     def _coming(self, wanted: frozenset[Address], before: Installed) -> frozenset[Address]:
         """What is new and not the host's own."""
-        return frozenset(one for one in wanted - before.addresses if not host.has(one))
+        return frozenset(one for one in wanted - before.addresses if not routing.has(one))
 
     def _run(self, before: Installed, addresses: frozenset[Address]) -> None:
         """Starts it on the former text where it was killed: what it left on the interface is cleared by that."""
@@ -199,9 +200,9 @@ class KeepalivedVips(VipAdapter):
         found: dict[int, Unicast] = {}
         for version in sorted({peer.version for peer in self._peers}):
             peers = [peer for peer in self._peers if peer.version == version]
-            own = [peer for peer in peers if host.has(peer)]
+            own = [peer for peer in peers if routing.has(peer)]
             others = tuple(peer for peer in peers if peer not in own)
-            source = str(own[0]) if own else host.source_towards(others[0])
+            source = str(own[0]) if own else routing.source_towards(others[0])
             if not source or not others:
                 raise DriverError(
                     f"cannot reach a peer of vip.vrrp.peers by IPv{version} from this host"

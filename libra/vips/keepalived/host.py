@@ -1,34 +1,15 @@
-"""What the host's network is like: which addresses are its own, and whether a program may listen on others."""
+"""Whether a program may listen on addresses that are not this host's."""
 
 import os
-import socket
 from collections.abc import Iterable
 from pathlib import Path
 
 from libra.errors import DriverError
-from libra.vips.base import Address
 
 SWITCHES = {
     4: Path("/proc/sys/net/ipv4/ip_nonlocal_bind"),
     6: Path("/proc/sys/net/ipv6/ip_nonlocal_bind"),
 }
-DISCARD = 9  # a port; nothing is sent
-
-
-def source_towards(address: Address) -> str:
-    """Which of the host's addresses the kernel would send from; empty where there is no way. Nothing is sent."""
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((str(address), DISCARD))
-            return str(probe.getsockname()[0])
-    except OSError:
-        return ""
-
-
-def has(address: Address) -> bool:
-    """Whether the host has it: what goes there comes from there."""
-    return source_towards(address) == str(address)
 
 
 def let_bind(versions: Iterable[int]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from libra.errors import AddressRefused, ConfigurationRejected, DriverError
+from libra.vips import routing
 from libra.vips.keepalived import adapter, host
 from libra.vips.keepalived.adapter import KeepalivedVips
 from libra.vips.keepalived.config import Check, Vrrp, addresses_in
@@ -86,7 +87,7 @@ class Bench:
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Bench]:
     """The host has one address of its own, and lets programs listen on others."""
-    monkeypatch.setattr(host, "source_towards", lambda _: OWN)
+    monkeypatch.setattr(routing, "source_towards", lambda _: OWN)
     monkeypatch.setattr(host, "let_bind", lambda _: None)
     monkeypatch.setattr(host, "ensure_can_bind", lambda _: None)
 

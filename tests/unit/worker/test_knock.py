@@ -57,7 +57,7 @@ def desired(*listeners: Listener, **fields: object) -> Desired:
 
 def knocked(answer: Answer | None, **fields: object) -> bool:
     with answering(answer) as port:
-        (found,) = knock_all(desired(listener(port, **fields))).values()
+        (found,) = knock_all(desired(listener(port, **fields)), ()).values()
     return found
 
 
@@ -91,23 +91,29 @@ def test_who_lets_only_some_in_answers_by_turning_one_away() -> None:
     assert knocked(hang_up, allowed_cidrs=("10.0.0.0/8",), tls=Tls(certificates=()))
     assert not knocked(None, allowed_cidrs=("10.0.0.0/8",))
     gone = listener(free_port(), allowed_cidrs=("10.0.0.0/8",))
-    assert list(knock_all(desired(gone)).values()) == [False]
+    assert list(knock_all(desired(gone), ()).values()) == [False]
+
+
+def test_of_an_address_that_another_host_has_the_proxy_is_believed() -> None:
+    """What is asked there would be answered by that host."""
+    listeners = [replace(listener(port), bind_address="192.0.2.7") for port in (80, 81)]
+    assert knock_all(desired(*listeners), {"li-80"}) == {"li-80": True, "li-81": False}
 
 
 def test_nobody_at_the_port_is_no_answer() -> None:
-    assert list(knock_all(desired(listener(free_port()))).values()) == [False]
+    assert list(knock_all(desired(listener(free_port())), ()).values()) == [False]
 
 
 def test_who_is_not_to_listen_is_not_asked() -> None:
     pool = Pool(id="p", members=())
     port = free_port()
-    assert knock_all(desired(listener(port, enabled=False))) == {}
-    assert knock_all(desired(listener(port), enabled=False)) == {}
-    assert knock_all(replace(desired(listener(port)), suspended=True)) == {}
-    assert knock_all(desired(listener(port, services=None, pool=pool))) == {}
-    assert knock_all(desired(listener(port, services=None))) == {}
-    assert knock_all(desired(listener(port, services=None, protocol=Protocol.TCP))) == {}
-    assert knock_all(desired(listener(port, services=()))) == {f"li-{port}": False}
+    assert knock_all(desired(listener(port, enabled=False)), ()) == {}
+    assert knock_all(desired(listener(port), enabled=False), ()) == {}
+    assert knock_all(replace(desired(listener(port)), suspended=True), ()) == {}
+    assert knock_all(desired(listener(port, services=None, pool=pool)), ()) == {}
+    assert knock_all(desired(listener(port, services=None)), ()) == {}
+    assert knock_all(desired(listener(port, services=None, protocol=Protocol.TCP)), ()) == {}
+    assert knock_all(desired(listener(port, services=())), ()) == {f"li-{port}": False}
 
 
 def test_who_says_nothing_holds_nobody_up() -> None:
@@ -116,7 +122,7 @@ def test_who_says_nothing_holds_nobody_up() -> None:
         ports = [stack.enter_context(answering(None)) for _ in range(150)]
         given = [listener(port, tls=Tls(certificates=()) if port % 2 else None) for port in ports]
         began = time.monotonic()
-        answers = knock_all(desired(*given))
+        answers = knock_all(desired(*given), ())
         took = time.monotonic() - began
     assert answers == {item.id: False for item in given}
     assert (
@@ -127,5 +133,5 @@ def test_who_says_nothing_holds_nobody_up() -> None:
 def test_who_says_little_at_a_time_holds_nobody_up() -> None:
     with answering(trickle) as port:
         began = time.monotonic()
-        assert knock_all(desired(listener(port))) == {f"li-{port}": False}
+        assert knock_all(desired(listener(port)), ()) == {f"li-{port}": False}
         assert time.monotonic() - began < WITHIN_SECONDS + 1
