@@ -29,17 +29,22 @@ BIN = Path(sys.executable).parent
 API, JOBS, WEB, MEMBER = 8111, 4730, 8443, 9000
 NODES = ("web1", "web2", "web3")
 MEMBERS = 3
+NETWORK, SHARED = "10.77.0.96/27", "10.77.0.100"
 WAIT = 60.0
 PROBE_SECONDS = 0.5
 Json = dict[str, Any]
 
 
 class WebLab:
-    """`start`, then `close`. The cluster is "shop", on port `WEB` of every node."""
+    """`start`, then `close`. The cluster is "shop", on port `WEB` of every node.
 
-    def __init__(self, directory: Path, sockets: Path) -> None:
+    With `shared`, workers and keepalived keep the addresses of `NETWORK` at one of the hosts that serve them.
+    """
+
+    def __init__(self, directory: Path, sockets: Path, *, shared: bool = False) -> None:
         self.directory = directory
         self._sockets = sockets
+        self._shared = shared
         self._stack = ExitStack()
         self._processes: dict[str, Any] = {}
         self.authority = Authority(directory)
@@ -99,7 +104,7 @@ class WebLab:
         self._stack.callback(server.shutdown)
 
     def _beside(self, host: str) -> list[int]:
-        """HAProxies and the server of web services."""
+        """HAProxies, the server of web services, and keepalived."""
         wanted = (str(self._sockets / host) + "/").encode()
         found = []
         for path in Path("/proc").glob("[0-9]*/cmdline"):
@@ -144,14 +149,43 @@ class WebLab:
                         "log_file": str(directory / "access.log"),
                     },
                     "serving": {"directories": [str(self.directory)]},
+                    **(self._vrrp(directory) if self._shared else {}),
                 },
             )
+
+    def _vrrp(self, directory: Path) -> Json:
+        vrrp = {
+            "interface": "eth0",
+            "supervisor": "own",
+            "binary": find_program("keepalived", package="keepalived"),
+            "config_file": str(directory / "keepalived.conf"),
+        }
+        return {"vip": {"adapter": "keepalived", "networks": [NETWORK], "vrrp": vrrp}}
 
     def _write(self, host: str, settings: Json) -> None:
         (self.directory / host).mkdir(exist_ok=True)
         (self.directory / host / "libra.yaml").write_text(yaml.safe_dump(settings))
 
     # What there is.
+
+    def holder(self) -> str:
+        """Which node has the shared address; empty where none has."""
+        return next((node for node in NODES if SHARED in self.net.run(node, "ip", "addr")), "")
+
+    def is_answered(self, address: str) -> bool:
+        """Whether a request of the client's gets a good answer soon."""
+
+        def ask() -> bool:
+            context = ssl.create_default_context(cafile=str(self.authority.ca))
+            context.check_hostname = False
+            with suppress(OSError), socket.create_connection((address, WEB), 0.2) as plain:
+                plain.settimeout(0.5)
+                with context.wrap_socket(plain) as connection:
+                    connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                    return connection.recv(4096).startswith(b"HTTP/1.1 200")
+            return False
+
+        return self.net.inside("client", ask)
 
     def wait(self, condition: Callable[[], object], what: str) -> None:
         wait_until(condition, timeout=WAIT, what=what)
