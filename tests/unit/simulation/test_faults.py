@@ -52,7 +52,7 @@ def test_a_cut_takes_its_share_at_once() -> None:
     assert {(fault.at, fault.kind, fault.until) for fault in faults} == {(20, FaultKind.FROZEN, 80)}
 
 
-@given(SCHEDULES, DEVICES, st.lists(st.floats(0.1, 50), max_size=20))
+@given(SCHEDULES, DEVICES, st.lists(st.floats(0.1, 50), min_size=1, max_size=20))
 def test_a_clock_tells_each_once(schedule: Schedule, devices: int, steps: list[float]) -> None:
     clock = FaultClock(plan_faults(schedule, devices))
     now, begun, ended = 0.0, [], []
