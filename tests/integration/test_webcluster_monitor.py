@@ -27,13 +27,13 @@ class Lab:
             name: control.worker(name) for name in ("web1", "web2", "web3")
         }
 
-    def knock(self, desired: Desired) -> dict[str, bool]:
+    def knock(self, desired: Desired, _listening: object) -> dict[str, bool]:
         name = threading.current_thread().name.removeprefix("worker-")
         return {
             listener.id: name not in self.mute
             for owner in desired.loadbalancers
             for listener in owner.listeners
-            if listener.services and listener.enabled
+            if listener.services is not None and listener.enabled
         }
 
     def make(self, *nodes: str, standby: tuple[str, ...] = ()) -> None:
@@ -70,7 +70,7 @@ class Lab:
         """What a worker has of it: paths, and whether it listens."""
         for owner in self.workers[name].driver.desired.loadbalancers:
             for listener in owner.listeners:
-                if listener.services:
+                if listener.services is not None:
                     paths = [item.path for item in listener.services]
                     return {"paths": paths, "open": listener.enabled}
         return None

@@ -111,7 +111,7 @@ class Shop:
             service.path == path
             for owner in self._workers[name].driver.desired.loadbalancers
             for listener in owner.listeners
-            for service in listener.services
+            for service in listener.services or ()
         )
 
     def echo(self) -> float:
@@ -169,13 +169,13 @@ def cluster(size: int) -> Iterator[Shop]:
         directory.cleanup()
 
 
-def _answering(desired: Desired) -> dict[str, bool]:
+def _answering(desired: Desired, _listening: object) -> dict[str, bool]:
     """There is no proxy to ask."""
     return {
         listener.id: True
         for owner in desired.loadbalancers
         for listener in owner.listeners
-        if listener.services and listener.enabled
+        if listener.services is not None and listener.enabled
     }
 
 
