@@ -1,86 +1,37 @@
 """Addresses of load balancers between real hosts: put on, found by a neighbour, moved, and taken off."""
 
-import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from libra.worker.contest import SILENT_SECONDS
-from tests.support.haproxy import find_haproxy, socket_directory, stop_master
+from tests.support.haproxy import socket_directory
+from tests.support.labhost import MEMBER, WAIT, LabHost
 from tests.support.netlab import NetLab, require_namespaces
 from tests.support.ports import wait_until
+from tests.support.web import get
 
 __all__ = ["socket_directory"]
 
-BIN = Path(sys.executable).parent
 VIP, VIP6 = "10.77.0.100", "fd77::100"
-WAIT = 20.0
 
 
-class Worker:
-    """A host with a job server, a worker, its HAProxy, and a web server that says the host's name."""
+class Worker(LabHost):
+    """Puts addresses of two networks on its interface."""
 
     def __init__(self, lab: NetLab, name: str, directory: Path) -> None:
-        self.lab, self.name = lab, name
-        self.directory = directory / name
-        (self.directory / "www").mkdir(parents=True)
-        (self.directory / "www" / "index.html").write_text(name)
-        lab.add(name)
-        self._write_settings()
-        lab.start(name, str(BIN / "libra"), "jobserver", "--port", "4730")
-        www = str(self.directory / "www")
-        web = ("-m", "http.server", "8081", "--bind", "127.0.0.1", "-d", www)
-        lab.start(name, sys.executable, *web)
-        self.start()
-
-    def start(self) -> None:
-        config = str(self.directory / "libra.yaml")
-        self.process = self.lab.start(self.name, str(BIN / "libra-worker"), "--config", config)
-        wait_until(lambda: self.send("DISCOVER"), timeout=WAIT, what="the worker")
-
-    def send(self, action: str, **fields: Any) -> dict[str, Any]:
-        """The reply; empty where none came."""
-        path = self.directory / "message.json"
-        path.write_text(json.dumps({"hpcs_action": action, **fields}))
-        options = ("--device", self.name, "--message", str(path), "--timeout", "15", "-o", "json")
-        answer = self.lab.run(
-            self.name, str(BIN / "libra"), "job", "send", action, *options, check=False
-        )
-        return dict(json.loads(answer)) if answer else {}
+        networks = ["10.77.0.96/27", "fd77::100/120"]
+        super().__init__(lab, name, directory, vip={"adapter": "interface", "networks": networks})
 
     def update(self, address: str) -> dict[str, Any]:
-        node = {"address": "127.0.0.1", "port": "8081"}
+        node = {"address": "127.0.0.1", "port": str(MEMBER)}
         balancer = {"protocol": "HTTP", "bind_address": address, "nodes": [node]}
         return self.send("UPDATE", loadbalancers=[balancer])
-
-    def has(self, address: str) -> bool:
-        shown = json.loads(self.lab.run(self.name, "ip", "-j", "addr", "show", "dev", "eth0"))
-        return any(item.get("local") == address for item in shown[0]["addr_info"])
-
-    def stop_haproxy(self) -> None:
-        stop_master(self.directory / "m")
-
-    def _write_settings(self) -> None:
-        settings = {
-            "worker": {"name": self.name, "state_dir": str(self.directory / "state")},
-            "haproxy": {
-                "supervisor": "own",
-                "binary": str(find_haproxy("system")),
-                "config_file": str(self.directory / "haproxy.cfg"),
-                "admin_socket": str(self.directory / "a"),
-                "master_socket": str(self.directory / "m"),
-                "log_file": str(self.directory / "haproxy.log"),
-            },
-            "vip": {"adapter": "interface", "networks": ["10.77.0.96/27", "fd77::100/120"]},
-        }
-        (self.directory / "libra.yaml").write_text(yaml.safe_dump(settings))
 
 
 class Hosts:
@@ -102,15 +53,14 @@ class Hosts:
 
     def ask(self, address: str) -> str:
         """What a client gets there; empty where nothing answers."""
-        host = f"[{address}]" if ":" in address else address
-        code = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1], timeout=1).read().decode())"
-        return self.lab.run(
-            "client", sys.executable, "-c", code, f"http://{host}/", check=False
-        ).strip()
+        try:
+            return self.lab.inside("client", lambda: get(80, host=address, timeout=1))[1]
+        except OSError:
+            return ""
 
     def close(self) -> None:
         for worker in self.workers:
-            worker.stop_haproxy()
+            worker.close()
         self.lab.close()
 
 

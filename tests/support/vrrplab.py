@@ -2,12 +2,10 @@
 that says the host's name; and a client that asks an address again and again.
 """
 
-import json
 import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -15,78 +13,40 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from tests.support.haproxy import find_haproxy, is_running, stop_master
+from tests.support.haproxy import is_running
+from tests.support.labhost import MEMBER, WAIT, LabHost
 from tests.support.netlab import NetLab
 from tests.support.ports import wait_until
 from tests.support.programs import find_program
 
-BIN = Path(sys.executable).parent
-WAIT = 20.0
 NOBODY = "-"
 ASK_SECONDS, PATIENCE_SECONDS = 0.02, 0.5
 
 
-class VrrpHost:
-    """`vrrp` are settings on top; `others` what else the file shall say."""
+class VrrpHost(LabHost):
+    """`vrrp` are settings on top."""
 
     def __init__(self, lab: NetLab, name: str, directory: Path, **vrrp: Any) -> None:
-        self.lab, self.name = lab, name
-        self.directory = directory / name
-        (self.directory / "www").mkdir(parents=True)
-        (self.directory / "www" / "index.html").write_text(name)
-        lab.add(name)
-        self._write_settings(vrrp)
-        lab.start(name, str(BIN / "libra"), "jobserver", "--port", "4730")
-        www = str(self.directory / "www")
-        web = ("-m", "http.server", "8081", "--bind", "127.0.0.1", "-d", www)
-        lab.start(name, sys.executable, *web)
-        self.start()
-
-    def start(self) -> None:
-        """The worker; returns when it takes jobs."""
-        self.log = (self.directory / "worker.log").open("ab")
-        config = str(self.directory / "libra.yaml")
-        command = (str(BIN / "libra-worker"), "--config", config)
-        self.process = self.lab.start(self.name, *command, output=self.log)
-        self.log.close()
-        wait_until(lambda: self.send("DISCOVER"), timeout=WAIT, what="the worker")
-
-    def send(self, action: str, **fields: Any) -> dict[str, Any]:
-        """The reply; empty where none came."""
-        path = self.directory / "message.json"
-        path.write_text(json.dumps({"hpcs_action": action, **fields}))
-        options = ("--device", self.name, "--message", str(path), "--timeout", "15", "-o", "json")
-        answer = self.lab.run(
-            self.name, str(BIN / "libra"), "job", "send", action, *options, check=False
-        )
-        return dict(json.loads(answer)) if answer else {}
+        given = {
+            "interface": "eth0",
+            "supervisor": "own",
+            "binary": find_program("keepalived", package="keepalived"),
+            "config_file": str(directory / name / "keepalived.conf"),
+            **vrrp,
+        }
+        networks = ["10.77.0.96/27", "fd77::100/120"]
+        vip = {"adapter": "keepalived", "networks": networks, "vrrp": given}
+        super().__init__(lab, name, directory, vip=vip)
 
     def serve(self, *addresses: str) -> None:
         """An UPDATE that must pass; of one address, or two."""
-        node = {"address": "127.0.0.1", "port": "8081"}
+        node = {"address": "127.0.0.1", "port": str(MEMBER)}
         balancers = [
             {"protocol": protocol, "port": port, "bind_address": one, "nodes": [node]}
             for (protocol, port), one in zip((("HTTP", 80), ("TCP", 81)), addresses, strict=False)
         ]
         reply = self.send("UPDATE", loadbalancers=balancers)
         assert reply.get("hpcs_response") == "PASS", reply
-
-    def has(self, address: str) -> bool:
-        return address in self.addresses()
-
-    def addresses(self) -> set[str]:
-        """All but its own."""
-        shown = json.loads(self.lab.run(self.name, "ip", "-j", "addr", "show", "dev", "eth0"))
-        found = {item.get("local", "") for item in shown[0]["addr_info"]}
-        number = self.lab.address(self.name).rpartition(".")[2]
-        own = {self.lab.address(self.name), f"fd77::{number}"}
-        return {one for one in found if not one.startswith("fe80")} - own
-
-    def kill_worker(self) -> None:
-        self.process.kill()
-        self.process.wait(WAIT)
 
     def kill_haproxy(self) -> None:
         _kill(self.haproxy())
@@ -108,11 +68,9 @@ class VrrpHost:
         return self._on(self.directory / "keepalived.conf")
 
     def close(self) -> None:
-        if self.process.poll() is None:
-            self.kill_worker()
         self.kill_keepalived()
         with suppress(OSError):
-            stop_master(self.directory / "m")
+            super().close()
 
     def tell(self) -> None:
         """What was said, for whoever reads why a test failed."""
@@ -128,31 +86,6 @@ class VrrpHost:
                 if bytes(file) in path.read_bytes().split(b"\0"):
                     found.append(int(path.parent.name))
         return sorted(found)
-
-    def _write_settings(self, vrrp: dict[str, Any]) -> None:
-        settings = {
-            "worker": {"name": self.name, "state_dir": str(self.directory / "state")},
-            "haproxy": {
-                "supervisor": "own",
-                "binary": str(find_haproxy("system")),
-                "config_file": str(self.directory / "haproxy.cfg"),
-                "admin_socket": str(self.directory / "a"),
-                "master_socket": str(self.directory / "m"),
-                "log_file": str(self.directory / "haproxy.log"),
-            },
-            "vip": {
-                "adapter": "keepalived",
-                "networks": ["10.77.0.96/27", "fd77::100/120"],
-                "vrrp": {
-                    "interface": "eth0",
-                    "supervisor": "own",
-                    "binary": find_program("keepalived", package="keepalived"),
-                    "config_file": str(self.directory / "keepalived.conf"),
-                    **vrrp,
-                },
-            },
-        }
-        (self.directory / "libra.yaml").write_text(yaml.safe_dump(settings))
 
 
 class VrrpLab:
