@@ -3,6 +3,7 @@
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,33 +80,33 @@ def _missing(connection: Connection) -> Iterator[str]:
 
 def newest_revision() -> str:
     """This release's."""
+    return _revisions()[0]
+
+
+@cache
+def _revisions() -> tuple[str, ...]:
+    """Those that this release knows, the newest first. To read them takes longer than to find a schema up to date."""
     from alembic.script import ScriptDirectory
 
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    assert head is not None
-    return head
+    walked = ScriptDirectory.from_config(_config()).walk_revisions()
+    return tuple(item.revision for item in walked)
 
 
 def _upgrade(connection: Connection) -> str:
     from alembic import command
-
-    config = _config()
-    config.attributes["connection"] = connection
-    _refuse_newer(connection)
-    command.upgrade(config, "head")
-    return check_schema(connection)
-
-
-def _refuse_newer(connection: Connection) -> None:
     from alembic.runtime.migration import MigrationContext
-    from alembic.script import ScriptDirectory
 
     found = MigrationContext.configure(connection).get_current_revision()
-    known = {item.revision for item in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if found is not None and found not in known:
+    if found == newest_revision():
+        return found
+    if found is not None and found not in _revisions():
         raise StorageUnavailable(
             f"cannot upgrade the database: its schema {found} is of a newer release"
         )
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    return check_schema(connection)
 
 
 def _config() -> "Config":

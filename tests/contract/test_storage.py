@@ -45,6 +45,7 @@ from tests.support.storages import (
     build_member,
     build_monitor,
     build_pool,
+    lay_out,
     migrated,
     new_id,
 )
@@ -66,9 +67,17 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("postgres").new_url())
 
 
+@pytest.fixture(params=KINDS)
+def laid_out(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of one that is up to date."""
+    if request.param == "sqlite":
+        return lay_out(tmp_path)
+    return str(request.getfixturevalue("postgres").laid_out_url())
+
+
 @pytest.fixture
-def storage(url: str) -> Iterator[SqlStorage]:
-    with migrated(url) as storage:
+def storage(laid_out: str) -> Iterator[SqlStorage]:
+    with migrated(laid_out) as storage:
         yield storage
 
 
@@ -508,9 +517,9 @@ def test_a_database_without_a_schema(url: str) -> None:
     storage.close()
 
 
-def test_a_table_that_somebody_removed(url: str, storage: SqlStorage) -> None:
+def test_a_table_that_somebody_removed(laid_out: str, storage: SqlStorage) -> None:
     storage.check(whole=True)
-    engine = open_engine(url, connections=1).execution_options(**{WRITING: True})
+    engine = open_engine(laid_out, connections=1).execution_options(**{WRITING: True})
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE tokens DROP COLUMN role"))
         connection.execute(text("DROP TABLE counters"))
@@ -546,10 +555,10 @@ def _write_and_wait(url: str, ready: Any) -> None:
         threading.Event().wait(60)
 
 
-def test_a_writer_that_is_killed_leaves_nothing(url: str, storage: SqlStorage) -> None:
+def test_a_writer_that_is_killed_leaves_nothing(laid_out: str, storage: SqlStorage) -> None:
     context = multiprocessing.get_context("spawn")
     ready = context.Event()
-    process = context.Process(target=_write_and_wait, args=(url, ready))
+    process = context.Process(target=_write_and_wait, args=(laid_out, ready))
     process.start()
     assert ready.wait(30)
     assert process.pid is not None

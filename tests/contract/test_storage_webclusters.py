@@ -29,6 +29,7 @@ from tests.support.storages import (
     build_webnode,
     build_webrevision,
     build_webservice,
+    lay_out,
     migrated,
 )
 
@@ -44,8 +45,8 @@ def postgres() -> Iterator[Postgres]:
 @pytest.fixture(params=KINDS)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'libra.db'}"
-    return str(request.getfixturevalue("postgres").new_url())
+        return lay_out(tmp_path)
+    return str(request.getfixturevalue("postgres").laid_out_url())
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ from libra.vault import open_vault
 from tests.support.followers import Follower
 from tests.support.ports import LOOPBACK, wait_until
 from tests.support.postgres import Postgres, running_postgres
-from tests.support.storages import migrated
+from tests.support.storages import lay_out, migrated
 
 WAIT = 20.0
 MOST = 5
@@ -95,7 +95,7 @@ class Lab:
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
-    with migrated(f"sqlite:///{tmp_path / 'libra.db'}") as storage:
+    with migrated(lay_out(tmp_path)) as storage:
         lab = Lab(storage, tmp_path)
         yield lab
         lab.server.stop()
@@ -103,9 +103,8 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def any_lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lab]:
-    url = f"sqlite:///{tmp_path / 'libra.db'}"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres").new_url()
+    is_sqlite = request.param == "sqlite"
+    url = lay_out(tmp_path) if is_sqlite else request.getfixturevalue("postgres").laid_out_url()
     with migrated(url) as storage:
         lab = Lab(storage, tmp_path)
         yield lab

@@ -14,7 +14,7 @@ from libra.storage.sql import SqlStorage
 from tests.support.control import LBAAS, ControlLab, control_lab
 from tests.support.followers import Follower
 from tests.support.programs import find_program
-from tests.support.storages import at, build_device, build_job, migrated, new_id
+from tests.support.storages import at, build_device, build_job, lay_out, migrated, new_id
 
 Scrape = dict[str, float]
 
@@ -125,7 +125,7 @@ def test_the_database_is_away(lab: ControlLab, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Iterator[SqlStorage]:
-    with migrated(f"sqlite:///{tmp_path / 'libra.db'}") as storage:
+    with migrated(lay_out(tmp_path)) as storage:
         yield storage
 
 

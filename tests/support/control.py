@@ -30,6 +30,7 @@ from libra.usecases.devicepools import change_pool
 from libra.usecases.tokens import create_token
 from libra.worker.controller import LBaaSController
 from tests.support.ports import wait_until
+from tests.support.storages import lay_out
 
 Json = dict[str, Any]
 LBAAS = "/load-balancer/v2.0/lbaas"
@@ -206,7 +207,7 @@ def whole(port: int = 8080) -> Json:
 @contextmanager
 def control_lab(directory: Path, **manager: object) -> Iterator[ControlLab]:
     """On SQLite."""
-    lab = ControlLab(directory, f"sqlite:///{directory / 'libra.db'}", **manager)
+    lab = ControlLab(directory, lay_out(directory), **manager)
     try:
         yield lab
     finally:
