@@ -34,7 +34,7 @@ from tests.support.witness import (
 __all__ = ["postgres", "socket_directory"]
 
 WHOLE = os.environ.get("LIBRA_CHAOS") == "all"
-CHANGES = 200 if WHOLE else 30
+CHANGES = 200 if WHOLE else 15
 SEEDS = [int(seed) for seed in os.environ.get("LIBRA_CHAOS_SEED", "20261126").split(",")]
 COMBINATIONS = ["sqlite-embedded", "postgresql-gearmand"]
 COMBINATIONS += ["sqlite-gearmand", "postgresql-embedded"] if WHOLE else []

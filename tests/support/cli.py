@@ -5,8 +5,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
+import typer.testing
 from typer.testing import CliRunner, Result
 
 from libra.cli.app import app
@@ -21,6 +23,8 @@ SCRIPT = Path(sys.executable).parent / "libra"
 # A terminal of a fixed width without colours, so that what is printed is the same everywhere.
 TERMINAL = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
 DONE_SECONDS = 60
+# Otherwise the whole tree of commands is made for each of them, which takes a hundred times as long as to run one.
+typer.testing._get_command = cache(typer.testing._get_command)  # type: ignore[attr-defined]
 
 
 @dataclass
