@@ -28,7 +28,7 @@ from tests.support.netlab import require_namespaces
 __all__ = ["socket_directory"]
 
 WHOLE = os.environ.get("LIBRA_CHAOS") == "all"
-CHANGES = 300 if WHOLE else 12
+CHANGES = 300 if WHOLE else 8
 # Beside other tests everything takes longer, and what is to be found is an overlap that nobody ends.
 LONGEST_OVERLAP = PROBE_SECONDS if WHOLE else 4 * PROBE_SECONDS
 SEED = int(os.environ.get("LIBRA_CHAOS_SEED", "20261129"))
