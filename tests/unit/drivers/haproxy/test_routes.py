@@ -72,7 +72,7 @@ def test_a_rule_a_service_only_where_it_has_one_of_its_own() -> None:
 
 
 def test_who_has_no_services_is_asked_nothing() -> None:
-    text = text_of(x_forwarded_for=True)
+    text = text_of(x_forwarded_for=True, services=None)
     for word in ("monitor-uri", "X-Libra", "txn.service", "libra-serving", "nbthread", "http-keep"):
         assert word not in text
     assert "option forwardfor" in text

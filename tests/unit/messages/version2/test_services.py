@@ -32,7 +32,7 @@ def parse(*services: object, **fields: object) -> Listener:
     return request.loadbalancers[0].listeners[0]
 
 
-def read(*services: object) -> tuple[WebService, ...]:
+def parsed(*services: object) -> tuple[WebService, ...]:
     found = parse(*services).services
     assert found is not None
     return found
@@ -53,7 +53,7 @@ def proxy(path: str = "/", **fields: object) -> dict[str, Any]:
     [("/", "/"), ("/a", "/a"), ("/a/", "/a"), ("/a/b//", "/a/b"), ("/%2F..b/~", "/%2F..b/~")],
 )
 def test_a_path_is_kept_without_a_slash_at_its_end(given: str, read: str) -> None:
-    assert read({"path": given, **NULL})[0].path == read
+    assert parsed({"path": given, **NULL})[0].path == read
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_url_that_is_none_is_refused(url: object) -> None:
 @pytest.mark.parametrize("url", ["https://a.example/%20'\"?b=%[src]&c=${HOME}#d\\", "/x", "/?a"])
 def test_a_url_is_kept_as_it_stands(url: str) -> None:
     service = {"path": "/", "type": "Redirect", "url": url, "code": "301"}
-    assert read(service) == (Redirect(path="/", url=url, code=301),)
+    assert parsed(service) == (Redirect(path="/", url=url, code=301),)
 
 
 @pytest.mark.parametrize(
@@ -157,10 +157,10 @@ def test_files_that_nobody_may_serve_are_refused(fields: dict[str, object], plac
 
 
 def test_what_files_are_by_default() -> None:
-    (found,) = read({"path": "/f", "type": "static", "directory": "/srv/www/"})
+    (found,) = parsed({"path": "/f", "type": "static", "directory": "/srv/www/"})
     assert found == Static(path="/f", directory="/srv/www", cache_seconds=43200)
     options = {"no_cache": True, "mime_types": {".b": "text/b", ".a": "text/a; charset=utf-8"}}
-    (found,) = read({"path": "/f", "type": "static", "directory": "/srv", "options": options})
+    (found,) = parsed({"path": "/f", "type": "static", "directory": "/srv", "options": options})
     assert isinstance(found, Static)
     assert found.cache_seconds is None
     assert found.mime_types == ((".a", "text/a; charset=utf-8"), (".b", "text/b"))
@@ -170,9 +170,9 @@ def test_what_files_are_by_default() -> None:
     "value", [None, 0, "", [], {"b": 1, "a": [True, None, "é\u2028"]}, {"nodes": [], "pools": {}}]
 )
 def test_a_value_is_read_as_it_is_or_as_a_text(value: object) -> None:
-    (found,) = read({"path": "/", "type": "json", "value": value})
+    (found,) = parsed({"path": "/", "type": "json", "value": value})
     assert isinstance(found, Json)
-    assert read({"path": "/", "type": "json", "text": found.text}) == (found,)
+    assert parsed({"path": "/", "type": "json", "text": found.text}) == (found,)
     assert found.text.isascii()
 
 
@@ -225,7 +225,7 @@ def test_services_stand_in_place_of_a_pool() -> None:
 
 def test_there_are_so_many_services_at_most() -> None:
     many = [{"path": f"/{number}", **NULL} for number in range(501)]
-    assert len(read(*many[:500])) == 500
+    assert len(parsed(*many[:500])) == 500
     assert "services" in fault(*many)
 
 
@@ -259,7 +259,7 @@ def test_parameters_of_diffie_and_hellman_are_in_pem(pem: object) -> None:
 
 def test_a_proxy_with_everything() -> None:
     given = {"base_path": "/b/", "websocket": "true", "tunnel_timeout": "1500"}
-    (found,) = read(proxy("/a", **given, forwarded_port=8443, forwarded_proto="https"))
+    (found,) = parsed(proxy("/a", **given, forwarded_port=8443, forwarded_proto="https"))
     assert isinstance(found, ReverseProxy)
     assert (found.base_path, found.websocket, found.forwarded_port) == ("/b", True, 8443)
     assert found.timeout_tunnel is not None
