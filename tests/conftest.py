@@ -1,5 +1,6 @@
 """What holds for every test."""
 
+import gc
 import os
 import signal
 from itertools import groupby
@@ -22,6 +23,15 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 # A shell that starts them beside it lets them ignore Ctrl-C, and with them each process that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Thousands of tests, and all that they import, stay until the end: whoever collects garbage need not look at them.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.enable()
+    gc.freeze()
+
 
 LONGEST_FIRST = ("acceptance", "integration", "contract")
 # Half a minute a test, and more: whoever begins with one last keeps all others waiting.

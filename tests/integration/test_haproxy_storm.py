@@ -145,7 +145,7 @@ def test_a_storm_of_updates_loses_nothing_and_leaves_nothing_behind(
 def await_end_of_old_processes(haproxy: DrivenHAProxy) -> None:
     """Idle keep-alive connections alone may take ten seconds. The error tells what the others still have."""
     try:
-        wait_until(lambda: not haproxy.master.show_processes().old_workers, timeout=60)
+        wait_until(lambda: not haproxy.master.show_processes().old_workers, timeout=30)
     except AssertionError as error:
         for old in haproxy.master.show_processes().old_workers:
             try:
