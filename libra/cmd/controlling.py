@@ -111,7 +111,7 @@ class Controller:
 
 def ensure_admin_token(services: Services, path: Path) -> None:
     """The file is the truth where there is one; without it, one is made for a database that has no token at all."""
-    secret = _read(path)
+    secret = read_token(path)
     if not secret:
         with services.storage.reading() as unit:
             if unit.tokens.count({}):
@@ -131,7 +131,8 @@ def ensure_admin_token(services: Services, path: Path) -> None:
         store_token(services, MANAGER, "admin", Role.ADMIN, secret)
 
 
-def _read(path: Path) -> str:
+def read_token(path: Path) -> str:
+    """What is in the file, empty where there is none; raises `StateError` where it cannot be a token."""
     try:
         text = path.read_text().strip()
     except FileNotFoundError:

@@ -36,8 +36,8 @@ __all__ = ["postgres", "socket_directory"]
 WHOLE = os.environ.get("LIBRA_CHAOS") == "all"
 CHANGES = 200 if WHOLE else 15
 SEEDS = [int(seed) for seed in os.environ.get("LIBRA_CHAOS_SEED", "20261126").split(",")]
-COMBINATIONS = ["sqlite-embedded", "postgresql-gearmand"]
-COMBINATIONS += ["sqlite-gearmand", "postgresql-embedded"] if WHOLE else []
+COMBINATIONS = ["postgresql-gearmand"]
+COMBINATIONS += ["sqlite-embedded", "sqlite-gearmand", "postgresql-embedded"] if WHOLE else []
 KILLS_EVERY = 3  # changes, about
 LATEST_KILL_SECONDS = 0.3
 

@@ -132,7 +132,7 @@ def test_each_serves_the_api_and_what_it_takes_is_carried_out(fleet: Fleet) -> N
         fleet.await_active(controller, other, TAKE_OVER)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_another_takes_over(fleet: Fleet, number: signal.Signals) -> None:
     fleet.first.process.send_signal(number)
     made = fleet.second.create("while nobody manages")

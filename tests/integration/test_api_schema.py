@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.support.control import ControlLab, control_lab
 
-EXAMPLES = 8
+EXAMPLES = 4
 # schemathesis itself uses `random` where Hypothesis would rather it did not
 pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
 # Not what refuses bodies that break the schema: texts are taken for numbers, as Octavia does.
