@@ -1,6 +1,7 @@
 """Alerts and dashboard in etc/: what promtool says of them, and that they ask for nothing that nobody tells."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -58,7 +59,8 @@ def test_an_alert_that_never_fires_is_noticed(tmp_path: Path) -> None:
     for path in (RULES, RULES_TEST):
         shutil.copy(path, tmp_path)
     names = [alert["alert"] for alert in read_alerts()]
-    for name in names:
+    # Each takes promtool most of a second; in CI some of them, where all are looked at by whoever changes one.
+    for name in names[:: 5 if os.environ.get("CI") else 1]:
         changed = RULES.read_text().replace(f"alert: {name}\n", "alert: Other\n")
         (tmp_path / RULES.name).write_text(changed)
         assert promtool("test", "rules", str(tmp_path / RULES_TEST.name)).returncode != 0, name

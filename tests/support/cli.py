@@ -71,7 +71,7 @@ def invoke(
 def invoke_really(*arguments: str, stdin: bytes | None = None, **environ: str) -> Result:
     """Run a command in this process, with everything real; its log stays as the tests have it."""
     wiring = replace(wire({**os.environ, **environ}), open_job_client=GearmanJobClient)
-    return CliRunner().invoke(app, arguments, input=stdin, env={"NO_COLOR": "1"}, obj=wiring)
+    return CliRunner().invoke(app, arguments, input=stdin, env=TERMINAL, obj=wiring)
 
 
 def run(
