@@ -185,7 +185,7 @@ for _order, (_text, _ends) in ORDERS.items():
 
 
 def _await(rest: "Rest", oid: str, ends: tuple[str, ...], timeout: float) -> Json:
-    """With a sign of life for people."""
+    """With a sign of life for people. An ERROR stays one until somebody does something: it is not waited out."""
     from rich.console import Console
 
     deadline = time.monotonic() + timeout
@@ -195,9 +195,11 @@ def _await(rest: "Rest", oid: str, ends: tuple[str, ...], timeout: float) -> Jso
             if cluster["status"] in ends:
                 return cluster
             why = f": {cluster['reason']}" if cluster["reason"] else ""
-            said = f"the web cluster {cluster['name']} is still {cluster['status']}{why}"
+            failed = cluster["status"] == "ERROR"
+            still = "" if failed else "still "
+            said = f"the web cluster {cluster['name']} is {still}{cluster['status']}{why}"
             status.update(said)
-            if time.monotonic() > deadline:
+            if failed or time.monotonic() > deadline:
                 fail(f"{said}; `libra webcluster node list {cluster['name']}` shows more", FAILED)
             time.sleep(POLL_SECONDS)
 

@@ -9,6 +9,7 @@ import pytest
 
 import libra.worker.controller
 from libra.model.loadbalancer import Desired
+from tests.support.cli import run
 from tests.support.control import ControlLab, ThreadWorker, control_lab
 from tests.support.ports import wait_until
 
@@ -184,3 +185,14 @@ def test_a_node_that_is_added_and_taken_out_while_it_runs(lab: Lab) -> None:
     lab.wait_for(lambda: lab.runs("web1") is None, "that it lets go")
     assert lab.open() == {"web2"}
     lab.wait("RUNNING")
+
+
+def test_the_command_does_not_wait_for_what_does_not_come(lab: Lab) -> None:
+    """Where nobody does anything, a node that refuses it refuses it still in two minutes."""
+    lab.make("web1")
+    lab.workers["web1"].refuse_for_real = "cluster1"
+    url, token = str(lab.control.client.base_url), lab.control.secret
+    environ = {"LIBRA_API_URL": url, "LIBRA_API_TOKEN": token}
+    done = run("webcluster", "start", "cluster1", "--wait", "--timeout", "50", environ=environ)
+    assert done.returncode == 1
+    assert "cluster1 is ERROR: web1 refuses it" in " ".join(done.stderr.split())
