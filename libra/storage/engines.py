@@ -41,13 +41,15 @@ def parse_url(url: str) -> URL:
 
 
 def _postgresql_arguments(parsed: URL) -> dict[str, Any]:
-    """Of libpq; whatever the URL itself says of one of them holds (`?connect_timeout=30`)."""
+    """Of libpq; whatever the URL itself says of one of them holds (`?connect_timeout=30`), options besides ours."""
+    arguments = {"connect_timeout": CONNECT_SECONDS, **DEAD_PEER}
+    given = {name: value for name, value in arguments.items() if name not in parsed.query}
     options = (
         f"-c statement_timeout={STATEMENT_SECONDS}s -c timezone=UTC "
         f"-c idle_in_transaction_session_timeout={IDLE_SECONDS}s"
     )
-    arguments = {"connect_timeout": CONNECT_SECONDS, "options": options, **DEAD_PEER}
-    return {name: value for name, value in arguments.items() if name not in parsed.query}
+    theirs = parsed.normalized_query.get("options", ())
+    return {**given, "options": " ".join((options, *theirs))}
 
 
 def open_engine(url: str, *, connections: int = 20) -> Engine:

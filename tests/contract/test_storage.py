@@ -709,3 +709,5 @@ def test_what_the_url_says_of_the_connection_holds() -> None:
     theirs = _postgresql_arguments(parse_url(f"{given}?connect_timeout=30"))
     assert ours["connect_timeout"] == CONNECT_SECONDS
     assert ours == {**theirs, "connect_timeout": CONNECT_SECONDS}
+    added = _postgresql_arguments(parse_url(f"{given}?options=-c%20search_path%3Da"))
+    assert added["options"] == f"{ours['options']} -c search_path=a"
