@@ -15,7 +15,7 @@ from libra.messages.addresses import parse_ip_address
 from libra.messages.fields import quoted
 from libra.model.access import Token
 from libra.model.resources.pool import PersistenceKind, PoolPersistence
-from libra.storage.base import Has, Part
+from libra.storage.query import Has, Part
 
 HIDDEN = SPELLINGS | {"tags", "going", "sealed", "pem"}
 """No filters: some have filters of their own, the others are nobody's."""

@@ -12,7 +12,7 @@ from libra.api.filtering import BOOLEANS, Filters, is_hidden
 from libra.errors import Invalid
 from libra.messages.fields import quoted
 from libra.model.access import Caller
-from libra.storage.base import Query, TagFilter
+from libra.storage.query import Query, TagFilter
 
 AUXILIARY = frozenset(
     (

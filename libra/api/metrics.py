@@ -21,7 +21,8 @@ from libra.api.streams import Streams
 from libra.errors import StorageUnavailable
 from libra.model.device import DeviceState
 from libra.model.job import WAITING, JobAction, JobState
-from libra.storage.base import Tally, UnitOfWork
+from libra.storage.base import UnitOfWork
+from libra.storage.kinds import Tally
 from libra.usecases.services import Services
 
 MOST_DEVICES = 500  # of more there is no probe age of each, only the longest

@@ -14,7 +14,7 @@ from libra.api.filtering import convert
 from libra.api.schemas.shown import plain
 from libra.errors import Invalid
 from libra.messages.fields import quoted
-from libra.storage.base import Query, order_of
+from libra.storage.query import Query, order_of
 
 _BEGIN = "["
 

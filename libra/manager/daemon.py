@@ -23,8 +23,9 @@ from libra.model.job import OPEN, Job, JobAction, JobState
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.status import PENDING, ProvisioningStatus
 from libra.model.webplan import Pace as WebPace
-from libra.storage.base import Lease, Query, UnitOfWork, device_lock
+from libra.storage.base import Lease, UnitOfWork, device_lock
 from libra.storage.fences import FencedStorage
+from libra.storage.query import Query
 from libra.usecases.services import Services
 
 log = structlog.get_logger(__name__)

@@ -13,15 +13,9 @@ from libra.model.device import WATCHED, Device, DeviceState, Mover, ensure_trans
 from libra.model.devicepool import DevicePool, Move
 from libra.model.failover import Failover, PoolPlan, Watched, plan_pool
 from libra.model.status import PENDING
-from libra.storage.base import (
-    NO_LOAD,
-    PLACEMENT,
-    Load,
-    Query,
-    UnitOfWork,
-    device_lock,
-    hold_devices,
-)
+from libra.storage.base import PLACEMENT, UnitOfWork, device_lock, hold_devices
+from libra.storage.kinds import NO_LOAD, Load
+from libra.storage.query import Query
 from libra.usecases.moving import confirmed_moves, finish_move, move_all
 from libra.usecases.outbox import add_event
 from libra.usecases.placement import MAX_OLDER

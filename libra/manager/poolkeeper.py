@@ -14,7 +14,8 @@ from libra.model.device import Device, DeviceState, Mover, ensure_transition
 from libra.model.devicepool import DevicePool
 from libra.model.sizing import count_boots, find_late
 from libra.providers.base import Host, Provider
-from libra.storage.base import Query, device_lock
+from libra.storage.base import device_lock
+from libra.storage.query import Query
 from libra.usecases.outbox import add_event
 from libra.usecases.services import Services, new_id
 

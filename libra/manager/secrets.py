@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping
 from libra.model.materials import NO_MATERIALS, Material, Materials
 from libra.model.resources.references import references_of
 from libra.model.resources.tree import LoadBalancerTree
-from libra.storage.base import Query, SealedMaterials, UnitOfWork
+from libra.storage.base import UnitOfWork
+from libra.storage.kinds import SealedMaterials
+from libra.storage.query import Query
 from libra.usecases.services import Sealer
 
 

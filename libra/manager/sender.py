@@ -23,7 +23,8 @@ from libra.messages.version2.writer import build_update
 from libra.model.device import Device
 from libra.model.job import OPEN, Job, JobAction, JobPriority, JobState
 from libra.model.resources.tree import LoadBalancerTree
-from libra.storage.base import Query, UnitOfWork, device_lock
+from libra.storage.base import UnitOfWork, device_lock
+from libra.storage.query import Query
 from libra.usecases.services import Sealer, Services
 
 log = structlog.get_logger(__name__)

@@ -18,7 +18,8 @@ from libra.model.resources.resource import Resource
 from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import OperatingStatus, ProvisioningStatus
 from libra.model.translate import without_deleted
-from libra.storage.base import Rows, UnitOfWork
+from libra.storage.base import UnitOfWork
+from libra.storage.kinds import Rows
 from libra.usecases.moving import confirm_move
 from libra.usecases.outbox import add_event, add_update
 from libra.usecases.placement import occupy

@@ -21,7 +21,8 @@ from libra.model.webplan import (
     WebView,
     plan_web,
 )
-from libra.storage.base import PLACEMENT, Query, UnitOfWork, hold_devices
+from libra.storage.base import PLACEMENT, UnitOfWork, hold_devices
+from libra.storage.query import Query
 from libra.usecases.outbox import add_event, add_update
 from libra.usecases.placement import occupy
 from libra.usecases.services import Services

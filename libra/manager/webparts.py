@@ -14,7 +14,8 @@ from libra.model.device import Device
 from libra.model.webcluster import WebClusterNode, revision_key
 from libra.model.webcompile import compile_node, listener_id
 from libra.model.webdefinition import WebDefinition, read_definition
-from libra.storage.base import Query, UnitOfWork
+from libra.storage.base import UnitOfWork
+from libra.storage.query import Query
 from libra.usecases.services import Sealer
 
 log = structlog.get_logger(__name__)

@@ -4,315 +4,32 @@ A unit of work is one transaction: a consistent view, and everything or nothing 
 change is `dataclasses.replace` and `replace`. SQLite is the twin of PostgreSQL: one contract suite runs over both.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from datetime import datetime
-from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from libra.model.access import Token
-from libra.model.counters import ListenerCounters
-from libra.model.device import Device, DeviceState, Place
 from libra.model.devicepool import DevicePool, Move
-from libra.model.event import Event
-from libra.model.job import Job, JobAction, JobState
 from libra.model.quota import Quota
 from libra.model.resources.certificate import StoredCertificate
 from libra.model.resources.listener import Listener
-from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.pool import Pool
-from libra.model.resources.tree import LoadBalancerTree
-from libra.model.status import ProvisioningStatus
-from libra.model.webcluster import StoredWebService, WebCluster, WebClusterNode, WebRevision
+from libra.model.webcluster import StoredWebService, WebCluster, WebClusterNode
+from libra.storage.kinds import (
+    AddressRows,
+    CounterRows,
+    DeviceRows,
+    EventRows,
+    Figures,
+    JobRows,
+    LoadBalancerRows,
+    Rows,
+    WebRevisionRows,
+)
 
-R = TypeVar("R")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TagFilter:
-    """Octavia's four: rows with all of `every`, one of `some`, not all of `not_every`, none of `not_some`."""
-
-    every: tuple[str, ...] = ()
-    some: tuple[str, ...] = ()
-    not_every: tuple[str, ...] = ()
-    not_some: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Since:
-    """For `Query.where`: not before that time."""
-
-    moment: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Has:
-    """For `Query.where`: a tuple with this item, or session persistence of this kind."""
-
-    item: str
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Rows that the row `key` of another table names in its field `column`; None: rows that none of them names."""
-
-    table: str
-    column: str
-    key: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
-    """A page of rows.
-
-    `where` maps names of fields to the value they must equal, to a collection of which they must equal one, to a
-    `Since` or a `Has`; values are as in the record (enums, not their texts). `sort` holds (field, ascending) and is
-    always followed by created_at and id. `marker` is the id of the row before the page, or behind it where
-    `backwards`; `place` stands for it where that row may have moved: the values that it was sorted by, as `order_of`
-    names them. `limit` None means all.
-    """
-
-    where: Mapping[str, object] = field(default_factory=dict)
-    tags: TagFilter = TagFilter()
-    parts: tuple[Part, ...] = ()
-    sort: tuple[tuple[str, bool], ...] = ()
-    marker: str | None = None
-    place: tuple[object, ...] | None = None
-    limit: int | None = None
-    backwards: bool = False
-
-
-EVERYTHING = Query()
-
-
-def order_of(query: Query, fields: Collection[str], key: str = "id") -> Iterator[tuple[str, bool]]:
-    """The names of the fields that rows with these fields are sorted by, always a total order; whether each ascends."""
-    seen: set[str] = set()
-    for name, ascends in [*query.sort, ("created_at", True), (key, True)]:
-        if name not in seen and (name in fields or name != "created_at"):
-            seen.add(name)
-            yield name, ascends
-
-
-class Rows(Protocol[R]):
-    """The records of one kind, by their id."""
-
-    def get(self, key: str) -> R | None:
-        """None where there is none."""
-
-    def find(self, query: Query = EVERYTHING) -> list[R]:
-        """Raises `Invalid` for a field that the record does not have, and for a marker that is no row."""
-
-    def ids_by(self, name: str, values: Collection[str]) -> dict[str, list[str]]:
-        """The ids of the rows whose field `name` has one of these values: by value, each in order of creation."""
-
-    def count(self, where: Mapping[str, object]) -> int:
-        """How many rows have these values."""
-
-    def add(self, record: R) -> None:
-        """Raises `AlreadyExists` where the id or another unique value is taken."""
-
-    def add_all(self, records: Iterable[R]) -> None:
-        """As `add`, in one statement."""
-
-    def replace(self, record: R) -> None:
-        """Raises `NotFound` where the row is gone, and `AlreadyExists` as `add`."""
-
-    def remove(self, key: str) -> None:
-        """Idempotent."""
-
-
-SealedMaterials = Mapping[str, tuple[str, str]]
-"""PEM and encrypted key, as certificates have them, by the certificate's id."""
-NO_SEALED: SealedMaterials = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """How many load balancers; whose they are, and whose the web clusters that are there."""
-
-    loadbalancers: int
-    projects: frozenset[str]
-
-
-NO_LOAD = Load(0, frozenset())
-
-
-class LoadBalancerRows(Rows[LoadBalancer], Protocol):
-    """Load balancers, their lock, and their trees."""
-
-    def lock(
-        self, key: str, into: ProvisioningStatus, allowed: Collection[ProvisioningStatus]
-    ) -> LoadBalancer | None:
-        """Compare and set: the row in its new status; None where its status was none of `allowed` or it is gone."""
-
-    def brief(self, key: str) -> tuple[LoadBalancer, list[str], list[str]] | None:
-        """With the ids of its listeners and pools, each in order of creation; in one statement."""
-
-    def tree(self, key: str) -> LoadBalancerTree | None:
-        """The load balancer with all its parts."""
-
-    def trees_of(self, device_id: str) -> list[LoadBalancerTree]:
-        """All of a device, by creation; in a handful of statements, however many there are."""
-
-    def trees(self, keys: Collection[str]) -> list[LoadBalancerTree]:
-        """These, in the order of their ids."""
-
-    def remove_tree(self, key: str) -> None:
-        """With all its parts, its counters, its applied copy and its address; idempotent."""
-
-    def applied(self, keys: Collection[str]) -> dict[str, LoadBalancerTree]:
-        """What a device has confirmed of these last; absent where it never has."""
-
-    def set_applied(self, tree: LoadBalancerTree, materials: SealedMaterials = NO_SEALED) -> None:
-        """Remember it as confirmed, and what it showed."""
-
-    def applied_materials(self, keys: Collection[str]) -> dict[str, SealedMaterials]:
-        """What these showed when they were confirmed last, by load balancer; absent where that is not known."""
-
-    def drop_applied(self, key: str) -> None:
-        """A device has it no more; idempotent."""
-
-    def count_by_status(self) -> dict[tuple[str, ...], int]:
-        """How many there are, by provisioning and operating status."""
-
-    def loads(self) -> dict[str, Load]:
-        """What each device has that has something, without reading it."""
-
-
-class DeviceRows(Rows[Device], Protocol):
-    """Devices."""
-
-    def by_name(self, name: str) -> Device | None:
-        """None where there is none."""
-
-    def places(self) -> list[Place]:
-        """Those that are ready; in two statements, without what nobody chooses by.
-
-        Of the projects on a device the first and the last are told, which is enough to know whether there are others.
-        """
-
-    def count_by_pool(self) -> dict[tuple[str, DeviceState], int]:
-        """How many there are, by the id of their pool and state."""
-
-    def next_generation(self, key: str) -> int:
-        """Count its generation up, and give the new one; raises `NotFound`."""
-
-
-class JobRows(Rows[Job], Protocol):
-    """The outbox."""
-
-    def due(self, now: datetime, limit: int) -> list[Job]:
-        """Waiting jobs that nothing holds back: not_before has come, deadline has not; by priority, then age."""
-
-    def overdue(self, now: datetime) -> list[Job]:
-        """Open jobs, held ones too, whose deadline has passed."""
-
-    def schedule(self, now: datetime) -> int:
-        """Mark NEW jobs whose deadline has not come as SCHEDULED; how many."""
-
-    def change(self, key: str, into: Job, allowed: Collection[JobState]) -> bool:
-        """Compare and set: write `into` where the row's state is one of `allowed`."""
-
-    def prune(self, before: datetime, limit: int) -> int:
-        """Forget those that ended and were made before, the oldest first, at most `limit`; how many."""
-
-    def supersede(self, device_id: str, generation: int, by: str) -> list[str]:
-        """Mark waiting UPDATE jobs of the device with an older generation as SUPERSEDED but for `alone` and held ones;
-        the ids."""
-
-
-class WebRevisionRows(Rows[WebRevision], Protocol):
-    """The definitions of web clusters, by number."""
-
-    def prune(self, cluster_oid: str, before: int) -> int:
-        """Forget those of the cluster with a smaller number; how many."""
-
-
-class EventRows(Protocol):
-    """Events: written once, read by id.
-
-    Ids are given at the end of a transaction and grow as transactions end, so that whoever has seen one has seen, or
-    can find, every event with a smaller one.
-    """
-
-    def add(self, event: Event) -> None:
-        """To be written when the transaction ends; not found before."""
-
-    def since(
-        self,
-        after: int,
-        *,
-        limit: int,
-        where: Mapping[str, object] | None = None,
-        kind_prefix: str = "",
-    ) -> list[Event]:
-        """Those with a larger id, oldest first."""
-
-    def prune(self, before: datetime, limit: int) -> int:
-        """Forget older ones, the oldest first, at most `limit`; how many."""
-
-
-class AddressRows(Protocol):
-    """Which addresses of the pools are taken, and by which load balancer."""
-
-    def owner(self, address: str) -> str | None:
-        """The load balancer's id."""
-
-    def taken(self, pool: str) -> set[str]:
-        """The taken addresses of a pool."""
-
-    def take(self, address: str, pool: str, loadbalancer_id: str) -> None:
-        """Raises `AlreadyExists` where another has it."""
-
-    def release(self, loadbalancer_id: str) -> None:
-        """Give back whatever it has; idempotent."""
-
-
-class CounterRows(Protocol):
-    """What listeners have served: no total goes back when one moves, or its device begins anew."""
-
-    def of_listener(self, key: str) -> ListenerCounters | None:
-        """None where nothing was reported yet."""
-
-    def of_loadbalancer(self, key: str) -> list[ListenerCounters]:
-        """Those of its listeners."""
-
-    def record(self, device_id: str, readings: Iterable[ListenerCounters]) -> None:
-        """What this device has counted by itself so far.
-
-        A total grows by what is new in that, or by all of it where another device was heard before, or where less is
-        told than before: then it has begun anew.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """How many rows there are, at least one, and the oldest time of one."""
-
-    count: int
-    oldest: datetime
-
-
-class Figures(Protocol):
-    """Counts and ends; cheap however many rows there are."""
-
-    def newest_event(self) -> int:
-        """The largest id of an event, 0 where there is none."""
-
-    def open_jobs(self) -> dict[tuple[JobAction, JobState], Tally]:
-        """Those that are not over, and when the oldest was made."""
-
-    def devices(self) -> dict[DeviceState, Tally]:
-        """How many there are, and when the one that was not seen for longest was; made, where it never was."""
-
-    def last_seen(self, limit: int) -> list[tuple[str, DeviceState, datetime]]:
-        """The same of each, by name, at most so many."""
-
 
 LEASE_SECONDS = 6.0
 PLACEMENT = "placement"

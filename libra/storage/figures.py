@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, select
 from libra.model.device import DeviceState
 from libra.model.job import OPEN, JobAction, JobState
 from libra.storage import tables
-from libra.storage.base import Tally
+from libra.storage.kinds import Tally
 
 _SEEN = func.coalesce(tables.devices.c.last_seen, tables.devices.c.created_at)
 

@@ -9,7 +9,7 @@ from libra.errors import NotFound
 from libra.model.device import READY, Device, DeviceState, Place
 from libra.model.job import OPEN, WAITING, Job, JobAction, JobPriority, JobState
 from libra.storage import tables
-from libra.storage.base import Query
+from libra.storage.query import Query
 from libra.storage.rows import SqlRows
 from libra.storage.webclusters import projects_by_device
 

@@ -18,7 +18,7 @@ from libra.model.resources.pool import Pool
 from libra.model.resources.tree import LoadBalancerTree, PoolTree
 from libra.model.status import ProvisioningStatus
 from libra.storage import tables
-from libra.storage.base import NO_LOAD, NO_SEALED, Load, SealedMaterials
+from libra.storage.kinds import NO_LOAD, NO_SEALED, Load, SealedMaterials
 from libra.storage.querying import chunks
 from libra.storage.rows import SqlRows
 from libra.storage.webclusters import projects_by_device

@@ -18,8 +18,8 @@ from sqlalchemy import (
 )
 
 from libra.errors import Invalid
-from libra.storage.base import Has, Part, Query, Since, TagFilter, order_of
 from libra.storage.columns import Persistence
+from libra.storage.query import Has, Part, Query, Since, TagFilter, order_of
 
 Key = tuple[ColumnElement[Any], bool]  # and whether it ascends
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from libra.errors import AlreadyExists, NotFound
-from libra.storage.base import EVERYTHING, Query
+from libra.storage.query import EVERYTHING, Query
 from libra.storage.querying import build_conditions, chunks, in_order, narrow
 
 R = TypeVar("R")

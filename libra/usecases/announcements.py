@@ -9,7 +9,8 @@ from libra.errors import Conflict
 from libra.messages.announcement import Announcement
 from libra.model.access import Caller, Role
 from libra.model.device import DEFAULT_POOL, Device, DeviceState
-from libra.storage.base import Query, UnitOfWork
+from libra.storage.base import UnitOfWork
+from libra.storage.query import Query
 from libra.usecases.outbox import add_event
 from libra.usecases.services import Services, new_id
 

@@ -8,7 +8,8 @@ from libra.model.resources.certificate import CertificateType, StoredCertificate
 from libra.model.resources.listener import Listener
 from libra.model.resources.references import id_of, references_of, shown_of
 from libra.model.status import MUTABLE, ProvisioningStatus
-from libra.storage.base import Query, UnitOfWork, device_lock
+from libra.storage.base import UnitOfWork, device_lock
+from libra.storage.query import Query
 from libra.usecases.access import choose_project, ensure_may_see, ensure_may_write
 from libra.usecases.outbox import add_event, add_update
 from libra.usecases.pem import (

@@ -15,7 +15,8 @@ from libra.model.resources.resource import Resource
 from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import MUTABLE, ProvisioningStatus
 from libra.model.translate import translate
-from libra.storage.base import Query, UnitOfWork, device_lock
+from libra.storage.base import UnitOfWork, device_lock
+from libra.storage.query import Query
 from libra.usecases.access import ensure_may_write
 from libra.usecases.outbox import add_event, add_update
 from libra.usecases.services import Services

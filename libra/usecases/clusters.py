@@ -7,7 +7,8 @@ from libra.messages.fields import quoted
 from libra.model.access import Caller
 from libra.model.cluster import Cluster, build_clusters, build_web_clusters, pick
 from libra.model.device import WATCHED
-from libra.storage.base import Query, UnitOfWork
+from libra.storage.base import UnitOfWork
+from libra.storage.query import Query
 from libra.usecases.outbox import add_event
 from libra.usecases.services import Services
 from libra.usecases.webclusters.snapshots import cluster_lock, nanoseconds

@@ -8,7 +8,8 @@ from libra.errors import AlreadyExists, Conflict, NotFound
 from libra.model.access import Caller
 from libra.model.device import DEFAULT_POOL, DeviceState
 from libra.model.devicepool import DevicePool
-from libra.storage.base import EVERYTHING, Query, UnitOfWork
+from libra.storage.base import UnitOfWork
+from libra.storage.query import EVERYTHING, Query
 from libra.usecases.outbox import add_event
 from libra.usecases.services import Services, new_id
 

@@ -7,7 +7,8 @@ from libra.errors import AlreadyExists, Conflict, NotFound
 from libra.model.access import Caller
 from libra.model.device import DEFAULT_POOL, Device, DeviceState, Mover, ensure_transition
 from libra.model.job import Job, JobAction, JobPriority
-from libra.storage.base import EVERYTHING, Query, UnitOfWork, device_lock
+from libra.storage.base import UnitOfWork, device_lock
+from libra.storage.query import EVERYTHING, Query
 from libra.usecases.announcements import announced
 from libra.usecases.devicepools import get_pool
 from libra.usecases.outbox import add_event, build_job

@@ -6,7 +6,7 @@ from enum import Enum
 from libra.errors import Conflict, NotFound
 from libra.model.access import Caller
 from libra.model.job import WAITING, Job, JobState
-from libra.storage.base import Query
+from libra.storage.query import Query
 from libra.usecases.outbox import add_event
 from libra.usecases.services import Services
 

@@ -10,7 +10,7 @@ from libra.model.resources.listener import Listener
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.references import references_of
 from libra.model.status import ProvisioningStatus
-from libra.storage.base import Query
+from libra.storage.query import Query
 from libra.usecases.access import ensure_may_see
 from libra.usecases.certificates import ensure_references
 from libra.usecases.change import Change

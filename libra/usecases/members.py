@@ -10,7 +10,8 @@ from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.member import Member
 from libra.model.resources.pool import Pool
 from libra.model.status import OperatingStatus, ProvisioningStatus
-from libra.storage.base import Query, UnitOfWork
+from libra.storage.base import UnitOfWork
+from libra.storage.query import Query
 from libra.usecases.access import ensure_may_see
 from libra.usecases.change import Change
 from libra.usecases.fitting import ensure_members

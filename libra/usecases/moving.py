@@ -13,7 +13,8 @@ from libra.model.devicepool import Move
 from libra.model.job import JobPriority
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.status import ProvisioningStatus
-from libra.storage.base import Query, UnitOfWork, device_lock
+from libra.storage.base import UnitOfWork, device_lock
+from libra.storage.query import Query
 from libra.usecases.outbox import add_event, add_update
 from libra.usecases.placement import occupy
 from libra.usecases.services import Services

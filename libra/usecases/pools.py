@@ -9,7 +9,7 @@ from libra.model.access import Caller
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.pool import Pool
 from libra.model.status import ProvisioningStatus
-from libra.storage.base import Query
+from libra.storage.query import Query
 from libra.usecases.access import ensure_may_see
 from libra.usecases.change import Change
 from libra.usecases.fitting import ensure_pair, ensure_pool, ensure_pools

@@ -6,7 +6,9 @@ from typing import Any
 
 from libra.errors import Invalid, NotFound, QuotaExceeded
 from libra.model.quota import UNLIMITED, Quota
-from libra.storage.base import EVERYTHING, Query, Rows, UnitOfWork
+from libra.storage.base import UnitOfWork
+from libra.storage.kinds import Rows
+from libra.storage.query import EVERYTHING, Query
 from libra.usecases.services import Services
 
 KINDS = tuple(field.name for field in fields(Quota) if field.name != "project_id")

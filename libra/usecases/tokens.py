@@ -8,7 +8,7 @@ from functools import partial
 
 from libra.errors import Invalid, NotFound
 from libra.model.access import Caller, Role, Token
-from libra.storage.base import EVERYTHING, Query
+from libra.storage.query import EVERYTHING, Query
 from libra.usecases.outbox import add_event
 from libra.usecases.services import Services, new_id
 

@@ -24,7 +24,6 @@ from libra.model.resources.listener import Listener
 from libra.model.resources.pool import PersistenceKind, PoolPersistence
 from libra.model.resources.tree import LoadBalancerTree, PoolTree
 from libra.model.status import MUTABLE, ProvisioningStatus
-from libra.storage.base import Load, Query, TagFilter, Tally, order_of
 from libra.storage.engines import (
     CONNECT_SECONDS,
     WRITING,
@@ -32,6 +31,8 @@ from libra.storage.engines import (
     open_engine,
     parse_url,
 )
+from libra.storage.kinds import Load, Tally
+from libra.storage.query import Query, TagFilter, order_of
 from libra.storage.schema import newest_revision, upgrade
 from libra.storage.sql import SqlStorage, open_storage
 from tests.support.postgres import Postgres, running_postgres

@@ -17,8 +17,9 @@ from libra.model.webcluster import (
     WebRevision,
 )
 from libra.storage import tables
-from libra.storage.base import Load, Query
 from libra.storage.engines import parse_url
+from libra.storage.kinds import Load
+from libra.storage.query import Query
 from libra.storage.sql import SqlStorage
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.storages import (

@@ -12,7 +12,7 @@ from libra.cmd.controlling import Controller
 from libra.manager.sender import expected_digest, plan_now
 from libra.model.job import JobAction, JobState
 from libra.model.status import ProvisioningStatus
-from libra.storage.base import Query
+from libra.storage.query import Query
 from tests.support.control import LBAAS, READY, ControlLab, ThreadWorker, control_lab, whole
 from tests.support.storages import at, build_device, build_job, migrated, new_id
 

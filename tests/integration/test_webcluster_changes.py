@@ -16,7 +16,7 @@ from libra.model.job import JobAction
 from libra.model.resources.certificate import CertificateType
 from libra.model.webcluster import WebClusterEvent, WebClusterState, node_key
 from libra.model.webcompile import compile_node
-from libra.storage.base import Query
+from libra.storage.query import Query
 from libra.usecases import certificates
 from libra.usecases.devices import remove_device
 from libra.usecases.services import Limits, Services, WebCandidate

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from libra.model.resources.loadbalancer import LoadBalancer
-from libra.storage.base import Query
+from libra.storage.query import Query
 from libra.storage.sql import SqlStorage
 from tests.support.postgres import installed_binaries, running_postgres
 from tests.support.storages import (

@@ -12,7 +12,7 @@ from libra.api.schemas.shown import ALIKE
 from libra.api.schemas.types import Body
 from libra.errors import Invalid
 from libra.model.access import Caller
-from libra.storage.base import Rows
+from libra.storage.kinds import Rows
 
 R = TypeVar("R")
 Json = dict[str, Any]

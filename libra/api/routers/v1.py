@@ -15,8 +15,8 @@ from libra.api.schemas.v1 import LogsBody, TokenBody
 from libra.errors import Forbidden, Invalid
 from libra.model.access import Token
 from libra.model.job import Job
-from libra.storage.base import Query as StorageQuery
-from libra.storage.base import Since
+from libra.storage.query import Query as StorageQuery
+from libra.storage.query import Since
 from libra.usecases import jobs, logs, tokens
 from libra.usecases.jobs import Order
 

@@ -9,7 +9,8 @@ from libra.errors import AlreadyExists, CannotStart, InvalidConfiguration, NotFo
 from libra.model.access import Caller
 from libra.model.webcluster import WebCluster, WebClusterEvent, WebClusterState, advance
 from libra.model.webdefinition import TLS_FIELDS
-from libra.storage.base import Query, UnitOfWork
+from libra.storage.base import UnitOfWork
+from libra.storage.query import Query
 from libra.usecases.access import choose_project
 from libra.usecases.outbox import add_event
 from libra.usecases.services import Services, new_id

@@ -8,7 +8,8 @@ from libra.messages.fields import quoted
 from libra.model.access import Caller
 from libra.model.device import Device, DeviceState
 from libra.model.webcluster import WebCluster, WebClusterNode, node_key
-from libra.storage.base import PLACEMENT, Query, UnitOfWork, device_lock
+from libra.storage.base import PLACEMENT, UnitOfWork, device_lock
+from libra.storage.query import Query
 from libra.usecases.outbox import add_event, add_update
 from libra.usecases.services import Services, WebCandidate
 from libra.usecases.webclusters.ports import ensure_port_free, hold_ports

@@ -2,7 +2,8 @@
 
 from libra.errors import AlreadyExists, PoolExhausted
 from libra.model.webcluster import WebCluster, WebClusterState
-from libra.storage.base import Query, UnitOfWork
+from libra.storage.base import UnitOfWork
+from libra.storage.query import Query
 from libra.usecases.webclusters.snapshots import Snapshot
 
 _WILD = (None, "0.0.0.0", "::")  # noqa: S104 - what they mean is asked here

@@ -3,7 +3,8 @@
 from libra.model.access import Caller
 from libra.model.resources.certificate import StoredCertificate
 from libra.model.webcluster import WebCluster
-from libra.storage.base import Query, UnitOfWork
+from libra.storage.base import UnitOfWork
+from libra.storage.query import Query
 from libra.usecases.outbox import add_event
 from libra.usecases.services import Services
 from libra.usecases.webclusters.snapshots import Snapshot, amend

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from libra.model.webcluster import WebCluster
 from libra.model.webdefinition import fields_of
-from libra.storage.base import Query, UnitOfWork
+from libra.storage.base import UnitOfWork
+from libra.storage.query import Query
 from libra.usecases.services import Services
 from libra.usecases.webclusters.snapshots import load_definition, nanoseconds, store_services
 

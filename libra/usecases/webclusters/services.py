@@ -10,7 +10,8 @@ from libra.model.access import Caller
 from libra.model.webcluster import StoredWebService
 from libra.model.webpaths import is_below, normalise
 from libra.model.webservices import flatten, flatten_one
-from libra.storage.base import Query, UnitOfWork
+from libra.storage.base import UnitOfWork
+from libra.storage.query import Query
 from libra.usecases.outbox import add_event
 from libra.usecases.services import Services, new_id
 from libra.usecases.webclusters.servicetypes import Config, parse_service

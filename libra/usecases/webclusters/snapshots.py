@@ -23,7 +23,8 @@ from libra.model.webdefinition import (
     write_definition,
 )
 from libra.model.webpaths import is_name
-from libra.storage.base import Query, UnitOfWork
+from libra.storage.base import UnitOfWork
+from libra.storage.query import Query
 from libra.usecases.access import ensure_may_see, ensure_may_write
 from libra.usecases.services import Services, WebCandidate
 from libra.usecases.webclusters.tls import refresh_tls

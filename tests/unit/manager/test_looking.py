@@ -9,9 +9,9 @@ import pytest
 from libra.jobs.memory import MemoryJobServer
 from libra.manager.daemon import Manager, Pace
 from libra.model.device import Device
-from libra.storage.base import EVERYTHING, Query
 from libra.storage.fleet import SqlDevices
 from libra.storage.lease import open_lease
+from libra.storage.query import EVERYTHING, Query
 from libra.usecases.services import Services
 from libra.vault import open_vault
 from tests.support.storages import at, migrated

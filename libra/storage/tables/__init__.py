@@ -1,0 +1,48 @@
+"""The tables. A column is named as the field of its record, and holds what that holds."""
+
+from libra.storage.tables.access import certificates, events, quotas, tokens
+from libra.storage.tables.fleet import device_pools, devices, jobs, leases, moves
+from libra.storage.tables.octavia import (
+    SEEN,
+    addresses,
+    applied,
+    counters,
+    listeners,
+    loadbalancers,
+    members,
+    monitors,
+    pools,
+)
+from libra.storage.tables.web import (
+    web_cluster_nodes,
+    web_cluster_revisions,
+    web_clusters,
+    web_services,
+)
+from libra.storage.tables.words import metadata
+
+__all__ = [
+    "SEEN",
+    "addresses",
+    "applied",
+    "certificates",
+    "counters",
+    "device_pools",
+    "devices",
+    "events",
+    "jobs",
+    "leases",
+    "listeners",
+    "loadbalancers",
+    "members",
+    "metadata",
+    "monitors",
+    "moves",
+    "pools",
+    "quotas",
+    "tokens",
+    "web_cluster_nodes",
+    "web_cluster_revisions",
+    "web_clusters",
+    "web_services",
+]

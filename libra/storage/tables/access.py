@@ -1,0 +1,90 @@
+"""Who may do what, what each may have, and what happened."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+from libra.model.access import Role
+from libra.model.resources.certificate import CertificateType
+from libra.storage.tables.words import (
+    ID,
+    NAME,
+    key,
+    long,
+    metadata,
+    number,
+    text,
+    texts,
+    time,
+    word,
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    key(),
+    text("name"),
+    text("digest", ID),
+    word("role", Role),
+    text("project_id", nullable=True),
+    time("created_at"),
+    time("expires_at", nullable=True),
+    time("revoked_at", nullable=True),
+    UniqueConstraint("digest"),
+    Index(None, "name"),
+)
+
+quotas = Table(
+    "quotas",
+    metadata,
+    Column("project_id", String(NAME), primary_key=True),
+    number("load_balancer", nullable=True),
+    number("listener", nullable=True),
+    number("pool", nullable=True),
+    number("member", nullable=True),
+    number("health_monitor", nullable=True),
+    number("l7policy", nullable=True),
+    number("l7rule", nullable=True),
+)
+
+certificates = Table(
+    "certificates",
+    metadata,
+    key(),
+    text("project_id"),
+    text("name"),
+    word("type", CertificateType),
+    long("pem"),
+    long("sealed"),
+    long("subject"),
+    texts("names"),
+    text("fingerprint", ID),
+    time("not_after", nullable=True),
+    time("created_at"),
+    time("updated_at", nullable=True),
+    Index(None, "created_at", "id"),
+    Index(None, "project_id", "created_at", "id"),
+    Index(None, "name"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    # SQLite counts up only what it calls INTEGER
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    time("at"),
+    text("kind"),
+    Column("subject_id", String(ID), nullable=False, index=True),
+    text("project_id", nullable=True),
+    text("actor"),
+    long("reason"),
+    text("request_id"),
+    Index(None, "at"),
+    sqlite_autoincrement=True,
+)
