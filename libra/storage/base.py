@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
 from libra.model.access import Token
+from libra.model.controller import Controller
 from libra.model.devicepool import DevicePool, Move
 from libra.model.quota import Quota
 from libra.model.resources.certificate import StoredCertificate
@@ -57,6 +58,7 @@ class UnitOfWork(Protocol):
     monitors: Rows[HealthMonitor]
     devices: DeviceRows
     device_pools: Rows[DevicePool]
+    controllers: Rows[Controller]
     moves: Rows[Move]
     jobs: JobRows
     events: EventRows

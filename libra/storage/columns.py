@@ -1,6 +1,7 @@
 """Types of columns: values go in and come out as records have them."""
 
 import json
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
@@ -8,7 +9,10 @@ from typing import Any
 from sqlalchemy import DateTime, Dialect, String, Text
 from sqlalchemy.types import TypeDecorator
 
+from libra.model.controller import LoopState
 from libra.model.resources.pool import PersistenceKind, PoolPersistence
+
+_LOOP_FIELDS = tuple(field.name for field in fields(LoopState))
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -89,6 +93,37 @@ class Persistence(TypeDecorator[PoolPersistence]):
         return PoolPersistence(
             type=PersistenceKind(kind), cookie_name=name, persistence_timeout=timeout
         )
+
+
+class Loops(TypeDecorator[tuple[LoopState, ...]]):
+    """How the loops of a controller do, as JSON. Unknown fields, of another release, are passed over."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(
+        self, value: tuple[LoopState, ...] | None, dialect: Dialect
+    ) -> str | None:
+        """A list of objects; times as ISO texts."""
+        if value is None:
+            return None
+        return json.dumps([asdict(loop) for loop in value], default=datetime.isoformat)
+
+    def process_result_value(
+        self, value: str | None, dialect: Dialect
+    ) -> tuple[LoopState, ...] | None:
+        """The records again."""
+        return None if value is None else tuple(map(_read_loop, json.loads(value)))
+
+
+def _read_loop(given: dict[str, Any]) -> LoopState:
+    known = {name: given[name] for name in _LOOP_FIELDS if name in given}
+    times = {
+        name: datetime.fromisoformat(known[name])
+        for name in ("beat", "failed_at")
+        if known.get(name) is not None
+    }
+    return LoopState(**{**known, "stores": tuple(known.get("stores", ())), **times})
 
 
 def _as_tuples(value: list[Any]) -> tuple[Any, ...]:

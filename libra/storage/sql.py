@@ -13,6 +13,7 @@ from sqlalchemy.pool import QueuePool
 
 from libra.errors import LeaseLost, StorageUnavailable
 from libra.model.access import Token
+from libra.model.controller import Controller
 from libra.model.devicepool import DevicePool, Move
 from libra.model.quota import Quota
 from libra.model.resources.certificate import StoredCertificate
@@ -52,6 +53,7 @@ class SqlUnitOfWork:
         self.monitors = SqlRows(connection, tables.monitors, HealthMonitor)
         self.devices = SqlDevices(connection)
         self.device_pools = SqlRows(connection, tables.device_pools, DevicePool)
+        self.controllers = SqlRows(connection, tables.controllers, Controller)
         self.moves = SqlRows(connection, tables.moves, Move)
         self.jobs = SqlJobs(connection)
         self.events = SqlEvents(connection)

@@ -1,7 +1,14 @@
 """The tables. A column is named as the field of its record, and holds what that holds."""
 
 from libra.storage.tables.access import certificates, events, quotas, tokens
-from libra.storage.tables.fleet import device_pools, devices, jobs, leases, moves
+from libra.storage.tables.fleet import (
+    controllers,
+    device_pools,
+    devices,
+    jobs,
+    leases,
+    moves,
+)
 from libra.storage.tables.octavia import (
     SEEN,
     addresses,
@@ -26,6 +33,7 @@ __all__ = [
     "addresses",
     "applied",
     "certificates",
+    "controllers",
     "counters",
     "device_pools",
     "devices",

@@ -15,6 +15,7 @@ from sqlalchemy import (
 
 from libra.model.device import DeviceState
 from libra.model.job import JobAction, JobPriority, JobState
+from libra.storage.columns import Loops
 from libra.storage.tables.words import ID, flag, key, long, metadata, number, text, time, word
 
 devices = Table(
@@ -39,6 +40,7 @@ devices = Table(
     flag("retiring"),
     time("announced_at", nullable=True),
     time("started_at", nullable=True),
+    Column("stopped", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("name"),
 )
 
@@ -118,4 +120,17 @@ leases = Table(
     text("holder"),
     time("expires_at", nullable=True),
     Index("ix_leases_name_number", "name", "number", unique=True),
+)
+
+controllers = Table(
+    "controllers",
+    metadata,
+    key(),
+    text("host"),
+    number("pid"),
+    text("release"),
+    time("started_at"),
+    time("seen_at"),
+    Column("manages", Boolean, nullable=True),
+    Column("loops", Loops, nullable=False),
 )
