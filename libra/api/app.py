@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
@@ -26,6 +26,7 @@ from libra.api.routers import (
     loadbalancers,
     monitors,
     pools,
+    scheduler,
     v1,
     webclusters,
 )
@@ -47,6 +48,8 @@ ROUTERS: tuple[tuple[str, APIRouter, bool], ...] = (
     *((f"{base}/lbaas", router, True) for base in BASES for router in OCTAVIA),
     *((base, around.networks, True) for base in BASES),
     ("", around.versions, False),
+    ("", scheduler.root.router, False),
+    *(("", router, True) for router in scheduler.ROUTERS),
     ("", around.projects, True),
     ("", v1.router, True),
     ("", events.router, True),
@@ -139,8 +142,3 @@ def _add_health(app: FastAPI, parts: ApiParts, metrics: Metrics) -> None:
     def docs() -> HTMLResponse:
         """Made of the OpenAPI document, without anybody else's scripts."""
         return HTMLResponse(render_docs(app.openapi()))
-
-    @app.get("/", tags=["versions"], response_model=None)
-    def root(request: Request) -> dict[str, object]:
-        """Versions, for clients that are given the root."""
-        return around.root_document(request)

@@ -6,7 +6,7 @@ import traceback
 import structlog
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
@@ -51,20 +51,34 @@ def build_fault(status: int, text: str, headers: dict[str, str] | None = None) -
     return JSONResponse(body, status_code=status, headers=headers)
 
 
-def answer_libra_error(_request: Request, error: Exception) -> JSONResponse:
+def _answer(
+    request: Request, status: int, text: str, headers: dict[str, str] | None = None
+) -> Response:
+    """As `build_fault`; the sentence alone for who reads texts."""
+    if wants_text(request):
+        return PlainTextResponse(f"{text}\n", status, headers)
+    return build_fault(status, text, headers)
+
+
+def wants_text(request: Request) -> bool:
+    """Of the scheduler's paths the most."""
+    return bool(getattr(request.state, "text", False))
+
+
+def answer_libra_error(request: Request, error: Exception) -> Response:
     """A sentence, and nothing else."""
     assert isinstance(error, errors.LibraError)
     status = status_of(error)
     if status >= 500 and status != 501:
         log.warning("request failed", action="answer", error=str(error))
-    return build_fault(status, str(error))
+    return _answer(request, status, str(error))
 
 
-def answer_invalid(_request: Request, error: Exception) -> JSONResponse:
+def answer_invalid(request: Request, error: Exception) -> Response:
     """What pydantic found, without the values: among them may be a key."""
     assert isinstance(error, RequestValidationError)
     faults = [_explain(item) for item in error.errors()[:MOST_FAULTS]]
-    return build_fault(400, f"Validation failure: {'; '.join(faults)}")
+    return _answer(request, 400, f"Validation failure: {'; '.join(faults)}")
 
 
 def _explain(fault: dict[str, object]) -> str:
@@ -82,36 +96,41 @@ def _explain(fault: dict[str, object]) -> str:
     return f"Invalid input for field/attribute {name}: {text}"
 
 
-def answer_http(request: Request, error: Exception) -> JSONResponse:
+def answer_http(request: Request, error: Exception) -> Response:
     """Unknown paths and methods."""
     assert isinstance(error, HTTPException)
     texts = {404: "there is no such resource", 405: f"{request.method} is not allowed here"}
     headers = dict(error.headers or {})
     if error.status_code == 405:
         headers["Allow"] = ", ".join(_allowed(request))
-    return build_fault(error.status_code, texts.get(error.status_code, str(error.detail)), headers)
+    text = texts.get(error.status_code, str(error.detail))
+    return _answer(request, error.status_code, text, headers)
 
 
 def _allowed(request: Request) -> list[str]:
     """By asking all routes, for Starlette names the methods of the first one with this path only."""
     scopes = {name: {**request.scope, "method": name} for name in METHODS}
     routes = request.app.routes
-    return [
+    found = [
         name
         for name, scope in scopes.items()
         if any(route.matches(scope)[0] is Match.FULL for route in routes)
     ]
+    return [*found, "HEAD"] if "GET" in found and hasattr(request.state, "text") else found
 
 
-def answer_unauthorized(_request: Request, error: Exception) -> JSONResponse:
+def answer_unauthorized(request: Request, error: Exception) -> Response:
     """As an identity service in front of the API would."""
+    headers = {"WWW-Authenticate": 'Basic realm="libra"'}
+    if wants_text(request):
+        return _answer(request, 401, str(error), headers)
     body = {"error": {"code": 401, "title": "Unauthorized", "message": str(error)}}
-    return JSONResponse(body, 401, headers={"WWW-Authenticate": 'Basic realm="libra"'})
+    return JSONResponse(body, 401, headers=headers)
 
 
-def answer_bug(_request: Request, error: Exception) -> JSONResponse:
+def answer_bug(request: Request, error: Exception) -> Response:
     """The log has the rest."""
     # Not exc_info: some formatters print local variables, and there are tokens.
     text = "".join(traceback.format_exception(error))
     log.error("internal error", action="answer", traceback=text)
-    return build_fault(500, "internal error; the controller's log has the details")
+    return _answer(request, 500, "internal error; the controller's log has the details")

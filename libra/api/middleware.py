@@ -9,6 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from libra.api.errors import build_fault
 from libra.api.paths import respell
+from libra.api.scheduling import prefers_json, read_path
+from libra.errors import Invalid
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +25,30 @@ _HEADERS = (
 
 class TooLarge(Exception):
     """The body is larger than allowed."""
+
+
+def respelled(scope: Scope) -> tuple[Scope, str]:
+    """The request by the one path that is routed; why it cannot be read, where it cannot.
+
+    What is the scheduler's is a copy, for its HEAD is routed as a GET, and the server has to know which it was. There,
+    `state.text` says whether the answer is text.
+    """
+    if b"%00" in scope.get("raw_path", b"") + scope.get("query_string", b""):
+        return scope, "a NUL is in the address"
+    method = scope["method"]
+    try:
+        spelling = read_path(scope.get("raw_path", b""), method)
+    except Invalid as error:
+        return scope, str(error)
+    if spelling is None:
+        scope["path"] = respell(scope["path"])
+        return scope, ""
+    accepted = ",".join(
+        value.decode("latin-1") for name, value in scope["headers"] if name == b"accept"
+    )
+    scope["state"]["text"] = not (spelling.json or prefers_json(accepted))
+    method = "GET" if method == "HEAD" else method
+    return {**scope, "path": spelling.path, "method": method}, ""
 
 
 class Surroundings:
@@ -40,7 +66,7 @@ class Surroundings:
             return
         request_id = f"req-{uuid4()}"
         scope.setdefault("state", {})["request_id"] = request_id
-        scope["path"] = respell(scope["path"])
+        scope, refusal = respelled(scope)
         started, status, seconds = time.monotonic(), 500, 0.0
         received, told = 0, False
 
@@ -66,8 +92,8 @@ class Surroundings:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
-            if b"%00" in scope.get("raw_path", b"") + scope.get("query_string", b""):
-                await build_fault(400, "a NUL is in the address")(scope, receive, marked)
+            if refusal:
+                await build_fault(400, refusal)(scope, receive, marked)
             else:
                 await self._app(scope, counted, marked)
         except TooLarge:

@@ -52,7 +52,7 @@ class NamedFaults(WrittenRoute):
         return answer
 
 
-def _named(answer: JSONResponse, name: str | None) -> Response:
+def _named(answer: Response, name: str | None) -> Response:
     import json
 
     if name is None:

@@ -1,0 +1,21 @@
+"""The root: which release this is."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
+
+from libra import __version__
+from libra.api.errors import wants_text
+from libra.api.routers import around
+
+router = APIRouter(tags=["versions"])
+TEXTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
+
+
+@router.get("/", response_model=None, responses=TEXTS)
+def show_release(request: Request) -> Response | dict[str, object]:
+    """For people a line with the release. For clients that accept JSON, which OpenStack's do, the versions."""
+    if wants_text(request):
+        return PlainTextResponse(f"libra version: {__version__}\n")
+    return around.root_document(request)
