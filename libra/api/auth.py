@@ -7,16 +7,22 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from libra.api.errors import Unauthorized
-from libra.errors import Forbidden
+from libra.errors import Forbidden, Invalid
+from libra.messages.addresses import parse_ip_address
 from libra.model.access import Caller, Role
+from libra.usecases.admin.comments import parse_comment
 from libra.usecases.services import Services
 from libra.usecases.tokens import LONGEST_SECRET, identify, look_for_token
+
+COMMENT_HEADER = "x-libra-comment"
+"""Why it is asked; for the events."""
 
 
 async def services_of(request: Request) -> Services:
@@ -37,7 +43,24 @@ async def caller_of(request: Request) -> Caller:
     caller = identify(services, token, name, request.state.request_id) if token else None
     if caller is None:
         raise Unauthorized("the token is not known, was revoked, or has expired")
-    return caller
+    return replace(caller, remote=_remote(request), comment=_comment(request))
+
+
+def _remote(request: Request) -> str:
+    """Of the connection, or what a proxy on this host says by X-Forwarded-For, which may be anything."""
+    host = request.client.host if request.client is not None else ""
+    return parse_ip_address(host) or ""
+
+
+def _comment(request: Request) -> str:
+    """UTF-8, which Starlette takes for Latin-1. Raises `Invalid`."""
+    text = request.headers.get(COMMENT_HEADER, "")
+    if text.isascii():
+        return parse_comment(text)
+    try:
+        return parse_comment(text.encode("latin-1").decode())
+    except UnicodeDecodeError:
+        raise Invalid("cannot take the comment: it is not UTF-8") from None
 
 
 def _credentials(request: Request) -> tuple[str | None, str]:

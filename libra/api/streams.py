@@ -23,7 +23,10 @@ MEDIA_TYPE = "text/event-stream"
 KEEP_ALIVE_SECONDS = 15.0
 RETRY_MILLISECONDS = 2000
 AGAIN_SECONDS = 1.0  # between two questions to a database that does not answer
-EVENT = ("id", "at", "kind", "subject_id", "project_id", "actor", "reason", "request_id")
+EVENT = (
+    *("id", "at", "kind", "subject_id", "project_id", "actor", "reason", "request_id"),
+    *("remote", "comment"),
+)
 
 MayGoOn = Callable[[], Awaitable[bool]]
 

@@ -17,7 +17,7 @@ from libra.api.server import ApiServer
 from libra.config.controller import AddressPoolSettings, QuotaSettings
 from libra.config.settings import JobServerSettings, Settings
 from libra.durable import replace_file
-from libra.errors import AlreadyExists, StateError
+from libra.errors import AlreadyExists, LibraError, StateError
 from libra.jobs.gearman import GearmanJobClient, GearmanJobSource
 from libra.jobs.gearman.status import count_workers
 from libra.manager.daemon import Manager, Pace
@@ -25,13 +25,15 @@ from libra.manager.reception import Reception
 from libra.manager.settle import MANAGER
 from libra.manager.webcheck import WebCheck
 from libra.model.access import Role
+from libra.model.devicepool import DevicePool
 from libra.model.quota import Quota
 from libra.model.webplan import Pace as WebPace
 from libra.providers.base import Provider
 from libra.storage.lease import open_lease
 from libra.storage.schema import upgrade
 from libra.storage.sql import open_storage
-from libra.usecases.services import AddressPool, Limits, Services
+from libra.usecases.admin.maps import load_maps
+from libra.usecases.services import AddressPool, AdminRules, Limits, Services
 from libra.usecases.tokens import LONGEST_SECRET, SECRET_BYTES, store_token
 from libra.vault import open_vault
 
@@ -81,6 +83,7 @@ class Controller:
     def start(self) -> None:
         """The API answers when it returns."""
         ensure_admin_token(self.services, self._token_file)
+        load_maps(self.services, MANAGER)
         self.api.start()
         self._manager.start()
         self._reception.start()
@@ -160,6 +163,8 @@ def build_services(settings: Settings, storage: object) -> Services:
             web_ports=range(settings.web_clusters.first_port, settings.web_clusters.last_port + 1),
         ),
         address_pools=tuple(map(_build_pool, settings.address_pools)),
+        admin=AdminRules(**settings.admin.model_dump()),
+        can_destroy=lambda pool: can_destroy(settings, pool),
     )
 
 
@@ -185,6 +190,16 @@ def open_provider(settings: Settings, name: str, pool: str) -> Provider:
     create = plugins.load("libra.providers", name)
     provider: Provider = create(settings, pool)
     return provider
+
+
+def can_destroy(settings: Settings, pool: DevicePool) -> bool:
+    """See `libra.usecases.services.CanDestroy`."""
+    if not pool.provider:
+        return False
+    try:
+        return open_provider(settings, pool.provider, pool.name).destroys
+    except LibraError:
+        return False
 
 
 def _build_quota(given: QuotaSettings) -> Quota:

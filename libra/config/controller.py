@@ -121,6 +121,17 @@ class ProviderSettings(Section):
     """local: how many there may be in one pool."""
 
 
+class AdminSettings(Section):
+    """Orders of operators."""
+
+    require_comment: bool = False
+    """Refuse an order at the root of the REST API (as of `libra admin`) that does not say why; see its events."""
+    aliases_file: AbsolutePath | None = Field(default=None, examples=["/etc/libra/aliases.json"])
+    """JSON file with names for several device pools: {"west": ["edge", "core"]}. Read at the start and on order."""
+    limits_file: AbsolutePath | None = Field(default=None, examples=["/etc/libra/limits.json"])
+    """JSON file that says how many devices a project may use, -1 for no limit: {"shop": 4}. Read as the other one."""
+
+
 class QuotaSettings(Section):
     """How many resources a project may have that has no quota of its own; -1 means no limit."""
 

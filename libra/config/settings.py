@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from libra.config.controller import (
     AddressPoolSettings,
+    AdminSettings,
     ApiSettings,
     ControllerSettings,
     DatabaseSettings,
@@ -277,6 +278,7 @@ class Settings(Section):
     database: DatabaseSettings = DatabaseSettings()
     manager: ManagerSettings = ManagerSettings()
     providers: ProviderSettings = ProviderSettings()
+    admin: AdminSettings = AdminSettings()
     quotas: QuotaSettings = QuotaSettings()
     web_clusters: WebClusterSettings = WebClusterSettings()
     address_pools: tuple[AddressPoolSettings, ...] = Field(default=(), max_length=64)

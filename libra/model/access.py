@@ -30,13 +30,18 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks: `name` for events, `request_id` for events and logs. `oid` is its token's id, "" where it has none."""
+    """Who asks: `name` for events, `request_id` for events and logs. `oid` is its token's id, "" where it has none.
+
+    `remote` is the address that it asks from, `comment` what it says why: both for events, "" where there is none.
+    """
 
     name: str
     role: Role
     project_id: str | None = None
     request_id: str = ""
     oid: str = ""
+    remote: str = ""
+    comment: str = ""
 
     @property
     def sees_everything(self) -> bool:

@@ -87,9 +87,10 @@ class Device:
     "2.0"; "" while unknown).
 
     `misses` counts the probes that it has not answered well since it last did, the first of them at `failing_since`.
-    `retiring` says that a DRAINING one is RETIRED once it is empty. `announced_at` is when its worker last told
-    something new, `started_at` when that worker was started. `stopped`: a clean stop of the controller destroyed its
-    host, and the next start boots it again; until then nobody asks it how it does.
+    `retiring` says that a DRAINING one is RETIRED once it is empty, `shutting_down` that its host is destroyed before
+    that, which nothing takes back. `announced_at` is when its worker last told something new, `started_at` when that
+    worker was started. `stopped`: a clean stop of the controller destroyed its host, and the next
+    start boots it again; until then nobody asks it how it does.
     """
 
     id: str
@@ -108,6 +109,7 @@ class Device:
     misses: int = 0
     failing_since: datetime | None = None
     retiring: bool = False
+    shutting_down: bool = False
     announced_at: datetime | None = None
     started_at: datetime | None = None
     reason: str = ""
@@ -139,7 +141,7 @@ class Place:
 
     `projects` are those whose load balancers or web clusters it has; `shared` says whether its pool lets others in,
     too, and `reserve` how many of its pool shall be kept spare. `disabled`: its pool gets nothing new, but from its own
-    devices.
+    devices. `priority` is its pool's: the lowest comes first.
     """
 
     device_id: str
@@ -151,6 +153,7 @@ class Place:
     shared: bool = False
     reserve: int = 0
     disabled: bool = False
+    priority: int = 0
     projects: frozenset[str] = field(default_factory=frozenset)
 
     @property

@@ -17,6 +17,9 @@ class DevicePool:
 
     `disabled`: no new load balancer is placed there; what runs there runs on, and what one of its devices loses goes to
     another one of them. `disabled_reason` is what the operator said about it, if anything.
+
+    `max_devices` is its allocation: how many devices the keeper lets it have; None: as many as there are. Load
+    balancers go to the pool with the lowest `priority` that has room.
     """
 
     id: str
@@ -33,6 +36,8 @@ class DevicePool:
     brake_reason: str = ""
     disabled: bool = False
     disabled_reason: str | None = None
+    max_devices: int | None = None
+    priority: int = 0
     created_at: datetime
     updated_at: datetime | None = None
 

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
 from libra.model.access import Token
+from libra.model.adminmap import AdminMap
 from libra.model.controller import Controller
 from libra.model.devicepool import DevicePool, Move
 from libra.model.quota import Quota
@@ -71,6 +72,7 @@ class UnitOfWork(Protocol):
     web_nodes: Rows[WebClusterNode]
     web_services: Rows[StoredWebService]
     web_revisions: WebRevisionRows
+    admin_maps: Rows[AdminMap]
     figures: Figures
 
     def hold(self, name: str) -> None:

@@ -1,6 +1,6 @@
 """Devices, their pools, and jobs in SQL."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from sqlalchemy import Connection, case, delete, func, or_, select, update
@@ -11,7 +11,7 @@ from libra.model.job import OPEN, WAITING, Job, JobAction, JobPriority, JobState
 from libra.storage import tables
 from libra.storage.query import Query
 from libra.storage.rows import SqlRows
-from libra.storage.webclusters import projects_by_device
+from libra.storage.webclusters import devices_of_project, projects_by_device
 
 _RANK = {JobPriority.HIGH: 0, JobPriority.NORMAL: 1, JobPriority.LOW: 2}
 
@@ -33,7 +33,7 @@ class SqlDevices(SqlRows[Device]):
         statement = (
             select(
                 *(table.c.id, table.c.name, table.c.address, table.c.protocol, table.c.pool_id),
-                *(pool.c.shared, pool.c.min_spare, pool.c.disabled),
+                *(pool.c.shared, pool.c.min_spare, pool.c.disabled, pool.c.priority),
                 func.count(owner.id),
                 # Where a device has several projects' its pool is shared, or was, and takes any or none.
                 *(func.min(owner.project_id), func.max(owner.project_id)),
@@ -44,26 +44,21 @@ class SqlDevices(SqlRows[Device]):
                 )
             )
             .where(table.c.state.in_(list(READY)))
-            .group_by(table.c.id, pool.c.shared, pool.c.min_spare, pool.c.disabled)
+            .group_by(
+                *(table.c.id, pool.c.shared, pool.c.min_spare, pool.c.disabled, pool.c.priority)
+            )
         )
         others = projects_by_device(self._connection)
-        return [
-            Place(
-                device_id=key,
-                name=name,
-                address=address,
-                protocol=protocol,
-                pool_id=pool_id,
-                shared=bool(shared),
-                reserve=reserve or 0,
-                disabled=bool(disabled),
-                loadbalancers=count,
-                projects=frozenset(filter(None, projects)) | others.get(key, frozenset()),
-            )
-            for key, name, address, protocol, pool_id, shared, reserve, disabled, count, *projects in (
-                self._connection.execute(statement)
-            )
-        ]
+        return [_build_place(*row, others=others) for row in self._connection.execute(statement)]
+
+    def of_project(self, project: str) -> set[str]:
+        """In two statements."""
+        owner = tables.loadbalancers.c
+        statement = select(owner.device_id).where(
+            owner.project_id == project, owner.device_id.is_not(None)
+        )
+        found = set(self._connection.execute(statement).scalars())
+        return found | devices_of_project(self._connection, project)
 
     def count_by_pool(self) -> dict[tuple[str, DeviceState], int]:
         """One statement."""
@@ -173,3 +168,33 @@ class SqlJobs(SqlRows[Job]):
             .returning(table.c.id)
         )
         return [str(key) for key in self._connection.execute(statement).scalars()]
+
+
+def _build_place(
+    key: str,
+    name: str,
+    address: str,
+    protocol: str,
+    pool_id: str,
+    shared: bool | None,
+    reserve: int | None,
+    disabled: bool | None,
+    priority: int | None,
+    count: int,
+    *projects: str | None,
+    others: Mapping[str, frozenset[str]],
+) -> Place:
+    """Nulls are those of a device whose pool is not there."""
+    return Place(
+        device_id=key,
+        name=name,
+        address=address,
+        protocol=protocol,
+        pool_id=pool_id,
+        shared=bool(shared),
+        reserve=reserve or 0,
+        disabled=bool(disabled),
+        priority=priority or 0,
+        loadbalancers=count,
+        projects=frozenset(filter(None, projects)) | others.get(key, frozenset()),
+    )

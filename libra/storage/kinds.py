@@ -117,6 +117,9 @@ class DeviceRows(Rows[Device], Protocol):
         Of the projects on a device the first and the last are told, which is enough to know whether there are others.
         """
 
+    def of_project(self, project: str) -> set[str]:
+        """The ids of those that have something of the project: a load balancer, or a node of a web cluster."""
+
     def count_by_pool(self) -> dict[tuple[str, DeviceState], int]:
         """How many there are, by the id of their pool and state."""
 

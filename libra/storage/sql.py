@@ -13,6 +13,7 @@ from sqlalchemy.pool import QueuePool
 
 from libra.errors import LeaseLost, StorageUnavailable
 from libra.model.access import Token
+from libra.model.adminmap import AdminMap
 from libra.model.controller import Controller
 from libra.model.devicepool import DevicePool, Move
 from libra.model.quota import Quota
@@ -66,6 +67,7 @@ class SqlUnitOfWork:
         self.web_nodes = SqlRows(connection, tables.web_cluster_nodes, WebClusterNode)
         self.web_services = SqlRows(connection, tables.web_services, StoredWebService)
         self.web_revisions = SqlWebRevisions(connection)
+        self.admin_maps = SqlRows(connection, tables.admin_maps, AdminMap)
         self.figures = SqlFigures(connection)
 
     def hold(self, name: str) -> None:

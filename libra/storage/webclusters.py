@@ -29,3 +29,11 @@ def projects_by_device(connection: Connection) -> dict[str, frozenset[str]]:
     for device, project in connection.execute(statement):
         found.setdefault(device, set()).add(project)
     return {device: frozenset(projects) for device, projects in found.items()}
+
+
+def devices_of_project(connection: Connection, project: str) -> set[str]:
+    """The ids of those that are nodes of its web clusters; in one statement."""
+    node, cluster = tables.web_cluster_nodes, tables.web_clusters
+    joined = node.join(cluster, cluster.c.oid == node.c.cluster_oid)
+    statement = select(node.c.node_oid).select_from(joined).where(cluster.c.project_id == project)
+    return set(connection.execute(statement.distinct()).scalars())

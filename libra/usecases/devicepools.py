@@ -12,6 +12,7 @@ from libra.storage.base import UnitOfWork
 from libra.storage.query import EVERYTHING, Query
 from libra.usecases.outbox import add_event
 from libra.usecases.services import Services, new_id
+from libra.usecases.shrinking import drain_excess
 
 Fields = Mapping[str, Any]
 
@@ -90,6 +91,8 @@ def change_pool(services: Services, caller: Caller, key: str, fields: Fields) ->
         if not changed.disabled:
             changed = replace(changed, disabled_reason=None)
         _ensure_free(unit, changed)
+        if "max_devices" in fields:
+            drain_excess(unit, services, caller, changed)
         if changed.name != pool.name and pool.id == DEFAULT_POOL:
             raise Conflict(
                 "cannot rename the device pool 'default': devices come there by that name"

@@ -1,15 +1,15 @@
 """Devices: added, listed, asked, ordered about, removed."""
 
 from dataclasses import replace
-from enum import Enum
 
 from libra.errors import AlreadyExists, Conflict, NotFound
 from libra.model.access import Caller
-from libra.model.device import DEFAULT_POOL, Device, DeviceState, Mover, ensure_transition
+from libra.model.device import DEFAULT_POOL, Device, DeviceState
 from libra.model.job import Job, JobAction, JobPriority
 from libra.storage.base import UnitOfWork, device_lock
 from libra.storage.query import EVERYTHING, Query
 from libra.usecases.announcements import announced
+from libra.usecases.deviceorders import DeviceOrder, put_order
 from libra.usecases.devicepools import get_pool
 from libra.usecases.outbox import add_event, build_job
 from libra.usecases.services import Services, new_id
@@ -43,14 +43,6 @@ def add_device(
     return device
 
 
-class DeviceOrder(Enum):
-    """What an operator may do to a device."""
-
-    APPROVE = "approve"  # use it: for the first time, or again
-    EVACUATE = "evacuate"  # move everything away from it, and nothing there
-    RETIRE = "retire"  # the same, and then forget to ask it
-
-
 def order_device(services: Services, caller: Caller, key: str, order: DeviceOrder) -> Device:
     """As it is then; what it has is moved by the manager. Raises `NotFound`, and `Conflict` where that cannot be."""
     found = find_device(services, key)
@@ -59,36 +51,9 @@ def order_device(services: Services, caller: Caller, key: str, order: DeviceOrde
         device = unit.devices.get(found.id)
         if device is None:
             raise NotFound(f"Device {key} not found.")
-        changed = _ordered(unit, device, order)
-        ensure_transition(device, changed.state, Mover.OPERATOR)
-        unit.devices.replace(changed)
-        kind = f"device.{_DONE[order]}"
-        add_event(unit, services, caller, kind, device.id, reason=f"'{device.name}'")
+        changed = put_order(unit, services, caller, device, order)
     services.bell.ring()
     return changed
-
-
-_DONE = {
-    DeviceOrder.APPROVE: "approved",
-    DeviceOrder.EVACUATE: "evacuating",
-    DeviceOrder.RETIRE: "retiring",
-}
-
-
-def _ordered(unit: UnitOfWork, device: Device, order: DeviceOrder) -> Device:
-    if order is DeviceOrder.APPROVE:
-        into = DeviceState.BUILDING
-        if device.is_ready or device.state is DeviceState.BUILDING:
-            into = device.state
-        elif device.state is DeviceState.DRAINING and not device.misses:
-            has_some = unit.loadbalancers.count({"device_id": device.id})
-            into = DeviceState.ASSIGNED if has_some else DeviceState.SPARE
-        return replace(device, state=into, retiring=False, misses=0, failing_since=None)
-    if order is DeviceOrder.RETIRE and device.state is DeviceState.ANNOUNCED:
-        return replace(device, state=DeviceState.RETIRED)
-    if device.state is DeviceState.RETIRED and order is DeviceOrder.RETIRE:
-        return device
-    return replace(device, state=DeviceState.DRAINING, retiring=order is DeviceOrder.RETIRE)
 
 
 def list_devices(services: Services, query: Query = EVERYTHING) -> list[Device]:
@@ -115,21 +80,29 @@ def count_loadbalancers(services: Services) -> dict[str, int]:
 
 def remove_device(services: Services, caller: Caller, key: str) -> None:
     """Forget it; raises `Conflict` while it has load balancers or is a node. Its worker is not told."""
-    device = find_device(services, key)
+    found = find_device(services, key)
     with services.storage.writing() as unit:
-        unit.hold(device_lock(device.id))
-        if unit.loadbalancers.count({"device_id": device.id}):
-            raise Conflict(
-                f"cannot remove the device '{device.name}': it has load balancers; "
-                f"'libra device evacuate {device.name}' moves them away"
-            )
-        if unit.web_nodes.count({"node_oid": device.id}):
-            raise Conflict(
-                f"cannot remove the device '{device.name}': it is a node of a web cluster; "
-                f"'libra webcluster node remove CLUSTER {device.name}' ends that"
-            )
-        unit.devices.remove(device.id)
-        add_event(unit, services, caller, "device.removed", device.id, reason=f"'{device.name}'")
+        unit.hold(device_lock(found.id))
+        device = unit.devices.get(found.id)
+        if device is None:
+            raise NotFound(f"Device {key} not found.")
+        forget(unit, services, caller, device)
+
+
+def forget(unit: UnitOfWork, services: Services, caller: Caller, device: Device) -> None:
+    """As `remove_device`; its lock is held."""
+    if unit.loadbalancers.count({"device_id": device.id}):
+        raise Conflict(
+            f"cannot remove the device '{device.name}': it has load balancers; "
+            f"'libra device evacuate {device.name}' moves them away"
+        )
+    if unit.web_nodes.count({"node_oid": device.id}):
+        raise Conflict(
+            f"cannot remove the device '{device.name}': it is a node of a web cluster; "
+            f"'libra webcluster node remove CLUSTER {device.name}' ends that"
+        )
+    unit.devices.remove(device.id)
+    add_event(unit, services, caller, "device.removed", device.id, reason=f"'{device.name}'")
 
 
 def ask_device(services: Services, caller: Caller, key: str, action: JobAction) -> Job:

@@ -84,5 +84,7 @@ def add_event(
             actor=caller.name,
             reason=reason,
             request_id=caller.request_id,
+            remote=caller.remote,
+            comment=caller.comment,
         )
     )

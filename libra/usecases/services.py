@@ -4,10 +4,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
 from libra.meters import Meters
+from libra.model.devicepool import DevicePool
 from libra.model.quota import Quota
 from libra.model.webcluster import WebCluster, WebClusterNode
 from libra.model.webdefinition import WebDefinition
@@ -81,6 +83,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdminRules:
+    """What the settings say about orders of operators: whether each needs a comment, and where their maps are."""
+
+    require_comment: bool = False
+    aliases_file: Path | None = None
+    limits_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WebCandidate:
     """What the nodes of a web cluster would be told, before it is stored. `nodes` are those that it would have."""
 
@@ -97,6 +108,15 @@ def accept(_candidate: WebCandidate) -> None:
     """Where nobody is asked."""
 
 
+CanDestroy = Callable[[DevicePool], bool]
+"""Whether the provider of a device pool destroys hosts; False where it has none, or one that cannot be loaded."""
+
+
+def destroys_nothing(_pool: DevicePool) -> bool:
+    """Where no provider is wired."""
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """One object for every use case."""
@@ -110,3 +130,5 @@ class Services:
     limits: Limits = Limits()
     address_pools: tuple[AddressPool, ...] = ()
     webcheck: WebCheck = accept
+    admin: AdminRules = AdminRules()
+    can_destroy: CanDestroy = destroys_nothing

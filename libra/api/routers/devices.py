@@ -13,18 +13,18 @@ from libra.model.device import Device
 from libra.model.devicepool import DevicePool
 from libra.model.job import JobAction
 from libra.usecases import devicepools, devices
-from libra.usecases.devices import DeviceOrder
+from libra.usecases.deviceorders import DeviceOrder
 
 router = APIRouter(prefix="/v1", route_class=WrittenRoute)
 _DEVICE = (
     *("id", "name", "address", "pool_id", "state", "reason", "generation", "acknowledged"),
     *("digest", "protocol", "release", "proxy", "created_at", "last_seen", "misses"),
-    *("failing_since", "retiring", "announced_at", "started_at"),
+    *("failing_since", "retiring", "shutting_down", "announced_at", "started_at"),
 )
 _POOL = (
     *("id", "name", "provider", "auto_enroll", "shared", "min_spare", "probe_seconds"),
     *("max_parallel_failovers", "brake_percent", "brake_since", "brake_reason"),
-    *("disabled", "disabled_reason"),
+    *("disabled", "disabled_reason", "max_devices", "priority"),
     *("created_at", "updated_at"),
 )
 

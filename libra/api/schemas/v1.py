@@ -5,9 +5,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from libra.api.schemas.types import Body, Text
+from libra.api.schemas.types import Body, Text, Whole
 from libra.config.types import is_function_name, parse_host
 from libra.model.access import Role
+from libra.usecases.admin.pools import MOST_DEVICES
 
 LONGEST_WAIT_SECONDS = 30.0
 POOL_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
@@ -62,6 +63,20 @@ class DevicePoolChange(Body):
     probe_seconds: Annotated[float | None, Field(ge=0.1, le=3600)] = None
     max_parallel_failovers: Annotated[int, Field(ge=0, le=10_000)] = 4
     brake_percent: Annotated[int, Field(ge=0, le=100)] = 30
+    max_devices: Annotated[
+        Whole | None,
+        Field(
+            ge=0,
+            le=MOST_DEVICES,
+            description="how many devices it may have; what is more is drained",
+        ),
+    ] = None
+    priority: Annotated[
+        Whole,
+        Field(
+            ge=-1000, le=1000, description="load balancers go to pools with the lowest one first"
+        ),
+    ] = 0
     disabled: Annotated[bool, Field(description="whether nothing new is placed there")] = False
     disabled_reason: Annotated[Text, Field(max_length=255)] | None = None
 

@@ -12,6 +12,7 @@ class LoadBalancer(Resource):
     `vip_address` is canonical; "" until a device without address pools is chosen. `vip_subnet_id` is the id of the
     address pool it is from. `device_id` is where it runs. `generation` is the device's generation at its last write:
     a reply for that generation or a later one settles it. `reason` says why it is in ERROR, for people.
+    `availability_zone` names the device pool, or the alias of some, that it was asked to be placed in.
     """
 
     description: str = ""
@@ -20,6 +21,7 @@ class LoadBalancer(Resource):
     vip_subnet_id: str | None = None
     vip_network_id: str | None = None
     provider: str = "libra"
+    availability_zone: str | None = None
     device_id: str | None = None
     generation: int = 0
     reason: str = ""

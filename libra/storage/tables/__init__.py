@@ -1,6 +1,6 @@
 """The tables. A column is named as the field of its record, and holds what that holds."""
 
-from libra.storage.tables.access import certificates, events, quotas, tokens
+from libra.storage.tables.access import admin_maps, certificates, events, quotas, tokens
 from libra.storage.tables.fleet import (
     controllers,
     device_pools,
@@ -31,6 +31,7 @@ from libra.storage.tables.words import metadata
 __all__ = [
     "SEEN",
     "addresses",
+    "admin_maps",
     "applied",
     "certificates",
     "controllers",

@@ -7,6 +7,7 @@ from sqlalchemy import (
     Integer,
     String,
     Table,
+    Text,
     UniqueConstraint,
 )
 
@@ -85,6 +86,16 @@ events = Table(
     text("actor"),
     long("reason"),
     text("request_id"),
+    Column("remote", String(NAME), nullable=False, server_default=""),
+    Column("comment", Text, nullable=False, server_default=""),
     Index(None, "at"),
     sqlite_autoincrement=True,
+)
+
+admin_maps = Table(
+    "admin_maps",
+    metadata,
+    Column("name", String(ID), primary_key=True),
+    long("document"),
+    time("loaded_at"),
 )

@@ -1,6 +1,7 @@
 """Devices, where they come from, what they are told, and who manages."""
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -38,6 +39,7 @@ devices = Table(
     number("misses"),
     time("failing_since", nullable=True),
     flag("retiring"),
+    Column("shutting_down", Boolean, nullable=False, server_default=false()),
     time("announced_at", nullable=True),
     time("started_at", nullable=True),
     Column("stopped", Boolean, nullable=False, server_default=false()),
@@ -61,6 +63,8 @@ device_pools = Table(
     long("brake_reason"),
     Column("disabled", Boolean, nullable=False, server_default=false()),
     Column("disabled_reason", Text, nullable=True),
+    number("max_devices", nullable=True),
+    Column("priority", BigInteger, nullable=False, server_default="0"),
     time("created_at"),
     time("updated_at", nullable=True),
     UniqueConstraint("name"),

@@ -46,6 +46,7 @@ loadbalancers = resource(
     text("vip_subnet_id", nullable=True),
     text("vip_network_id", nullable=True),
     text("provider"),
+    text("availability_zone", nullable=True),
     Column("device_id", String(ID), ForeignKey("devices.id"), nullable=True, index=True),
     number("generation"),
     long("reason"),
