@@ -73,7 +73,8 @@ def build_probe(services: Services, device: Device, action: JobAction, seconds: 
         attempts=1,
         message=encode({"hpcs_action": action.value}).decode(),
     )
-    return replace(job, id=str(uuid5(NAMESPACE_OID, f"probe {device.id} {action.value}")))
+    key = str(uuid5(NAMESPACE_OID, f"probe {device.id} {action.value}"))
+    return replace(job, id=key, sent_at=job.created_at)
 
 
 def store_probes(unit: UnitOfWork, records: list[Job]) -> None:

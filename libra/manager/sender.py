@@ -47,6 +47,7 @@ class Parcel:
     message: JsonObject
     plan: DevicePlan | None = None
     refusal: str = ""  # why it cannot even be sent
+    sent_at: datetime | None = None
 
 
 class Sender:
@@ -83,13 +84,15 @@ class Sender:
     def _begin(self, job: Job) -> Parcel | None:
         """Made of what is stored now; None where somebody has ended the job meanwhile."""
         with self._services.storage.writing() as unit:
-            parcel = self._build(unit, job)
+            now = self._services.clock()
+            parcel = replace(self._build(unit, job), sent_at=now)
             running = replace(
                 job,
                 state=JobState.RUNNING,
                 attempts=job.attempts + 1,
                 message=_text(parcel.message),
-                updated_at=self._services.clock(),
+                updated_at=now,
+                sent_at=now,
             )
             return parcel if unit.jobs.change(job.id, running, OPEN) else None
 
@@ -150,6 +153,7 @@ class Sender:
                 job,
                 state,
                 attempts=job.attempts + 1,
+                sent_at=parcel.sent_at,
                 message=_text(parcel.message),
                 reply=_text(answer),
                 error=reason,

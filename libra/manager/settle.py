@@ -179,6 +179,8 @@ def see_device(
     if state is DeviceState.ERROR and current.state is not state:
         for tree in unit.loadbalancers.trees_of(device.id):
             _write_unknown(unit, tree)
+    if current.last_seen is None:
+        fields.setdefault("first_seen", fields.get("last_seen"))
     seen = replace(current, state=state, **fields)
     unit.devices.replace(seen)
     if current.state is not state:

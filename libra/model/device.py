@@ -86,6 +86,8 @@ class Device:
     confirmed, and `digest` what it said it runs then. `protocol` is the version that its worker understands ("1.0",
     "2.0"; "" while unknown).
 
+    `first_seen` is when it answered for the first time, `last_seen` when it last did; of one that has answered before
+    that was recorded, the first time is not known.
     `misses` counts the probes that it has not answered well since it last did, the first of them at `failing_since`.
     `retiring` says that a DRAINING one is RETIRED once it is empty, `shutting_down` that its host is destroyed before
     that, which nothing takes back. `announced_at` is when its worker last told something new, `started_at` when that
@@ -105,6 +107,7 @@ class Device:
     release: str = ""
     proxy: str = ""
     created_at: datetime
+    first_seen: datetime | None = None
     last_seen: datetime | None = None
     misses: int = 0
     failing_since: datetime | None = None

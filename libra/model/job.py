@@ -66,7 +66,8 @@ class Job:
     holds secrets that have to be sent, encrypted ("" where there are none), and is emptied once the job is final.
     `generation` is the device's when the change was stored. `loadbalancer_id` is the load balancer that was changed;
     `alone` keeps every other pending load balancer out of the message, to find the one that is refused.
-    `not_before` holds back a retry. `error` says why it failed, `reply` is the worker's, masked.
+    `not_before` holds back a retry, `sent_at` is when it was sent last, None where it never was. `error` says why it
+    failed, `reply` is the worker's, masked.
     """
 
     id: str
@@ -84,6 +85,7 @@ class Job:
     updated_at: datetime
     deadline: datetime
     not_before: datetime | None = None
+    sent_at: datetime | None = None
     requested_by: str = ""
     request_id: str = ""
     message: str = ""

@@ -27,6 +27,7 @@ from libra.storage.kinds import (
     Figures,
     JobRows,
     LoadBalancerRows,
+    Overview,
     Rows,
     WebRevisionRows,
 )
@@ -74,6 +75,7 @@ class UnitOfWork(Protocol):
     web_revisions: WebRevisionRows
     admin_maps: Rows[AdminMap]
     figures: Figures
+    overview: Overview
 
     def hold(self, name: str) -> None:
         """Wait until no other transaction holds this name, and hold it to the end of this one.

@@ -9,7 +9,8 @@ from typing import Protocol, TypeVar
 from libra.model.counters import ListenerCounters
 from libra.model.device import Device, DeviceState, Place
 from libra.model.event import Event
-from libra.model.job import Job, JobAction, JobState
+from libra.model.job import Job, JobAction, JobPriority, JobState
+from libra.model.overview import Run, Share
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import ProvisioningStatus
@@ -236,3 +237,35 @@ class Figures(Protocol):
 
     def last_seen(self, limit: int) -> list[tuple[str, DeviceState, datetime]]:
         """The same of each, by name, at most so many."""
+
+
+class Overview(Protocol):
+    """What an operator looks at; each in a statement or two, however large the fleet is."""
+
+    def jobs(
+        self,
+        states: Collection[JobState],
+        priority: JobPriority | None,
+        limit: int,
+        place: tuple[datetime, str] | None = None,
+    ) -> list[Job]:
+        """In these states, with that priority, the newest first; older than `place` (created_at, id).
+
+        Without their messages, secrets and replies, and without what the manager asks by itself all the time.
+        """
+
+    def count_jobs(self, states: Collection[JobState], priority: JobPriority | None) -> int:
+        """How many there are of them."""
+
+    def runs(self, since: datetime, device_id: str | None = None) -> list[Run]:
+        """The last `RUNS` jobs that were sent to each device, or that one, since then, and that it has answered."""
+
+    def shares(self) -> list[Share]:
+        """Who has how much on which device."""
+
+    def refused(self, since: datetime, limit: int) -> list[Job]:
+        """UPDATEs since then that their device has refused, and has done none since, the newest first; without their
+        messages."""
+
+    def placed(self, projects: Collection[str]) -> dict[str, datetime]:
+        """When the newest load balancer of each was made; absent where it has none."""

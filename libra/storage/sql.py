@@ -29,6 +29,7 @@ from libra.storage.fences import FENCE, MANAGER
 from libra.storage.figures import SqlFigures
 from libra.storage.fleet import SqlDevices, SqlJobs
 from libra.storage.loadbalancers import SqlLoadBalancers
+from libra.storage.overview import SqlOverview
 from libra.storage.rows import SqlRows
 from libra.storage.schema import NO_SCHEMA, check_schema, check_tables
 from libra.storage.side import SqlAddresses, SqlCounters, SqlEvents
@@ -69,6 +70,7 @@ class SqlUnitOfWork:
         self.web_revisions = SqlWebRevisions(connection)
         self.admin_maps = SqlRows(connection, tables.admin_maps, AdminMap)
         self.figures = SqlFigures(connection)
+        self.overview = SqlOverview(connection)
 
     def hold(self, name: str) -> None:
         """An advisory lock."""

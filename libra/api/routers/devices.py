@@ -18,7 +18,7 @@ from libra.usecases.deviceorders import DeviceOrder
 router = APIRouter(prefix="/v1", route_class=WrittenRoute)
 _DEVICE = (
     *("id", "name", "address", "pool_id", "state", "reason", "generation", "acknowledged"),
-    *("digest", "protocol", "release", "proxy", "created_at", "last_seen", "misses"),
+    *("digest", "protocol", "release", "proxy", "created_at", "first_seen", "last_seen", "misses"),
     *("failing_since", "retiring", "shutting_down", "announced_at", "started_at"),
 )
 _POOL = (

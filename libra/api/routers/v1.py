@@ -24,7 +24,7 @@ router = APIRouter(prefix="/v1", route_class=WrittenRoute)
 _JOB = (
     *("id", "action", "state", "priority", "device_id", "device_name", "project_id"),
     *("loadbalancer_id", "generation", "attempts", "created_at", "updated_at", "deadline"),
-    *("not_before", "requested_by", "request_id", "error"),
+    *("not_before", "sent_at", "requested_by", "request_id", "error"),
 )
 _TOKEN = ("id", "name", "role", "project_id", "created_at", "expires_at", "revoked_at")
 

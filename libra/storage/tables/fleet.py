@@ -33,6 +33,7 @@ devices = Table(
     text("release"),
     text("proxy"),
     time("created_at"),
+    time("first_seen", nullable=True),
     time("last_seen", nullable=True),
     long("reason"),
     Column("pool_id", String(ID), nullable=False, index=True),
@@ -88,6 +89,7 @@ jobs = Table(
     time("updated_at"),
     time("deadline"),
     time("not_before", nullable=True),
+    time("sent_at", nullable=True),
     text("requested_by"),
     text("request_id"),
     long("message"),
@@ -98,6 +100,7 @@ jobs = Table(
     Index(None, "device_id", "state"),
     Index(None, "created_at", "id"),
     Index(None, "loadbalancer_id"),
+    Index(None, "device_id", "sent_at"),
 )
 
 moves = Table(
