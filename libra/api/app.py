@@ -1,8 +1,7 @@
 """The application: every router on one screen, with who may call it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
 
 from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.exceptions import RequestValidationError
@@ -32,6 +31,7 @@ from libra.api.routers import (
 )
 from libra.api.routers.around import BASES
 from libra.api.streams import Streams
+from libra.daemon.beats import Beats
 from libra.errors import LibraError, StorageUnavailable
 from libra.usecases.services import Services
 
@@ -63,20 +63,19 @@ ROUTERS: tuple[tuple[str, APIRouter, bool], ...] = (
         False,
     ),  # its own operations ask for a token, and say so in their own words
 )
-STALE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiParts:
-    """What is wired. `beat` tells when the manager's loop last turned, None where there is none; `manages` whether this
-    process is the one that sends jobs, None where it does not know yet."""
+    """What is wired. `beats` are those of every loop of this process; `manages` whether this process is the one that
+    sends jobs, None where it does not know yet."""
 
     services: Services
     max_body_bytes: int = 2_000_000
     max_page: int = 1000
     max_streams: int = 100
     anonymous_metrics: bool = True
-    beat: Callable[[], datetime | None] = lambda: None
+    beats: Beats = field(default_factory=Beats)
     manages: Callable[[], bool | None] = lambda: None
 
 
@@ -92,8 +91,8 @@ def create_app(parts: ApiParts) -> FastAPI:
     )
     app.state.services = parts.services
     app.state.max_page = parts.max_page
-    app.state.streams = Streams(parts.services.storage, parts.max_streams)
-    metrics = Metrics(parts.services, app.state.streams, parts.beat, parts.manages)
+    app.state.streams = Streams(parts.services.storage, parts.max_streams, parts.beats)
+    metrics = Metrics(parts.services, app.state.streams, parts.beats, parts.manages)
     _add_errors(app)
     for prefix, router, needs_token in ROUTERS:
         wanted = [Depends(EVERYBODY)] if needs_token else []
@@ -121,14 +120,13 @@ def _add_health(app: FastAPI, parts: ApiParts, metrics: Metrics) -> None:
 
     @app.get("/readyz", tags=["health"])
     def readyz() -> JSONResponse:
-        """The database answers, and the manager's loop turns."""
+        """The database answers, and no loop hangs."""
         try:
             parts.services.storage.check()
         except StorageUnavailable as error:
             return JSONResponse({"status": str(error)}, 503)
-        beat = parts.beat()
-        if beat is not None and parts.services.clock() - beat > STALE:
-            return JSONResponse({"status": "the manager hangs"}, 503)
+        if fault := parts.beats.fault():
+            return JSONResponse({"status": fault}, 503)
         return JSONResponse({"status": "ok"})
 
     wanted = [] if parts.anonymous_metrics else [Depends(caller_of)]

@@ -1,6 +1,6 @@
 """Figures for Prometheus: what this process counts, how it does, and what the database holds."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,13 +12,20 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client import Counter as Counting
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from libra import __version__
 from libra.api.errors import METHODS
 from libra.api.streams import Streams
+from libra.daemon.beats import Beats
 from libra.errors import StorageUnavailable
+from libra.model.controller import LoopState
 from libra.model.device import DeviceState
 from libra.model.job import WAITING, JobAction, JobState
 from libra.storage.base import UnitOfWork
@@ -29,14 +36,15 @@ MOST_DEVICES = 500  # of more there is no probe age of each, only the longest
 _METHODS = frozenset((*METHODS, "HEAD", "OPTIONS", "PATCH"))
 _OTHER = "other"  # a client may call a method whatever it likes
 
-Beat = Callable[[], datetime | None]
 Manages = Callable[[], bool | None]
 
 
 class Metrics:
     """One registry an application, so that two in one process do not meet, beside what its services count."""
 
-    def __init__(self, services: Services, streams: Streams, beat: Beat, manages: Manages) -> None:
+    def __init__(
+        self, services: Services, streams: Streams, beats: Beats, manages: Manages
+    ) -> None:
         self._registry = registry = CollectorRegistry()
         self._counted = services.meters.registry
         self._requests = Counting(
@@ -51,7 +59,7 @@ class Metrics:
             ("method", "route"),
             registry=registry,
         )
-        registry.register(_Process(services, streams, beat, manages))
+        registry.register(_Process(services, streams, beats, manages))
         registry.register(_Stored(services))
         ProcessCollector(registry=registry)
         GCCollector(registry=registry)
@@ -70,21 +78,19 @@ class Metrics:
 class _Process(Collector):
     """How this controller does."""
 
-    def __init__(self, services: Services, streams: Streams, beat: Beat, manages: Manages) -> None:
+    def __init__(
+        self, services: Services, streams: Streams, beats: Beats, manages: Manages
+    ) -> None:
         self._services = services
         self._streams = streams
-        self._beat = beat
+        self._beats = beats
         self._manages = manages
 
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily("libra_build", "What runs", {"version": __version__})
         manages = float(self._manages() or False)
         yield _gauge("libra_manager_active", "Whether this controller sends the jobs", manages)
-        beat = self._beat()
-        if beat is not None:
-            age = (self._services.clock() - beat).total_seconds()
-            text = "How long ago the manager's loop turned, also where another controller manages"
-            yield _gauge("libra_manager_beat_age_seconds", text, age)
+        yield from _tell_loops(self._beats.states(self._services.clock()), self._services.clock())
         yield _gauge("libra_api_event_streams", "Clients that follow events", self._streams.open)
         used, most = self._services.storage.connections()
         yield _gauge("libra_database_connections", "Connections to the database in use", used)
@@ -127,6 +133,26 @@ class _Stored(Collector):
                 for name, state, seen in (unit.figures.last_seen(MOST_DEVICES) if few else ())
             },
         )
+
+
+def _tell_loops(loops: Sequence[LoopState], now: datetime) -> Iterator[Metric]:
+    """The manager's own has a name of its own, too, for it is there since there were no others."""
+    ages = {(loop.name,): _age(loop.beat, now) for loop in loops if loop.beat is not None}
+    if ("manager",) in ages:
+        text = "How long ago the manager's loop turned, also where another controller manages"
+        yield _gauge("libra_manager_beat_age_seconds", text, ages["manager",])
+    text = "How long ago each loop, or step of one, turned last"
+    yield _family("libra_loop_beat_age_seconds", text, ("loop",), ages)
+    text = "For how long each has been hanging, 0 where it does not"
+    yield _family(
+        "libra_loop_hung_seconds", text, ("loop",), {(loop.name,): loop.hung for loop in loops}
+    )
+    failures = CounterMetricFamily(
+        "libra_loop_failures", "Turns of each that raised", labels=("loop",)
+    )
+    for loop in loops:
+        failures.add_metric((loop.name,), loop.failures)
+    yield failures
 
 
 def _tell_jobs(jobs: Mapping[tuple[JobAction, JobState], Tally], now: datetime) -> Iterator[Metric]:

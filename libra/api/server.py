@@ -13,9 +13,11 @@ from fastapi import FastAPI
 from libra.api.patience import TimedProtocol, build_protocol
 from libra.api.streams import Streams
 from libra.config.controller import ApiSettings
+from libra.daemon.beats import Beat, Beats
 from libra.errors import StateError
 
 START_SECONDS = 30.0
+TICK_SECONDS = 0.1
 STOP_SECONDS = 10.0
 UNREAD_STOP_SECONDS = 2.0  # for answers that a client has not taken yet when the API stops
 UNREAD_SECONDS = (
@@ -26,8 +28,11 @@ UNREAD_SECONDS = (
 class ApiServer:
     """Owned by who makes it: `start`, then `stop`. Port 0 picks a free one; see `port`."""
 
-    def __init__(self, app: FastAPI, settings: ApiSettings, port: int | None = None) -> None:
+    def __init__(
+        self, app: FastAPI, settings: ApiSettings, port: int | None = None, beat: Beat | None = None
+    ) -> None:
         self._app = app
+        self._beat = beat or Beats().add("api", interval=TICK_SECONDS, endless=True)
         self._settings = settings
         self.port = settings.port if port is None else port
         self._server: _Server | None = None
@@ -49,7 +54,7 @@ class ApiServer:
             ssl_certfile=str(self._settings.cert) if self._settings.cert else None,
             ssl_keyfile=str(self._settings.key) if self._settings.key else None,
         )
-        self._server = _Server(config, getattr(self._app.state, "streams", None))
+        self._server = _Server(config, getattr(self._app.state, "streams", None), self._beat)
         self._thread = threading.Thread(
             target=self._server.run, args=([listener],), name="api", daemon=True
         )
@@ -66,6 +71,13 @@ class ApiServer:
         if server is not None and self._thread is not None:
             server.should_exit = True
             self._thread.join(STOP_SECONDS + 5)
+        self._beat.rest()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it serves no more, though nobody has stopped it."""
+        thread = self._thread
+        return self._server is not None and thread is not None and not thread.is_alive()
 
     def renew_certificate(self, settings: ApiSettings) -> None:
         """Whoever connects from now on sees what is in these files now; served with TLS already.
@@ -98,13 +110,19 @@ class _Server(uvicorn.Server):
 
     _loop: asyncio.AbstractEventLoop | None = None
 
-    def __init__(self, config: uvicorn.Config, streams: Streams | None) -> None:
+    def __init__(self, config: uvicorn.Config, streams: Streams | None, beat: Beat) -> None:
         super().__init__(config)
         self._streams = streams
+        self._beat = beat
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second, between everything that the loop does."""
+        self._beat.beat()
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self._streams is not None:

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from libra.api.errors import build_fault
 from libra.api.schemas.shown import show_fields
 from libra.api.tail import Tail, Wanted
+from libra.daemon.beats import Beats
 from libra.errors import StorageUnavailable
 from libra.model.event import Event
 from libra.storage.base import Storage
@@ -34,8 +35,8 @@ MayGoOn = Callable[[], Awaitable[bool]]
 class Streams:
     """The open streams of one application, at most `most`; used in its server's loop only."""
 
-    def __init__(self, storage: Storage, most: int) -> None:
-        self.tail = Tail(storage)
+    def __init__(self, storage: Storage, most: int, beats: Beats) -> None:
+        self.tail = Tail(storage, beats)
         self.open = 0
         self.ended = False
         self.most = most

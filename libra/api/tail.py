@@ -10,6 +10,8 @@ from typing import TypeVar
 import anyio.to_thread
 import structlog
 
+from libra.daemon.beats import Beats
+from libra.daemon.loop import tell
 from libra.errors import StorageUnavailable
 from libra.model.event import Event
 from libra.storage.base import Storage, UnitOfWork
@@ -48,8 +50,10 @@ class Tail:
     The newest `KEPT` events are kept, so that those who follow at the end cost no question to the database each.
     """
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, beats: Beats) -> None:
         self._storage = storage
+        stores = ("database",)
+        self._beat = beats.add("event tail", interval=POLL_SECONDS, stores=stores, endless=True)
         self._limiter = anyio.CapacityLimiter(THREADS)
         self._task: asyncio.Task[None] | None = None
         self._kept: deque[Event] = deque()
@@ -63,6 +67,7 @@ class Tail:
     def start(self) -> None:
         """Look for new events from now on; idempotent."""
         if self._task is None:
+            self._beat.beat()
             self._task = asyncio.get_running_loop().create_task(self._follow())
 
     def stop(self) -> None:
@@ -70,6 +75,7 @@ class Tail:
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
+        self._beat.rest()
         self._kept.clear()
         self._since, self._newest = None, 0
 
@@ -102,10 +108,13 @@ class Tail:
             try:
                 while await self._look():
                     pass
+            except asyncio.CancelledError:
+                raise
             except StorageUnavailable as error:
                 log.debug("cannot look for events now", action="follow", error=str(error))
-            except Exception:
-                log.exception("internal error", action="follow")
+            except BaseException as error:  # noqa: BLE001 - SystemExit would end the whole server
+                tell(self._beat, error, POLL_SECONDS)
+            self._beat.beat()
             await asyncio.sleep(POLL_SECONDS)
 
     async def _look(self) -> bool:

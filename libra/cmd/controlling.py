@@ -13,14 +13,17 @@ import structlog
 
 from libra import plugins
 from libra.api.app import ApiParts, create_app
-from libra.api.server import ApiServer
+from libra.api.server import TICK_SECONDS, ApiServer
 from libra.config.controller import AddressPoolSettings, QuotaSettings
 from libra.config.settings import JobServerSettings, Settings
+from libra.daemon.beats import Beats
 from libra.durable import replace_file
 from libra.errors import AlreadyExists, LibraError, StateError
 from libra.jobs.gearman import GearmanJobClient, GearmanJobSource
 from libra.jobs.gearman.status import count_workers
-from libra.manager.daemon import Manager, Pace
+from libra.manager.daemon import Manager
+from libra.manager.heartbeat import Heartbeat
+from libra.manager.pace import Pace
 from libra.manager.reception import Reception
 from libra.manager.settle import MANAGER
 from libra.manager.webcheck import WebCheck
@@ -39,7 +42,6 @@ from libra.vault import open_vault
 
 log = structlog.get_logger(__name__)
 
-HUNG = timedelta(minutes=1)
 STATUS_SECONDS = 1.0  # how long one job server may take to tell of its workers
 
 
@@ -55,6 +57,7 @@ class Controller:
         self._client = GearmanJobClient(settings.job_servers)
         services = build_services(settings, self._storage)
         self.services = replace(services, webcheck=WebCheck(services, self._client))
+        self.beats = Beats(settings.manager.hung_seconds)
         self._manager = Manager(
             self.services,
             open_lease(settings.database.url),
@@ -62,10 +65,13 @@ class Controller:
             lambda: _count(settings.job_servers),
             build_pace(settings),
             lambda name, pool: open_provider(settings, name, pool),
+            self.beats,
         )
+        self._heartbeat = Heartbeat(self.services, self.beats, lambda: self._manager.manages)
         self._reception = Reception(
             self.services,
             lambda: GearmanJobSource(settings.job_servers, settings.controller.function),
+            self.beats,
         )
         app = create_app(
             ApiParts(
@@ -74,17 +80,19 @@ class Controller:
                 max_page=settings.api.max_page,
                 max_streams=settings.api.max_event_streams,
                 anonymous_metrics=settings.api.anonymous_metrics,
-                beat=lambda: self._manager.beat,
+                beats=self.beats,
                 manages=lambda: self._manager.manages,
             )
         )
-        self.api = ApiServer(app, settings.api, api_port)
+        beat = self.beats.add("api", interval=TICK_SECONDS, endless=True)
+        self.api = ApiServer(app, settings.api, api_port, beat)
 
     def start(self) -> None:
         """The API answers when it returns."""
         ensure_admin_token(self.services, self._token_file)
         load_maps(self.services, MANAGER)
         self.api.start()
+        self._heartbeat.start()
         self._manager.start()
         self._reception.start()
 
@@ -99,9 +107,13 @@ class Controller:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the manager's loop turns: the watchdog is left to act where it does not."""
-        beat = self._manager.beat
-        return beat is None or self.services.clock() - beat < HUNG
+        """Whether every loop turns: the watchdog is left to act where one does not."""
+        return not self.beats.hung()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the API's loop ended by itself: then there is no sense in living on."""
+        return self.api.has_ended
 
     def stop(self) -> None:
         """First no new requests, then no new jobs, then no waiting for replies."""
@@ -109,6 +121,7 @@ class Controller:
         self._reception.stop()
         self._client.close()
         self._manager.stop()
+        self._heartbeat.stop()
         self._storage.close()
 
 

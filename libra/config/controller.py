@@ -104,6 +104,8 @@ class ManagerSettings(Section):
     """How many jobs may be under way at once."""
     keep_jobs_days: Whole = Field(default=30, ge=1, le=3650)
     """How long finished jobs are kept."""
+    hung_seconds: Seconds = Field(default=30.0, ge=1, le=3600)
+    """How long one step of a loop may take. Beyond that /readyz says 503, and systemd restarts the controller."""
     keep_events_days: Whole = Field(default=90, ge=1, le=3650)
     """How long events are kept."""
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from libra.daemon.loop import Guard, Singly
 from libra.manager.settle import MANAGER
 from libra.messages.version2.loadbalancers import MAX_LOADBALANCERS
 from libra.meters import FailoverOutcome
@@ -41,8 +42,10 @@ class Fleet:
 class FleetKeeper:
     """`turn` is called about once a second, `finish_moves` as often as somebody may wait for it; by one thread."""
 
-    def __init__(self, services: Services, probe: timedelta) -> None:
+    def __init__(self, services: Services, probe: timedelta, fleet: Guard, moves: Guard) -> None:
         self._services = services
+        self._pools, self._failovers, self._retired = Singly(fleet), Singly(fleet), Singly(fleet)
+        self._moves = Singly(moves)
         self._probe = probe
         self._told: dict[str, datetime] = {}
         self._eased: dict[str, datetime] = {}  # pool: since when its brake eases
@@ -52,32 +55,42 @@ class FleetKeeper:
         if not self._is_needed():
             return
         fleet = self._load()
-        brakes = 0
+        plans = {}
         for pool in fleet.pools:
-            watched = _watch(fleet, pool)
-            plan = plan_pool(
-                pool,
-                watched,
-                _count_busy(fleet, watched),
-                timedelta(seconds=pool.probe_seconds) if pool.probe_seconds else self._probe,
-                addresses_move=bool(self._services.address_pools),
-                easing=now - self._eased.get(pool.id, now),
-            )
-            self._note_easing(pool, plan, now)
-            brakes += bool(plan.brake)
-            self._set_brake(pool, plan, now)
-            for failover in plan.failovers:
-                self._fail_over(failover)
-            self._tell_waiting(plan, now)
-        self._services.meters.failover_brakes.set(brakes)
+            plans[pool.id] = self._plan(fleet, pool, now)
+        self._services.meters.failover_brakes.set(sum(bool(plan.brake) for plan in plans.values()))
+        self._pools.each(
+            fleet.pools, lambda pool: pool.id, lambda pool: self._keep(pool, plans[pool.id], now)
+        )
+        failovers = [failover for plan in plans.values() for failover in plan.failovers]
+        self._failovers.each(failovers, lambda failover: failover.source, self._fail_over)
         self._retire(fleet)
 
-    def finish_moves(self) -> None:
+    def finish_moves(self, _now: datetime) -> None:
         """What its new device has confirmed, the old one lets go of."""
-        for move in self._services.storage.look(confirmed_moves):
-            with self._services.storage.writing() as unit:
-                finish_move(unit, self._services, MANAGER, move)
-            self._services.bell.ring()
+        confirmed = self._services.storage.look(confirmed_moves)
+        self._moves.each(confirmed, lambda move: move.loadbalancer_id, self._finish_move)
+
+    def _finish_move(self, move: Move) -> None:
+        with self._services.storage.writing() as unit:
+            finish_move(unit, self._services, MANAGER, move)
+        self._services.bell.ring()
+
+    def _plan(self, fleet: Fleet, pool: DevicePool, now: datetime) -> PoolPlan:
+        watched = _watch(fleet, pool)
+        return plan_pool(
+            pool,
+            watched,
+            _count_busy(fleet, watched),
+            timedelta(seconds=pool.probe_seconds) if pool.probe_seconds else self._probe,
+            addresses_move=bool(self._services.address_pools),
+            easing=now - self._eased.get(pool.id, now),
+        )
+
+    def _keep(self, pool: DevicePool, plan: PoolPlan, now: datetime) -> None:
+        self._note_easing(pool, plan, now)
+        self._set_brake(pool, plan, now)
+        self._tell_waiting(plan, now)
 
     def _is_needed(self) -> bool:
         """Most of the time nothing fails; to find that out must cost nothing."""
@@ -100,7 +113,7 @@ class FleetKeeper:
             pending = unit.loadbalancers.find(Query(where=where)) if moves else []
             return Fleet(
                 pools=unit.device_pools.find(),
-                devices=unit.devices.find(Query(where={"state": WATCHED})),
+                devices=unit.devices.find(Query(where={"state": WATCHED, "stopped": False})),
                 loads=unit.loadbalancers.loads(),
                 moves=moves,
                 pending=frozenset(owner.id for owner in pending),
@@ -164,9 +177,8 @@ class FleetKeeper:
     def _retire(self, fleet: Fleet) -> None:
         """Those that are to go, and have nothing any more."""
         having = {*fleet.loads, *(move.source for move in fleet.moves), *fleet.nodes}
-        for device in fleet.devices:
-            if device.retiring and device.id not in having:
-                self._retire_one(device)
+        empty = [item for item in fleet.devices if item.retiring and item.id not in having]
+        self._retired.each(empty, lambda device: device.id, self._retire_one)
 
     def _retire_one(self, device: Device) -> None:
         with self._services.storage.writing() as unit:

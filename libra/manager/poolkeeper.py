@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from libra.errors import LibraError, ProviderError
+from libra.daemon.beats import Beat
+from libra.daemon.loop import Guard, Singly, tell
+from libra.errors import LibraError, ProviderError, StorageUnavailable
 from libra.manager.settle import MANAGER
 from libra.model.device import Device, DeviceState, Mover, ensure_transition
 from libra.model.devicepool import DevicePool
@@ -37,8 +39,12 @@ def no_provider(name: str, _pool: str) -> Provider:
 class PoolKeeper:
     """`turn` is called by one thread; what takes long is done by others, which `stop` leaves to their end."""
 
-    def __init__(self, services: Services, open_provider: OpenProvider) -> None:
+    def __init__(
+        self, services: Services, open_provider: OpenProvider, guard: Guard, boots: Beat
+    ) -> None:
         self._services = services
+        self._pools = Singly(guard)
+        self._boots = boots
         self._open = open_provider
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="boot")
         self._lock = threading.Lock()
@@ -54,12 +60,16 @@ class PoolKeeper:
     def turn(self, now: datetime) -> None:
         """Boot one of each pool where spares are missing, destroy what is retired, give up what does not come."""
         pools = self._services.storage.look(lambda unit: unit.device_pools.find())
-        for pool in pools:
-            if pool.provider:
-                try:
-                    self._keep(pool, now)
-                except LibraError as error:
-                    self._pause(pool, now, str(error))
+        kept = [pool for pool in pools if pool.provider]
+        self._pools.each(kept, lambda pool: pool.id, lambda pool: self._try(pool, now))
+
+    def _try(self, pool: DevicePool, now: datetime) -> None:
+        try:
+            self._keep(pool, now)
+        except StorageUnavailable:
+            raise
+        except LibraError as error:
+            self._pause(pool, now, str(error))
 
     def _keep(self, pool: DevicePool, now: datetime) -> None:
         mine = Query(where={"pool_id": pool.id})
@@ -115,11 +125,13 @@ class PoolKeeper:
         device: Device,
     ) -> None:
         try:
-            work(pool, provider, device)
+            with self._boots.turn():
+                work(pool, provider, device)
         except LibraError as error:
             log.warning("cannot go on", action="provide", device=device.name, error=str(error))
-        except Exception:
-            log.exception("internal error", action="provide", device=device.name)
+        except BaseException as error:  # noqa: BLE001 - another package's provider may raise anything
+            self._pause(pool, self._services.clock(), "internal error")
+            tell(self._boots, error, 0.0, device=device.name)
         finally:
             with self._lock:
                 self._busy.discard(device.name)

@@ -7,6 +7,7 @@ from typing import Any, assert_never
 
 import structlog
 
+from libra.daemon.loop import Guard, Singly
 from libra.manager.settle import MANAGER
 from libra.model.device import Device, DeviceState
 from libra.model.webcluster import WATCHED, WebCluster, WebClusterNode, WebClusterState
@@ -45,24 +46,36 @@ _TOLD = {
 class WebMonitor:
     """`turn` is called several times a second, by one thread."""
 
-    def __init__(self, services: Services, pace: Pace) -> None:
+    def __init__(self, services: Services, pace: Pace, guard: Guard) -> None:
         self._services = services
         self._pace = pace
+        self._clusters = Singly(guard)
+        self.moving = False
+        """Whether a cluster is on its way from node to node."""
 
-    def turn(self, now: datetime) -> bool:
-        """Look at every cluster that is to be looked after, and do what is next; whether one is on its way."""
+    def turn(self, now: datetime) -> None:
+        """Look at every cluster that is to be looked after, and do what is next."""
 
         def watched(unit: UnitOfWork) -> list[WebCluster]:
             return unit.web_clusters.find(Query(where={"status": set(WATCHED)}))
 
-        moving = False
-        for cluster in self._services.storage.look(watched):
-            with self._services.storage.reading() as unit:
-                view = _view(cluster, _members(unit, cluster.oid))
-            if _changes(cluster, plan_web(view, now, self._pace)) or _forgives(view, now):
-                self._act(cluster.oid, now)
-            moving = moving or _is_moving(view)
-        return moving
+        moving: list[str] = []
+
+        def keep(cluster: WebCluster) -> None:
+            if self._keep(cluster, now):
+                moving.append(cluster.oid)
+
+        clusters = self._services.storage.look(watched)
+        self._clusters.each(clusters, lambda cluster: cluster.oid, keep)
+        self.moving = bool(moving)
+
+    def _keep(self, cluster: WebCluster, now: datetime) -> bool:
+        """Whether it is on its way."""
+        with self._services.storage.reading() as unit:
+            view = _view(cluster, _members(unit, cluster.oid))
+        if _changes(cluster, plan_web(view, now, self._pace)) or _forgives(view, now):
+            self._act(cluster.oid, now)
+        return _is_moving(view)
 
     def _act(self, oid: str, now: datetime) -> None:
         """Decided once more, under the locks: an operator, or an answer, may have come first."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from libra.api.metrics import MOST_DEVICES
+from libra.daemon.beats import Beats
 from libra.meters import FailoverOutcome, Meters
 from libra.model.device import DeviceState
 from libra.model.job import JobAction, JobState
@@ -143,7 +144,7 @@ def test_what_is_over_and_what_is_many_is_no_series(storage: SqlStorage, tmp_pat
         unit.jobs.add_all(jobs)
     services = Services(storage=storage, sealer=open_vault(tmp_path / "key"), clock=lambda: at(10))
     streams = create_app(ApiParts(services=services)).state.streams
-    metrics = Metrics(services, streams, lambda: None, lambda: None)
+    metrics = Metrics(services, streams, Beats(), lambda: None)
     text = metrics.render().decode()
     assert text.count("libra_probe_age_seconds{") == MOST_DEVICES
     assert text.count("libra_jobs_open{") == 2

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from libra.jobs.memory import MemoryJobServer
-from libra.manager.daemon import Manager, Pace
+from libra.manager.daemon import Manager
+from libra.manager.pace import Pace
 from libra.model.device import Device
 from libra.storage.fleet import SqlDevices
 from libra.storage.lease import open_lease

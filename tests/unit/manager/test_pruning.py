@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from libra.jobs.memory import MemoryJobServer
-from libra.manager import daemon
-from libra.manager.daemon import Manager, Pace
+from libra.manager import chores
+from libra.manager.daemon import Manager
+from libra.manager.pace import Pace
 from libra.model.event import Event
 from libra.model.job import JobState
 from libra.storage.lease import open_lease
@@ -38,7 +39,7 @@ def left(storage: SqlStorage) -> tuple[int, int]:
 def test_a_turn_takes_some_and_the_next_ones_the_rest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(daemon, "PRUNE_MOST", 2)
+    monkeypatch.setattr(chores, "PRUNE_MOST", 2)
     url, clock = f"sqlite:///{tmp_path / 'libra.db'}", Clock()
     with migrated(url) as storage:
         with storage.writing() as unit:
