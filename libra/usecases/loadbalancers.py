@@ -15,6 +15,7 @@ from libra.storage.base import PLACEMENT, UnitOfWork, device_lock, hold_devices
 from libra.usecases.access import choose_project, ensure_may_see
 from libra.usecases.addresses import allocate, find_pool
 from libra.usecases.change import Change
+from libra.usecases.devicelimits import narrow_by_limit
 from libra.usecases.moving import DEVICES_OWN, move_all
 from libra.usecases.outbox import add_update
 from libra.usecases.placement import choose_device, occupy, pick_place
@@ -50,7 +51,8 @@ def create(
         change = Change(unit, services, caller)
         writer = PartsWriter(change, listeners, pools)
         unit.hold(PLACEMENT)
-        device = _choose_device(unit, services, owner_project, vip)
+        zone = fields.get("availability_zone")
+        device = _choose_device(unit, services, owner_project, vip, zone)
         unit.hold(device_lock(device.id))
         ensure_room(unit, services, owner_project, load_balancer=1, **writer.counts())
         owner = LoadBalancer(
@@ -70,9 +72,11 @@ def create(
     return tree
 
 
-def _choose_device(unit: UnitOfWork, services: Services, project: str, vip: Vip) -> Device:
+def _choose_device(
+    unit: UnitOfWork, services: Services, project: str, vip: Vip, zone: str | None
+) -> Device:
     """Without address pools a client may name the address of the one that it wants."""
-    return choose_device(unit, project, None if services.address_pools else vip.address)
+    return choose_device(unit, project, None if services.address_pools else vip.address, zone)
 
 
 def _place(
@@ -193,8 +197,11 @@ def _move_elsewhere(
         and (services.address_pools or not place.loadbalancers)
         and (source.is_older or not place.is_older)
     ]
+    leaving = () if _has_others(unit, owner) else (source.id,)
     try:
-        chosen = pick_place(places, owner.project_id)
+        chosen = pick_place(
+            narrow_by_limit(unit, owner.project_id, places, leaving), owner.project_id
+        )
     except PoolExhausted:
         return False
     hold_devices(unit, source.id, chosen.device_id)
@@ -204,6 +211,13 @@ def _move_elsewhere(
         raise Conflict(f"Load Balancer {owner.id} is on its way already; try again")
     move_all(unit, services, caller, [locked], source, target, f"asked for by {caller.name}")
     return True
+
+
+def _has_others(unit: UnitOfWork, owner: LoadBalancer) -> bool:
+    """Whether its project has something else on its device, too."""
+    on_it = {"device_id": owner.device_id, "project_id": owner.project_id}
+    nodes = unit.web_nodes.count({"node_oid": owner.device_id})
+    return bool(nodes) or unit.loadbalancers.count(on_it) > 1
 
 
 def _send_again(unit: UnitOfWork, services: Services, caller: Caller, key: str) -> None:

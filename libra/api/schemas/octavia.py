@@ -254,7 +254,11 @@ class LoadBalancerBody(LoadBalancerUpdate):
     vip_vnic_type: Annotated[Literal["normal"], later("direct")] | None = None
     additional_vips: Absent = None
     flavor_id: Absent = None
-    availability_zone: Absent = None
+    availability_zone: Annotated[
+        Text | None,
+        AfterValidator(lambda zone: zone or None),
+        Field(description="a device pool, or an alias of some: it is placed there"),
+    ] = None
 
 
 class QuotaBody(Body):

@@ -26,7 +26,7 @@ ALIKE: Mapping[type[Resource], Shown] = {
         "vip_vnic_type": "normal",
         "vip_sg_ids": [],
         "additional_vips": [],
-        **dict.fromkeys(("vip_qos_policy_id", "flavor_id", "availability_zone")),
+        **dict.fromkeys(("vip_qos_policy_id", "flavor_id")),
     },
     Listener: {"l7policies": []},
     Pool: {

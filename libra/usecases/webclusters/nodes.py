@@ -10,6 +10,7 @@ from libra.model.device import Device, DeviceState
 from libra.model.webcluster import WebCluster, WebClusterNode, node_key
 from libra.storage.base import PLACEMENT, UnitOfWork, device_lock
 from libra.storage.query import Query
+from libra.usecases.devicelimits import ensure_within_limit
 from libra.usecases.outbox import add_event, add_update
 from libra.usecases.services import Services, WebCandidate
 from libra.usecases.webclusters.ports import ensure_port_free, hold_ports
@@ -142,6 +143,7 @@ def _ensure_usable(unit: UnitOfWork, cluster: WebCluster, device: Device) -> Non
         raise Conflict(
             f"cannot use the device '{name}' as a node: its worker understands messages of 1.0 only"
         )
+    ensure_within_limit(unit, cluster.project_id, device.id)
     if cluster.disabled:
         why = f": {cluster.disabled_reason}" if cluster.disabled_reason else ""
         raise Conflict(
