@@ -186,8 +186,9 @@ class FleetKeeper:
             current = unit.devices.get(device.id)
             if current is None or current.state is not DeviceState.DRAINING:
                 return
-            if current.acknowledged < current.generation and not current.misses:
-                return  # it is about to let go of the last one
+            lets_go = current.acknowledged < current.generation and not current.misses
+            if lets_go and not current.shutting_down:
+                return  # it is about to, of the last one
             ensure_transition(current, DeviceState.RETIRED, Mover.KEEPER)
             unit.devices.replace(replace(current, state=DeviceState.RETIRED, retiring=False))
             add_event(unit, self._services, MANAGER, "device.retired", device.id)

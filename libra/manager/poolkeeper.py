@@ -4,13 +4,14 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
 from libra.daemon.beats import Beat
 from libra.daemon.loop import Guard, Singly, tell
 from libra.errors import LibraError, ProviderError, StorageUnavailable
+from libra.manager.pauses import Pauses
 from libra.manager.settle import MANAGER
 from libra.model.device import Device, DeviceState, Mover, ensure_transition
 from libra.model.devicepool import DevicePool
@@ -24,8 +25,6 @@ from libra.usecases.services import Services, new_id
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 4
-FIRST_PAUSE = timedelta(seconds=10)
-LONGEST_PAUSE = timedelta(minutes=10)
 
 OpenProvider = Callable[[str, str], Provider]
 """By the provider's and the pool's name; raises `LibraError`."""
@@ -49,9 +48,10 @@ class PoolKeeper:
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="boot")
         self._lock = threading.Lock()
         self._busy: set[str] = set()  # names of devices
-        self._pauses: dict[
-            str, tuple[timedelta, datetime]
-        ] = {}  # by pool: how long, and until when
+        self._pauses = (
+            Pauses()
+        )  # of pools in which a boot failed, and of devices that could not be destroyed
+        self._gone: set[str] = set()  # ids of devices that are shut down, but not retired yet
 
     def stop(self) -> None:
         """Begin nothing more."""
@@ -79,9 +79,10 @@ class PoolKeeper:
             for device in find_late(devices, now):
                 self._give_up(device)
             for device in devices:
-                if device.state is DeviceState.RETIRED:
+                if self._is_to_go(device) and not self._pauses.holds(device.id, now):
                     self._begin(device.name, self._destroy, pool, provider, device)
-        wanted = 0 if self._is_paused(pool, now) else count_boots(pool, devices)
+        paused = self._pauses.holds(pool.id, now)
+        wanted = 0 if paused else count_boots(pool, devices, destroys=provider.destroys)
         for _ in range(wanted):
             self._boot_next(pool, provider)
 
@@ -144,11 +145,26 @@ class PoolKeeper:
             self._pause(pool, self._services.clock(), str(error))
             self._fail(device, str(error))
             return
-        with self._lock:
-            self._pauses.pop(pool.id, None)
+        self._pauses.end(pool.id)
+
+    def _is_to_go(self, device: Device) -> bool:
+        if device.state is DeviceState.RETIRED:
+            return True
+        return device.shutting_down and device.id not in self._gone
 
     def _destroy(self, _pool: DevicePool, provider: Provider, device: Device) -> None:
-        provider.shutdown(device.name)
+        """One that still has something stays recorded until that is elsewhere."""
+        try:
+            provider.shutdown(device.name)
+        except ProviderError as error:
+            self._pauses.begin(device.id, self._services.clock())
+            self._note(device, str(error))
+            raise
+        self._pauses.end(device.id)
+        self._gone.add(device.id)
+        self._forget(device)
+
+    def _forget(self, device: Device) -> None:
         with self._services.storage.writing() as unit:
             unit.hold(device_lock(device.id))
             current = unit.devices.get(device.id)
@@ -157,6 +173,15 @@ class PoolKeeper:
             unit.devices.remove(device.id)
             reason = f"'{device.name}'"
             add_event(unit, self._services, MANAGER, "device.destroyed", device.id, reason=reason)
+        self._gone.discard(device.id)
+
+    def _note(self, device: Device, reason: str) -> None:
+        """For who waits for its end."""
+        with self._services.storage.writing() as unit:
+            unit.hold(device_lock(device.id))
+            current = unit.devices.get(device.id)
+            if current is not None and current.reason != reason:
+                unit.devices.replace(replace(current, reason=reason))
 
     def _fail(self, device: Device, reason: str) -> None:
         self._move(device, DeviceState.ERROR, reason)
@@ -178,16 +203,9 @@ class PoolKeeper:
             kind = f"device.{into.value.lower()}"
             add_event(unit, self._services, MANAGER, kind, device.id, reason=reason)
 
-    def _is_paused(self, pool: DevicePool, now: datetime) -> bool:
-        with self._lock:
-            return pool.id in self._pauses and self._pauses[pool.id][1] > now
-
     def _pause(self, pool: DevicePool, now: datetime, why: str) -> None:
-        """Twice as long each time, until one comes up."""
-        with self._lock:
-            before = self._pauses.get(pool.id)
-            pause = min(2 * before[0], LONGEST_PAUSE) if before else FIRST_PAUSE
-            self._pauses[pool.id] = (pause, now + pause)
+        """Until one comes up."""
+        pause = self._pauses.begin(pool.id, now)
         log.warning(
             "cannot boot a device",
             action="provide",

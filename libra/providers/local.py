@@ -48,10 +48,13 @@ class LocalProvider:
         self._root = settings.providers.local_dir
 
     def choose(self, taken: Collection[str]) -> Host | None:
-        """Numbered; None where there are as many as the settings allow."""
+        """Numbered; None where there are as many as the settings allow.
+
+        A worker that runs and was forgotten is left alone.
+        """
         for number in range(1, self._settings.providers.local_most + 1):
             name = f"{self._pool}-{number}"
-            if name not in taken:
+            if name not in taken and not self._is_running(self._root / name):
                 return Host(name=name, address=ADDRESS)
         return None
 
