@@ -111,6 +111,8 @@ def build_keys(lab: ControlLab, pem: dict[str, str]) -> dict[str, str]:
         "node_id": "web1",
         "service_id": service["oid"],
         "action": "stop",
+        "cloud": "default",
+        "vm": "web1",
     }
 
 

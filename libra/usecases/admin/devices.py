@@ -40,6 +40,20 @@ class Outcome:
     told: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """What became of each, in the order of the pool. `hint` is a sentence about what follows, or empty."""
+
+    pool: DevicePool
+    outcomes: Sequence[Outcome]
+    hint: str = ""
+
+    @property
+    def accepted(self) -> int:
+        """How many."""
+        return sum(item.accepted for item in self.outcomes)
+
+
 def order_one(
     services: Services, caller: Caller, pool: str, device: str, order: FleetOrder
 ) -> Outcome:
@@ -55,7 +69,7 @@ def order_one(
 
 def order_many(
     services: Services, caller: Caller, pool: str, order: FleetOrder, count: int | None = None
-) -> list[Outcome]:
+) -> Orders:
     """The first `count` of the pool, by creation; None: all. More than there are is all.
 
     Each is ordered by itself: one that refuses does not keep the others. Raises `NotFound` for the pool, and `Invalid`
@@ -67,7 +81,7 @@ def order_many(
         devices = unit.devices.find(Query(where={"pool_id": found.id}, limit=count))
     outcomes = [_try(services, caller, found, device, order) for device in devices]
     services.bell.ring()
-    return outcomes
+    return Orders(pool=found, outcomes=outcomes, hint=_hint(services, found, order))
 
 
 def _find_device(unit: UnitOfWork, pool: DevicePool, key: str) -> Device:
@@ -156,7 +170,12 @@ def _explain_what_it_has(unit: UnitOfWork, device: Device) -> str:
     return moved
 
 
-def summarize(outcomes: Sequence[Outcome]) -> str:
-    """One sentence."""
-    accepted = sum(item.accepted for item in outcomes)
-    return f"{accepted} of {len(outcomes)} devices accepted"
+def _hint(services: Services, pool: DevicePool, order: FleetOrder) -> str:
+    """Who wants to empty a pool may not know that it fills itself."""
+    goes = order in (FleetOrder.SHUTDOWN, FleetOrder.FORCE_RETIRE)
+    if not goes or pool.disabled or not pool.min_spare or not services.can_destroy(pool):
+        return ""
+    return (
+        f"the device pool '{pool.name}' is enabled and keeps {pool.min_spare} spare: it boots others; "
+        f"'libra admin disable {pool.name}' ends that"
+    )

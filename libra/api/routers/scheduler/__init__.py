@@ -10,7 +10,11 @@ from libra.api.routers.scheduler.segments import Segment
 
 register_url_convertor("segment", Segment())  # before the routes that are made of it
 
+from libra.api.routers.scheduler import admin, maps  # noqa: E402
 from libra.api.routers.scheduler import root as root  # noqa: E402
 
-ROUTERS: tuple[APIRouter, ...] = ()
+ROUTERS: tuple[APIRouter, ...] = (
+    admin.router,
+    maps.router,
+)
 """All of them want a token; each route says which role it wants at least."""
