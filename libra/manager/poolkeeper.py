@@ -48,9 +48,7 @@ class PoolKeeper:
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="boot")
         self._lock = threading.Lock()
         self._busy: set[str] = set()  # names of devices
-        self._pauses = (
-            Pauses()
-        )  # of pools in which a boot failed, and of devices that could not be destroyed
+        self._pauses = Pauses()  # of pools where a boot failed, of devices whose end did
         self._gone: set[str] = set()  # ids of devices that are shut down, but not retired yet
 
     def stop(self) -> None:
@@ -154,10 +152,10 @@ class PoolKeeper:
 
     def _destroy(self, _pool: DevicePool, provider: Provider, device: Device) -> None:
         """One that still has something stays recorded until that is elsewhere."""
+        self._pauses.begin(device.id, self._services.clock())  # whatever a provider raises
         try:
             provider.shutdown(device.name)
         except ProviderError as error:
-            self._pauses.begin(device.id, self._services.clock())
             self._note(device, str(error))
             raise
         self._pauses.end(device.id)
