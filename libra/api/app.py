@@ -24,6 +24,7 @@ from libra.api.routers import (
     listeners,
     loadbalancers,
     monitors,
+    objectstores,
     pools,
     scheduler,
     v1,
@@ -55,6 +56,7 @@ ROUTERS: tuple[tuple[str, APIRouter, bool], ...] = (
     ("", events.router, True),
     ("", devices.router, True),
     ("", certificates.router, True),
+    ("", objectstores.router, True),
     ("", webclusters.router, True),
     ("", clusters.versions, False),
     (

@@ -27,6 +27,7 @@ STATUSES: tuple[tuple[type[errors.LibraError], int], ...] = (
     (errors.JobServerUnavailable, 503),
     (errors.JobDeadlinePassed, 504),
     (errors.JobError, 502),
+    (errors.ObjectStoreError, 502),
 )
 MOST_FAULTS = 5
 METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")

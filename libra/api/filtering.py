@@ -17,7 +17,7 @@ from libra.model.access import Token
 from libra.model.resources.pool import PersistenceKind, PoolPersistence
 from libra.storage.query import Has, Part
 
-HIDDEN = SPELLINGS | {"tags", "going", "sealed", "pem"}
+HIDDEN = SPELLINGS | {"tags", "going", "sealed", "pem", "sealed_key", "sealed_token"}
 """No filters: some have filters of their own, the others are nobody's."""
 SECRET: Mapping[type[Any], str] = {Token: "digest"}
 """Another one that is nobody's, of records where the name says something else."""

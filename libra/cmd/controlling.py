@@ -2,7 +2,7 @@
 
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -18,7 +18,7 @@ from libra.config.controller import AddressPoolSettings, QuotaSettings
 from libra.config.settings import JobServerSettings, Settings
 from libra.daemon.beats import Beats
 from libra.durable import replace_file
-from libra.errors import AlreadyExists, LibraError, StateError
+from libra.errors import AlreadyExists, Invalid, LibraError, StateError
 from libra.jobs.gearman import GearmanJobClient, GearmanJobSource
 from libra.jobs.gearman.status import count_workers
 from libra.manager.daemon import Manager
@@ -31,6 +31,7 @@ from libra.model.access import Role
 from libra.model.devicepool import DevicePool
 from libra.model.quota import Quota
 from libra.model.webplan import Pace as WebPace
+from libra.objectstores.base import ObjectStore
 from libra.providers.base import Provider
 from libra.storage.lease import open_lease
 from libra.storage.schema import upgrade
@@ -178,7 +179,24 @@ def build_services(settings: Settings, storage: object) -> Services:
         address_pools=tuple(map(_build_pool, settings.address_pools)),
         admin=AdminRules(**settings.admin.model_dump()),
         can_destroy=lambda pool: can_destroy(settings, pool),
+        object_store=build_stores(settings),
     )
+
+
+def build_stores(settings: Settings) -> Callable[[str], ObjectStore]:
+    """Each kind is loaded when it is first asked for; raises `Invalid` for one that is not installed."""
+    stores: plugins.Plugins[ObjectStore] = plugins.Plugins(
+        "libra.object_stores", lambda create: create(settings.object_stores)
+    )
+
+    def find(kind: str) -> ObjectStore:
+        if kind not in stores:
+            raise Invalid(
+                f"cannot use the object store {kind!a}: installed are {', '.join(stores)}"
+            )
+        return stores[kind]
+
+    return find
 
 
 def build_pace(settings: Settings) -> Pace:

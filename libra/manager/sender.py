@@ -84,6 +84,7 @@ class Sender:
     def _begin(self, job: Job) -> Parcel | None:
         """Made of what is stored now; None where somebody has ended the job meanwhile."""
         with self._services.storage.writing() as unit:
+            job = _newest(unit, job)
             now = self._services.clock()
             parcel = replace(self._build(unit, job), sent_at=now)
             running = replace(
@@ -122,18 +123,18 @@ class Sender:
         """Until its deadline; then the manager ends it."""
         pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(job.attempts, 10))
         now = self._services.clock()
-        waiting = replace(
-            job,
-            state=JobState.SCHEDULED,
-            attempts=job.attempts + 1,
-            not_before=now + timedelta(seconds=pause),
-            updated_at=now,
-            error=reason,
-        )
         log.info(
             "a job comes again", action="send", job=job.id, device=job.device_name, error=reason
         )
         with self._services.storage.writing() as unit:
+            waiting = replace(
+                job,
+                state=JobState.SCHEDULED,
+                attempts=job.attempts + 1,
+                not_before=now + timedelta(seconds=pause),
+                updated_at=now,
+                error=reason,
+            )
             unit.jobs.change(job.id, waiting, (JobState.RUNNING,))
 
     def _settle(self, job: Job, parcel: Parcel, reply: JsonObject) -> None:
@@ -175,6 +176,14 @@ class Sender:
                 )
         except LibraError as error:
             log.warning("cannot settle a job now", action="settle", job=job.id, error=str(error))
+
+
+def _newest(unit: UnitOfWork, job: Job) -> Job:
+    """With the token that it has by now: a fresh one may have been put into it since it was read."""
+    if job.object_store_account is None:
+        return job
+    stored = unit.jobs.get(job.id)
+    return replace(job, sealed=stored.sealed) if stored else job
 
 
 def _build_update(plan: DevicePlan, device: Device | None) -> Parcel:

@@ -66,8 +66,8 @@ class Job:
     holds secrets that have to be sent, encrypted ("" where there are none), and is emptied once the job is final.
     `generation` is the device's when the change was stored. `loadbalancer_id` is the load balancer that was changed;
     `alone` keeps every other pending load balancer out of the message, to find the one that is refused.
-    `not_before` holds back a retry, `sent_at` is when it was sent last, None where it never was. `error` says why it
-    failed, `reply` is the worker's, masked.
+    `object_store_account` is the account whose token is in `sealed`. `not_before` holds back a retry, `sent_at` is when
+    it was sent last, None where it never was. `error` says why it failed, `reply` is the worker's, masked.
     """
 
     id: str
@@ -80,6 +80,7 @@ class Job:
     loadbalancer_id: str | None = None
     generation: int = 0
     alone: bool = False
+    object_store_account: str | None = None
     attempts: int = 0
     created_at: datetime
     updated_at: datetime

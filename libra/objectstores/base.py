@@ -3,6 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
+
+from libra.errors import NotImplementedHere
+from libra.model.objectstore import Credentials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,6 +15,14 @@ class Account:
 
     endpoint: str
     token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A fresh token. `lasts` is None where the store does not say for how long."""
+
+    account: Account
+    lasts: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +53,13 @@ class ObjectStore(ABC):
         Makes the container where it is missing. Reads `blocks` once, in bounded memory, and retries what may pass.
         Raises `ObjectStoreError` with the store's status and words, never with the token.
         """
+
+    def log_in(self, credentials: Credentials) -> Grant:
+        """A fresh token and where the account is, within a bounded time. Nothing secret is logged.
+
+        Raises `Invalid` and `Forbidden` as `check`, `ObjectStoreError` with the store's words, and
+        `NotImplementedHere` where this kind of store has no accounts.
+        """
+        raise NotImplementedHere(
+            f"cannot log in to {credentials.auth_url}: this kind of object store has no accounts"
+        )

@@ -13,6 +13,7 @@ from libra.messages.addresses import parse_host_name, parse_ip_address
 from libra.messages.fields import quoted
 
 SETTING = "object_stores.swift.allowed_endpoints"
+MESSAGE_FIELD = "hpcs_object_store_endpoint"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?(?P<path>/.*)?",
@@ -48,20 +49,20 @@ class Endpoint:
         return self.host if usual else f"{self.host}:{self.port}"
 
 
-def parse_endpoint(text: str) -> Endpoint:
-    """A storage URL from a message; raises `Invalid` for all but http(s)://host[:port][/path]."""
+def parse_endpoint(text: str, name: str = MESSAGE_FIELD) -> Endpoint:
+    """A storage URL, from a message where nothing else is named; raises `Invalid` for all but http(s)://host[:port][/path]."""
     match = _URL.fullmatch(text)
     host = _parse_host(match["host"]) if match else None
     path = (match["path"] or "").rstrip("/") if match else ""
     if match is None or host is None or not _is_plain_path(path):
         raise Invalid(
-            "cannot use hpcs_object_store_endpoint: must be a storage URL like https://host/v1/account, "
-            f"got {quoted(text)}"
+            f"cannot use {name}: must be a storage URL like https://host/v1/account, got "
+            f" {quoted(text)}"
         )
     scheme = match["scheme"].lower()
     port = int(match["port"] or _DEFAULT_PORTS[scheme])
     if not 1 <= port <= 65535:
-        raise Invalid(f"cannot use hpcs_object_store_endpoint: there is no port {port}")
+        raise Invalid(f"cannot use {name}: there is no port {port}")
     return Endpoint(scheme=scheme, host=host, port=port, path=path)
 
 
@@ -90,12 +91,15 @@ class EndpointPolicy:
     def __init__(self, patterns: tuple[str, ...]) -> None:
         self._rules = tuple(_parse_pattern(pattern) for pattern in patterns)
 
-    def admit(self, text: str) -> Endpoint:
-        """The endpoint of a message; raises `Invalid`, or `Forbidden` where no pattern allows it."""
-        endpoint = parse_endpoint(text)
+    def admit(self, text: str, name: str = MESSAGE_FIELD, whose: str = "worker") -> Endpoint:
+        """The endpoint of a message; raises `Invalid`, or `Forbidden` where no pattern allows it.
+
+        `name` is what it is called where it came from, `whose` the program that has the setting.
+        """
+        endpoint = parse_endpoint(text, name)
         if not any(rule.allows(endpoint) for rule in self._rules):
             raise Forbidden(
-                f"cannot connect to {quoted(str(endpoint))}: the setting {SETTING} of this worker does not allow it"
+                f"cannot connect to {quoted(str(endpoint))}: the setting {SETTING} of this {whose} does not allow it"
             )
         return endpoint
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from libra.errors import Invalid, ObjectStoreError
-from libra.objectstores.base import Account, ObjectStore, StoredObject
+from libra.model.objectstore import Credentials
+from libra.objectstores.base import Account, Grant, ObjectStore, StoredObject
 from libra.objectstores.endpoints import Endpoint, EndpointPolicy
 from libra.objectstores.manifests import WIDTH
 from libra.objectstores.retries import Deadline, RetryPolicy
@@ -28,6 +29,7 @@ log = structlog.get_logger(__name__)
 CLEANING_TIME = timedelta(seconds=5)
 CLEANING_TIME_EACH = timedelta(seconds=0.1)
 LONGEST_CLEANING_TIME = timedelta(seconds=60)
+LONGEST_LOGIN_SECONDS = 30.0  # somebody waits for it
 
 
 def create_store(settings: "ObjectStoreSettings") -> ObjectStore:
@@ -85,11 +87,28 @@ class SwiftStore(ObjectStore):
         log.info("stored", action="store", path=path, size=upload.size, segments=upload.segments)
         return StoredObject(path=path, size=upload.size)
 
+    def log_in(self, credentials: Credentials) -> Grant:
+        """Both the identity service and the storage URL that it tells must be allowed."""
+        from libra.objectstores.swift_connection import build_trust
+        from libra.objectstores.swift_login import log_in
+
+        where = self._policy.admit(credentials.auth_url, "auth_url", "controller")
+        self._trust = self._trust or build_trust(self._settings.ca_file)
+        seconds = min(self._settings.timeout_seconds, LONGEST_LOGIN_SECONDS)
+        grant = log_in(where, credentials, self._trust, seconds)
+        told = "the storage URL that it tells"
+        endpoint = self._policy.admit(grant.account.endpoint, told, "controller")
+        self._check_token(grant.account)
+        return replace(grant, account=replace(grant.account, endpoint=str(endpoint)))
+
     def _admit(self, account: Account) -> Endpoint:
         endpoint = self._policy.admit(account.endpoint)
+        self._check_token(account)
+        return endpoint
+
+    def _check_token(self, account: Account) -> None:
         if not account.token or not all("!" <= c <= "~" for c in account.token):
             raise Invalid("cannot use hpcs_object_store_token: must be printable ASCII, no spaces")
-        return endpoint
 
     def _open(
         self, endpoint: Endpoint, account: Account, retries: RetryPolicy, deadline: Deadline

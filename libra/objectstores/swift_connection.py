@@ -57,6 +57,7 @@ class SwiftConnection(swiftclient.client.HTTPConnection):
 
     def __init__(self, url: str, trust: ssl.SSLContext) -> None:
         super().__init__(url)
+        self.most_answer_bytes = MOST_ANSWER_BYTES
         self._sockets = _Sockets()
         self.requests_args["allow_redirects"] = False
         self.request_session = _Session(_Adapter(self._sockets.remember, trust))
@@ -72,7 +73,7 @@ class SwiftConnection(swiftclient.client.HTTPConnection):
 
         def read() -> bytes:
             try:
-                body = unlimited(MOST_ANSWER_BYTES)
+                body = unlimited(self.most_answer_bytes)
                 complete = not body or not unlimited(1)
             except (urllib3.exceptions.HTTPError, OSError):
                 body, complete = b"", False

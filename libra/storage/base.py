@@ -12,6 +12,7 @@ from libra.model.access import Token
 from libra.model.adminmap import AdminMap
 from libra.model.controller import Controller
 from libra.model.devicepool import DevicePool, Move
+from libra.model.objectstore import ObjectStoreAccount
 from libra.model.quota import Quota
 from libra.model.resources.certificate import StoredCertificate
 from libra.model.resources.listener import Listener
@@ -44,6 +45,11 @@ def device_lock(device_id: str) -> str:
     return f"device {device_id}"
 
 
+def account_lock(account_id: str) -> str:
+    """The name to hold by whoever writes the token of an object-store account, or makes a job that has it."""
+    return f"object store {account_id}"
+
+
 def hold_devices(unit: "UnitOfWork", *device_ids: str) -> None:
     """Hold the locks of several, in the order that everybody takes them in."""
     for key in sorted(set(device_ids)):
@@ -67,6 +73,7 @@ class UnitOfWork(Protocol):
     tokens: Rows[Token]
     quotas: Rows[Quota]
     certificates: Rows[StoredCertificate]
+    object_stores: Rows[ObjectStoreAccount]
     addresses: AddressRows
     counters: CounterRows
     web_clusters: Rows[WebCluster]

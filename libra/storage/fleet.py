@@ -123,8 +123,20 @@ class SqlJobs(SqlRows[Job]):
         table = self._table
         values = self._values(into)
         values.pop("id")
+        if into.sealed:
+            values.pop("sealed")
         statement = (
             update(table).where(table.c.id == key, table.c.state.in_(list(allowed))).values(values)
+        )
+        return bool(self._connection.execute(statement).rowcount)
+
+    def reseal(self, key: str, sealed: str) -> bool:
+        """One statement."""
+        table = self._table
+        statement = (
+            update(table)
+            .where(table.c.id == key, table.c.state.in_(list(OPEN)))
+            .values(sealed=sealed)
         )
         return bool(self._connection.execute(statement).rowcount)
 

@@ -141,7 +141,14 @@ class JobRows(Rows[Job], Protocol):
         """Mark NEW jobs whose deadline has not come as SCHEDULED; how many."""
 
     def change(self, key: str, into: Job, allowed: Collection[JobState]) -> bool:
-        """Compare and set: write `into` where the row's state is one of `allowed`."""
+        """Compare and set: write `into` where the row's state is one of `allowed`.
+
+        Its secrets are emptied where they are empty in `into`, and stay as they are stored otherwise: whoever read the
+        job before `reseal` does not bring old ones back.
+        """
+
+    def reseal(self, key: str, sealed: str) -> bool:
+        """Other secrets for an open job, and nothing else of it; False where it is over."""
 
     def prune(self, before: datetime, limit: int) -> int:
         """Forget those that ended and were made before, the oldest first, at most `limit`; how many."""

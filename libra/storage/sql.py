@@ -16,6 +16,7 @@ from libra.model.access import Token
 from libra.model.adminmap import AdminMap
 from libra.model.controller import Controller
 from libra.model.devicepool import DevicePool, Move
+from libra.model.objectstore import ObjectStoreAccount
 from libra.model.quota import Quota
 from libra.model.resources.certificate import StoredCertificate
 from libra.model.resources.listener import Listener
@@ -62,6 +63,7 @@ class SqlUnitOfWork:
         self.tokens = SqlRows(connection, tables.tokens, Token)
         self.quotas = SqlRows(connection, tables.quotas, Quota)
         self.certificates = SqlRows(connection, tables.certificates, StoredCertificate)
+        self.object_stores = SqlRows(connection, tables.object_store_accounts, ObjectStoreAccount)
         self.addresses = SqlAddresses(connection)
         self.counters = SqlCounters(connection)
         self.web_clusters = SqlRows(connection, tables.web_clusters, WebCluster)

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
+from libra.errors import Invalid
 from libra.meters import Meters
 from libra.model.devicepool import DevicePool
+from libra.model.objectstore import Credentials
 from libra.model.quota import Quota
 from libra.model.webcluster import WebCluster, WebClusterNode
 from libra.model.webdefinition import WebDefinition
+from libra.objectstores.base import Grant
 from libra.storage.base import Storage
 from libra.usecases.knowntokens import KnownTokens
 
@@ -117,6 +120,18 @@ def destroys_nothing(_pool: DevicePool) -> bool:
     return False
 
 
+class AccountStore(Protocol):
+    """A kind of object store, as far as accounts at it go."""
+
+    def log_in(self, credentials: Credentials) -> Grant:
+        """See `ObjectStore`."""
+
+
+def no_store(kind: str) -> AccountStore:
+    """Where none was wired."""
+    raise Invalid(f"cannot use the object store {kind!a}: there is none of that kind here")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """One object for every use case."""
@@ -132,3 +147,4 @@ class Services:
     webcheck: WebCheck = accept
     admin: AdminRules = AdminRules()
     can_destroy: CanDestroy = destroys_nothing
+    object_store: Callable[[str], AccountStore] = no_store

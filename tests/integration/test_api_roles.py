@@ -16,6 +16,7 @@ from tests.support.access import ALLOWED, OPERATIONS, Access
 from tests.support.certificates import Authority
 from tests.support.control import LBAAS, ControlLab, control_lab
 
+MEMORY = {"store": "memory", "auth_url": "http://127.0.0.1:1/v1", "user": "a:b", "key": "c"}
 OWN, OTHER = "project-of-theirs", "another-project"
 METHODS = ("get", "post", "put", "patch", "delete")
 """In the order in which those who may do it do: what is there to be read and changed goes last."""
@@ -90,6 +91,7 @@ def build_keys(lab: ControlLab, pem: dict[str, str]) -> dict[str, str]:
     (stored,) = made["pools"]
     lab.put(f"{LBAAS}/quotas/{OWN}", {"quota": {"listener": 50}}, 202)
     certificate = lab.post("/v1/certificates", {**pem, "project_id": OWN})["certificate"]
+    lab.put(f"/v1/objectstores/{OWN}", MEMORY, 201)
     cluster = lab.post("/v1/webclusters", {"name": "shop", "project_id": OWN})["webcluster"]["oid"]
     lab.post(f"/v1/webclusters/{cluster}/nodes", {"node": "web1"})
     service = {"path": "/", "type": "nodeinfo"}
@@ -104,6 +106,7 @@ def build_keys(lab: ControlLab, pem: dict[str, str]) -> dict[str, str]:
         "job_id": lab.get("/v1/jobs", load_balancer=made["id"])["jobs"][0]["id"],
         "token_id": lab.post("/v1/tokens", {"name": "spare", "role": "reader"})["token"]["id"],
         "project_id": OWN,
+        "user": OWN,
         "provider": "libra",
         "device_id": "web1",
         "order": "hold",
@@ -142,6 +145,7 @@ def build_bodies(keys: dict[str, str], pem: dict[str, str]) -> dict[str, Any]:
         "DevicePoolChange": {"min_spare": 1},
         "TokenBody": {"name": "new", "role": "reader"},
         "LogsBody": {**store, "auth_token": "swift-token"},
+        "ObjectStoreBody": MEMORY,
         "CertificateBody": {**pem, "project_id": OWN},
         "MaterialBody": pem,
         "WebClusterBody": {"name": "blog", "project_id": OWN},

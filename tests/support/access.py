@@ -71,6 +71,8 @@ OPERATIONS = {
     "/v1/tokens": {"get": A.ADMINISTER, "post": A.ADMINISTER},
     "/v1/tokens/{token_id}": {"delete": A.ADMINISTER},
     "/v1/loadbalancers/{loadbalancer_id}/logs": {"post": A.WRITE},
+    "/v1/objectstores": {"get": A.LIST},
+    "/v1/objectstores/{project_id}": {"get": A.SHOW, "put": A.WRITE, "delete": A.WRITE},
     "/v1/certificates": {"get": A.LIST, "post": A.WRITE},
     "/v1/certificates/{certificate_id}": {"get": A.SHOW, "put": A.WRITE, "delete": A.WRITE},
     "/v1/webclusters/{webcluster_id}/nodes/{node_id}": {
@@ -94,6 +96,7 @@ OPERATIONS = {
     "/clouds/{cloud}/vms/{vm}": {"put": A.OPERATE, "post": A.OPERATE, "delete": A.OPERATE},
     "/cloud-aliases": {"get": A.OBSERVE, "post": A.OPERATE},
     "/user-limits": {"get": A.OBSERVE, "post": A.OPERATE},
+    "/users/{user}": {"post": A.OPERATE},
     "/healthz": {"get": A.OPEN},
     "/readyz": {"get": A.OPEN},
     "/metrics": {"get": A.OPEN},

@@ -18,7 +18,7 @@ from libra.config.controller import (
     ProviderSettings,
     QuotaSettings,
 )
-from libra.config.settings import JobServerSettings, Settings
+from libra.config.settings import JobServerSettings, ObjectStoreSettings, Settings
 from libra.drivers.noop import NoopDriver
 from libra.jobs.embedded import EmbeddedJobServer
 from libra.jobs.gearman import GearmanJobSource
@@ -98,7 +98,13 @@ class ThreadWorker:
 class ControlLab:
     """Everything, stopped in the right order; `client` is an administrator's."""
 
-    def __init__(self, directory: Path, url: str, **manager: object) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        url: str,
+        object_stores: ObjectStoreSettings | None = None,
+        **manager: object,
+    ) -> None:
         self._stack = ExitStack()
         self.directory = directory
         self.server = EmbeddedJobServer("127.0.0.1", 0)
@@ -114,6 +120,7 @@ class ControlLab:
             address_pools=(AddressPoolSettings(),),
             manager=ManagerSettings.model_validate({**pace, **manager}),
             quotas=QuotaSettings(),
+            object_stores=object_stores or ObjectStoreSettings(),
             providers=ProviderSettings(local_dir=directory / "d", local_driver="noop"),
         )
         self.start_controller()
@@ -205,9 +212,11 @@ def whole(port: int = 8080) -> Json:
 
 
 @contextmanager
-def control_lab(directory: Path, **manager: object) -> Iterator[ControlLab]:
+def control_lab(
+    directory: Path, object_stores: ObjectStoreSettings | None = None, **manager: object
+) -> Iterator[ControlLab]:
     """On SQLite."""
-    lab = ControlLab(directory, lay_out(directory), **manager)
+    lab = ControlLab(directory, lay_out(directory), object_stores, **manager)
     try:
         yield lab
     finally:

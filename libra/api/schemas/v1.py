@@ -37,6 +37,8 @@ def _utc(value: datetime) -> datetime:
 
 Printable = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]+$", max_length=16384)]
 
+StoreKind = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+
 
 class DeviceBody(Body):
     """A host with a worker."""
@@ -97,14 +99,12 @@ class TokenBody(Body):
 
 
 class LogsBody(Body):
-    """Where the log goes."""
+    """Where the log goes: without endpoint and token into the project's object-store account."""
 
-    object_store_type: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")] = (
-        "swift"
-    )
-    object_store_endpoint: Annotated[Printable, StringConstraints(max_length=2048)]
+    object_store_type: StoreKind | None = None
+    object_store_endpoint: Annotated[Printable, StringConstraints(max_length=2048)] | None = None
     object_store_basepath: Annotated[Text, Field(min_length=1)]
-    auth_token: Printable
+    auth_token: Printable | None = None
 
 
 class EventsFollowed(BaseModel):

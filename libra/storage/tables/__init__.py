@@ -1,6 +1,13 @@
 """The tables. A column is named as the field of its record, and holds what that holds."""
 
-from libra.storage.tables.access import admin_maps, certificates, events, quotas, tokens
+from libra.storage.tables.access import (
+    admin_maps,
+    certificates,
+    events,
+    object_store_accounts,
+    quotas,
+    tokens,
+)
 from libra.storage.tables.fleet import (
     controllers,
     device_pools,
@@ -47,6 +54,7 @@ __all__ = [
     "metadata",
     "monitors",
     "moves",
+    "object_store_accounts",
     "pools",
     "quotas",
     "tokens",

@@ -12,6 +12,7 @@ from sqlalchemy import (
 )
 
 from libra.model.access import Role
+from libra.model.objectstore import AuthVersion
 from libra.model.resources.certificate import CertificateType
 from libra.storage.tables.words import (
     ID,
@@ -72,6 +73,28 @@ certificates = Table(
     Index(None, "created_at", "id"),
     Index(None, "project_id", "created_at", "id"),
     Index(None, "name"),
+)
+
+object_store_accounts = Table(
+    "object_store_accounts",
+    metadata,
+    key(),
+    text("project_id"),
+    text("store", ID),
+    long("auth_url"),
+    word("auth_version", AuthVersion),
+    text("user"),
+    text("domain"),
+    text("region"),
+    long("sealed_key"),
+    long("endpoint"),
+    long("sealed_token"),
+    time("refreshed_at"),
+    time("expires_at", nullable=True),
+    time("created_at"),
+    time("updated_at", nullable=True),
+    UniqueConstraint("project_id"),
+    Index(None, "created_at", "id"),
 )
 
 events = Table(

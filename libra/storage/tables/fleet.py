@@ -84,6 +84,7 @@ jobs = Table(
     Column("loadbalancer_id", String(ID), nullable=True),
     number("generation"),
     flag("alone"),
+    Column("object_store_account", String(ID), nullable=True, index=True),
     number("attempts"),
     time("created_at"),
     time("updated_at"),

@@ -12,9 +12,11 @@ register_url_convertor("segment", Segment())  # before the routes that are made 
 
 from libra.api.routers.scheduler import admin, maps  # noqa: E402
 from libra.api.routers.scheduler import root as root  # noqa: E402
+from libra.api.routers.scheduler import users  # noqa: E402
 
 ROUTERS: tuple[APIRouter, ...] = (
     admin.router,
     maps.router,
+    users.router,
 )
 """All of them want a token; each route says which role it wants at least."""
