@@ -36,17 +36,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlLab]:
 
 
 @pytest.fixture(scope="module")
-def device(lab: ControlLab) -> str:
-    """Registered, and without a worker by now."""
-    lab.worker("web1").close()
-    return "web1"
-
-
-@pytest.fixture
-def worker(lab: ControlLab, device: str) -> Iterator[ThreadWorker]:
-    worker = ThreadWorker(device, lab.server.port)
-    yield worker
-    worker.close()
+def worker(lab: ControlLab) -> ThreadWorker:
+    return lab.worker()
 
 
 def given(swift: SwiftLab, **fields: str) -> dict[str, str]:
@@ -145,33 +136,6 @@ def test_a_project_without_an_account_has_to_say_where(
     assert worker.messages
 
 
-def test_a_job_that_waits_is_sent_with_the_fresh_token(
-    lab: ControlLab, worker: ThreadWorker, shortlived: SwiftLab
-) -> None:
-    lab.put(PATH, given(shortlived), 201)
-    made = lab.create("waits", project_id=PROJECT, listeners=[listener(8001)])
-    worker.close()
-    job = archive(lab, made["id"])
-    lab.wait(lambda: lab.get(f"/v1/jobs/{job}")["job"]["state"] == "idle", "the job that waits")
-    first = sealed_token(lab, job)
-    lab.wait(lambda: not works(shortlived, first), "the token's end")
-    refresh(lab, "vm_proxy")
-    assert sealed_token(lab, job) == first
-    refresh(lab, "job_proxy")
-    second = sealed_token(lab, job)
-    assert second != first
-    assert works(shortlived, second)
-    again = ThreadWorker("web1", lab.server.port)
-    try:
-        lab.wait(lambda: archives(again), "the job")
-    finally:
-        again.close()
-    (sent,) = archives(again)
-    assert sent["hpcs_object_store_token"] == second
-    assert sent["hpcs_object_store_endpoint"] == shortlived.storage_url
-    lab.delete(PATH)
-
-
 def test_an_expired_token_is_renewed_before_it_is_used(
     lab: ControlLab, worker: ThreadWorker, shortlived: SwiftLab
 ) -> None:
@@ -257,3 +221,31 @@ def test_a_load_balancer_still_archives_where_it_is_told(
     )
     lab.wait(lambda: len(archives(worker)) > count, "the job")
     assert archives(worker)[-1]["hpcs_object_store_token"] == "given"
+
+
+def test_a_job_that_waits_is_sent_with_the_fresh_token(
+    lab: ControlLab, worker: ThreadWorker, shortlived: SwiftLab
+) -> None:
+    """The last one: its device is without a worker for a while."""
+    lab.put(PATH, given(shortlived), 201)
+    made = lab.create("waits", project_id=PROJECT, listeners=[listener(8001)])
+    worker.close()
+    job = archive(lab, made["id"])
+    lab.wait(lambda: lab.get(f"/v1/jobs/{job}")["job"]["state"] == "idle", "the job that waits")
+    first = sealed_token(lab, job)
+    lab.wait(lambda: not works(shortlived, first), "the token's end")
+    refresh(lab, "vm_proxy")
+    assert sealed_token(lab, job) == first
+    refresh(lab, "job_proxy")
+    second = sealed_token(lab, job)
+    assert second != first
+    assert works(shortlived, second)
+    again = ThreadWorker("web1", lab.server.port)
+    try:
+        lab.wait(lambda: archives(again), "the job")
+    finally:
+        again.close()
+    (sent,) = archives(again)
+    assert sent["hpcs_object_store_token"] == second
+    assert sent["hpcs_object_store_endpoint"] == shortlived.storage_url
+    lab.delete(PATH)
