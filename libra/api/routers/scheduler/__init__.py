@@ -10,9 +10,12 @@ from libra.api.routers.scheduler.segments import Segment
 
 register_url_convertor("segment", Segment())  # before the routes that are made of it
 
-from libra.api.routers.scheduler import admin, maps  # noqa: E402
+from libra.api.routers.scheduler import (  # noqa: E402
+    admin,
+    maps,
+    users,
+)
 from libra.api.routers.scheduler import root as root  # noqa: E402
-from libra.api.routers.scheduler import users  # noqa: E402
 
 ROUTERS: tuple[APIRouter, ...] = (
     admin.router,
