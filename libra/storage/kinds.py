@@ -276,3 +276,15 @@ class Overview(Protocol):
 
     def placed(self, projects: Collection[str]) -> dict[str, datetime]:
         """When the newest load balancer of each was made; absent where it has none."""
+
+    def pools_of(self, device_ids: Collection[str]) -> dict[str, str]:
+        """The ids of the pools of these devices; absent where one is gone."""
+
+    def device_names(self) -> set[str]:
+        """Of every device, whatever its state is."""
+
+    def events(self, kind: str, since: datetime, limit: int) -> list[Event]:
+        """Of that kind, since then, the newest first."""
+
+    def came(self) -> dict[str, datetime]:
+        """When a device of each pool answered for the first time, and the last did; absent where none has."""

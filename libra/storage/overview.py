@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, not_, select, tuple_
 
+from libra.model.event import Event
 from libra.model.job import Job, JobAction, JobPriority, JobState
 from libra.model.overview import RUNS, Run, Share
 from libra.storage import tables
@@ -112,6 +113,38 @@ class SqlOverview:
             )
             found.update((key, at) for key, at in self._connection.execute(statement))
         return found
+
+    def events(self, kind: str, since: datetime, limit: int) -> list[Event]:
+        """By the index of their time."""
+        table = tables.events
+        statement = (
+            select(table)
+            .where(table.c.at >= since, table.c.kind == kind)
+            .order_by(table.c.id.desc())
+            .limit(limit)
+        )
+        return [Event(**row) for row in self._connection.execute(statement).mappings()]
+
+    def came(self) -> dict[str, datetime]:
+        """One statement."""
+        table = tables.devices
+        first = func.max(table.c.first_seen)
+        statement = select(table.c.pool_id, first).where(table.c.first_seen.is_not(None))
+        rows = self._connection.execute(statement.group_by(table.c.pool_id))
+        return {pool: at for pool, at in rows}  # noqa: C416 - mypy knows no dict of rows
+
+    def pools_of(self, device_ids: Collection[str]) -> dict[str, str]:
+        """In a statement for some hundred of them."""
+        table = tables.devices
+        found: dict[str, str] = {}
+        for chunk in chunks(device_ids):
+            statement = select(table.c.id, table.c.pool_id).where(table.c.id.in_(chunk))
+            found.update((key, pool) for key, pool in self._connection.execute(statement))
+        return found
+
+    def device_names(self) -> set[str]:
+        """All of them."""
+        return set(self._connection.execute(select(tables.devices.c.name)).scalars())
 
     def _jobs(self, statement: Select[Any]) -> list[Job]:
         return [Job(**row) for row in self._connection.execute(statement).mappings()]

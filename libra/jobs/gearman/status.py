@@ -1,11 +1,11 @@
-"""Which functions have workers: the administrative command `status` of every job server."""
+"""Which functions have workers, and where those are: the commands `status` and `workers` of every job server."""
 
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from libra.jobs.gearman.deadline import Deadline
 from libra.jobs.gearman.sockets import connect
@@ -16,19 +16,40 @@ if TYPE_CHECKING:
 
 END = b".\n"
 MOST_BYTES = 64 * 1024 * 1024
+Addresses = dict[str, set[str]]
+"""Where the workers of each function connect from."""
+
+T = TypeVar("T")
 
 
 def count_workers(servers: "Sequence[JobServerSettings]", seconds: float) -> Counter[str] | None:
     """How many workers each function has, over all servers that answer; None where none does."""
-    found: Counter[str] = Counter()
-    answered = False
+    answers = list(_ask_all(servers, seconds, b"status\n", parse_status))
+    return sum(answers, Counter()) if answers else None
+
+
+def find_workers(servers: "Sequence[JobServerSettings]", seconds: float) -> Addresses | None:
+    """As the servers that answer see them; None where none does."""
+    answers = list(_ask_all(servers, seconds, b"workers\n", parse_workers))
+    found: Addresses = {}
+    for answer in answers:
+        for name, addresses in answer.items():
+            found.setdefault(name, set()).update(addresses)
+    return found if answers else None
+
+
+def _ask_all(
+    servers: "Sequence[JobServerSettings]",
+    seconds: float,
+    command: bytes,
+    parse: Callable[[str], T],
+) -> Iterator[T]:
+    """One after the other, each within so many seconds."""
     for server in servers:
         try:
-            found.update(_ask(server, Deadline(seconds)))
-            answered = True
+            yield parse(_ask(server, Deadline(seconds), command))
         except (OSError, ValueError):
             continue
-    return found if answered else None
 
 
 def parse_status(text: str) -> Counter[str]:
@@ -42,9 +63,22 @@ def parse_status(text: str) -> Counter[str]:
     return found
 
 
-def _ask(server: "JobServerSettings", deadline: Deadline) -> Counter[str]:
+def parse_workers(text: str) -> Addresses:
+    """Lines of "NUMBER ADDRESS NAME : FUNCTION ...", of clients without any function; raises ValueError."""
+    found: Addresses = {}
+    for line in text.splitlines():
+        if line == ".":
+            break
+        _number, address, rest = line.split(" ", 2)
+        _name, _, functions = rest.partition(" :")
+        for function in functions.split():
+            found.setdefault(function, set()).add(address.removeprefix("::ffff:"))
+    return found
+
+
+def _ask(server: "JobServerSettings", deadline: Deadline, command: bytes) -> str:
     with _connected(server, deadline) as connection:
-        connection.sendall(b"status\n")
+        connection.sendall(command)
         answer = bytearray()
         while not (answer == END or answer.endswith(b"\n" + END)):
             connection.settimeout(max(0.001, deadline.left()))
@@ -52,7 +86,7 @@ def _ask(server: "JobServerSettings", deadline: Deadline) -> Counter[str]:
             if not block or len(answer) > MOST_BYTES:
                 raise OSError("no whole answer")
             answer += block
-    return parse_status(answer.decode("utf-8", "replace"))
+    return answer.decode("utf-8", "replace")
 
 
 @contextmanager
