@@ -12,6 +12,7 @@ from libra import __version__
 from libra.api import errors
 from libra.api.auth import EVERYBODY, caller_of
 from libra.api.docs import render_docs
+from libra.api.insight import Insight
 from libra.api.metrics import Metrics
 from libra.api.middleware import Surroundings
 from libra.api.openapi import build_openapi
@@ -77,6 +78,7 @@ class ApiParts:
     max_page: int = 1000
     max_streams: int = 100
     anonymous_metrics: bool = True
+    insight: Insight = field(default_factory=Insight)
     beats: Beats = field(default_factory=Beats)
     manages: Callable[[], bool | None] = lambda: None
 
@@ -93,6 +95,7 @@ def create_app(parts: ApiParts) -> FastAPI:
     )
     app.state.services = parts.services
     app.state.max_page = parts.max_page
+    app.state.insight = parts.insight
     app.state.streams = Streams(parts.services.storage, parts.max_streams, parts.beats)
     metrics = Metrics(parts.services, app.state.streams, parts.beats, parts.manages)
     _add_errors(app)

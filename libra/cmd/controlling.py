@@ -13,14 +13,16 @@ import structlog
 
 from libra import plugins
 from libra.api.app import ApiParts, create_app
+from libra.api.insight import Insight
 from libra.api.server import TICK_SECONDS, ApiServer
 from libra.config.controller import AddressPoolSettings, QuotaSettings
 from libra.config.settings import JobServerSettings, Settings
+from libra.config.showing import show_settings
 from libra.daemon.beats import Beats
 from libra.durable import replace_file
 from libra.errors import AlreadyExists, Invalid, LibraError, StateError
 from libra.jobs.gearman import GearmanJobClient, GearmanJobSource
-from libra.jobs.gearman.status import count_workers
+from libra.jobs.gearman.status import count_workers, find_workers
 from libra.manager.daemon import Manager
 from libra.manager.heartbeat import Heartbeat
 from libra.manager.pace import Pace
@@ -81,6 +83,7 @@ class Controller:
                 max_page=settings.api.max_page,
                 max_streams=settings.api.max_event_streams,
                 anonymous_metrics=settings.api.anonymous_metrics,
+                insight=build_insight(settings),
                 beats=self.beats,
                 manages=lambda: self._manager.manages,
             )
@@ -213,6 +216,15 @@ def build_pace(settings: Settings) -> Pace:
         ),
         keep_jobs=timedelta(days=given.keep_jobs_days),
         keep_events=timedelta(days=given.keep_events_days),
+    )
+
+
+def build_insight(settings: Settings) -> Insight:
+    """Of these settings."""
+    return Insight(
+        settings=lambda: show_settings(settings),
+        workers=lambda: find_workers(settings.job_servers, STATUS_SECONDS),
+        functions=lambda: (settings.controller.function,),
     )
 
 

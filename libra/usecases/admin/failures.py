@@ -8,9 +8,11 @@ from libra.errors import StorageUnavailable
 from libra.model.access import Caller
 from libra.model.device import Device, DeviceState
 from libra.model.event import Event
+from libra.model.fairness import Distribution, distribute, find_limited
 from libra.model.job import Job
 from libra.storage.base import UnitOfWork
 from libra.storage.query import Query, Since
+from libra.usecases.adminmaps import limits_of
 from libra.usecases.outbox import add_event
 from libra.usecases.services import Services
 
@@ -108,6 +110,15 @@ def list_waiting(unit: UnitOfWork, now: datetime) -> frozenset[str]:
     last = {event.project_id or event.subject_id: event.at for event in reversed(refused)}
     placed = unit.overview.placed(last)
     return frozenset(name for name, at in last.items() if not _is_over(placed.get(name), at))
+
+
+def distribute_devices(services: Services) -> Distribution:
+    """Who has which share of the devices, and who should: those that got none lately want one, too."""
+    with services.storage.reading() as unit:
+        shares = unit.overview.shares()
+        waiting = list_waiting(unit, services.clock())
+        limits = limits_of(unit)
+    return distribute(shares, waiting, find_limited(shares, limits))
 
 
 def list_image_failures(services: Services) -> ImageFailures:

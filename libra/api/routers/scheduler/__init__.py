@@ -12,14 +12,20 @@ register_url_convertor("segment", Segment())  # before the routes that are made 
 
 from libra.api.routers.scheduler import (  # noqa: E402
     admin,
+    fleet,
+    health,
     maps,
     users,
+    work,
 )
 from libra.api.routers.scheduler import root as root  # noqa: E402
 
 ROUTERS: tuple[APIRouter, ...] = (
     admin.router,
+    fleet.router,
+    health.router,
     maps.router,
     users.router,
+    work.router,
 )
 """All of them want a token; each route says which role it wants at least."""

@@ -1,5 +1,6 @@
 """Answers: a text for people, the same as JSON for programs."""
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import Request, Response
@@ -13,11 +14,13 @@ _JSON: TypeAdapter[Any] = TypeAdapter(Any)
 
 def tell(request: Request, text: str, shown: object, status: int = 200) -> Response:
     """The text ends with one line's end; times and enums in `shown` are written as JSON has them."""
+    return tell_lazily(request, lambda: text, lambda: shown, status)
+
+
+def tell_lazily(
+    request: Request, text: Callable[[], str], shown: Callable[[], object], status: int = 200
+) -> Response:
+    """Makes only what is asked for, where there may be much of it."""
     if wants_text(request):
-        return PlainTextResponse(f"{text.rstrip(chr(10))}\n", status)
-    return Response(_JSON.dump_json(shown), status, media_type="application/json")
-
-
-def is_text(request: Request) -> bool:
-    """To make only what is asked for, where that costs."""
-    return wants_text(request)
+        return PlainTextResponse(text().rstrip("\n") + "\n", status)
+    return Response(_JSON.dump_json(shown()), status, media_type="application/json")
