@@ -19,6 +19,7 @@ from libra.model.sizing import count_boots, find_late
 from libra.providers.base import Host, Provider
 from libra.storage.base import device_lock
 from libra.storage.query import Query
+from libra.usecases.admin.failures import BOOT_FAILED, NEVER_ONLINE, note_failure
 from libra.usecases.outbox import add_event
 from libra.usecases.services import Services, new_id
 
@@ -186,24 +187,30 @@ class PoolKeeper:
 
     def _give_up(self, device: Device) -> None:
         """It was booted and never answered: another one is tried."""
-        self._move(device, DeviceState.RETIRED, "it never answered")
+        reason = device.reason or "it never answered"
+        if self._move(device, DeviceState.RETIRED, "it never answered"):
+            told = f"'{device.name}': {reason}"
+            note_failure(self._services, MANAGER, NEVER_ONLINE, device.pool_id, told)
 
-    def _move(self, device: Device, into: DeviceState, reason: str) -> None:
+    def _move(self, device: Device, into: DeviceState, reason: str) -> bool:
+        """False where somebody was faster, or it is in use after all."""
         with self._services.storage.writing() as unit:
             unit.hold(device_lock(device.id))
             current = unit.devices.get(device.id)
             if current is None or current.state is into or current.last_seen is not None:
-                return
+                return False
             if unit.loadbalancers.count({"device_id": device.id}):
-                return
+                return False
             ensure_transition(current, into, Mover.KEEPER)
             unit.devices.replace(replace(current, state=into, reason=reason))
             kind = f"device.{into.value.lower()}"
             add_event(unit, self._services, MANAGER, kind, device.id, reason=reason)
+        return True
 
     def _pause(self, pool: DevicePool, now: datetime, why: str) -> None:
         """Until one comes up."""
         pause = self._pauses.begin(pool.id, now)
+        note_failure(self._services, MANAGER, BOOT_FAILED, pool.id, why)
         log.warning(
             "cannot boot a device",
             action="provide",

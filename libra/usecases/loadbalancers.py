@@ -14,6 +14,7 @@ from libra.model.status import OperatingStatus, ProvisioningStatus
 from libra.storage.base import PLACEMENT, UnitOfWork, device_lock, hold_devices
 from libra.usecases.access import choose_project, ensure_may_see
 from libra.usecases.addresses import allocate, find_pool
+from libra.usecases.admin.refusals import noting_refusals
 from libra.usecases.change import Change
 from libra.usecases.devicelimits import narrow_by_limit
 from libra.usecases.moving import DEVICES_OWN, move_all
@@ -34,6 +35,7 @@ class Vip:
     network: str | None = None
 
 
+@noting_refusals
 def create(
     services: Services,
     caller: Caller,

@@ -91,7 +91,7 @@ def _is_public(text: str) -> bool:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return False
-    return not (address.is_private or address.is_loopback or address.is_link_local)
+    return not address.is_private
 
 
 def render_munin(hosts: Iterable[tuple[str, str]]) -> str:

@@ -44,11 +44,17 @@ def note_failure(
     """
     subject, now = subject_id[:SUBJECT], services.clock()
     lately = {"subject_id": subject, "kind": kind, "at": Since(now - QUIET)}
+
+    def is_known(unit: UnitOfWork) -> bool:
+        known = [event.reason for event in unit.events.since(0, limit=MOST, where=lately)]
+        return reason in known or len(known) >= MOST
+
     try:
+        if services.storage.look(is_known):
+            return
         with services.storage.writing() as unit:
             unit.hold(f"failure {kind} {subject}")
-            known = [event.reason for event in unit.events.since(0, limit=MOST, where=lately)]
-            if reason not in known and len(known) < MOST:
+            if not is_known(unit):
                 add_event(unit, services, caller, kind, subject, project_id, reason)
     except StorageUnavailable:
         return

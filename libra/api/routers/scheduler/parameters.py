@@ -35,7 +35,9 @@ class Parameters:
 
     def word(self, name: str, words: Collection[str], default: str | None = None) -> str:
         """One of these; raises `Invalid` for another one, and without any where there is no default."""
-        value = self._given.get(name, default)
+        value = self._given.get(name)
+        if value is None and default is not None:
+            return default
         if value is None:
             raise Invalid(f"cannot tell what is wanted: {name} must be {_listed(words)}")
         if value not in words:

@@ -13,7 +13,7 @@ _JSON: TypeAdapter[Any] = TypeAdapter(Any)
 
 
 def tell(request: Request, text: str, shown: object, status: int = 200) -> Response:
-    """The text ends with one line's end; times and enums in `shown` are written as JSON has them."""
+    """A text ends with one line's end; times and enums in `shown` are written as JSON has them."""
     return tell_lazily(request, lambda: text, lambda: shown, status)
 
 
@@ -22,5 +22,6 @@ def tell_lazily(
 ) -> Response:
     """Makes only what is asked for, where there may be much of it."""
     if wants_text(request):
-        return PlainTextResponse(text().rstrip("\n") + "\n", status)
+        made = text().rstrip("\n")
+        return PlainTextResponse(f"{made}\n" if made else "", status)
     return Response(_JSON.dump_json(shown()), status, media_type="application/json")
