@@ -35,6 +35,32 @@ def test_what_is_missing(wanted: int, states: tuple[str, ...], count: int) -> No
     assert count_boots(replace(POOL, min_spare=wanted), devices(*states)) == count
 
 
+@pytest.mark.parametrize(
+    ("states", "count"),
+    [
+        ((), 3),
+        (("ASSIGNED",), 2),
+        (("ASSIGNED", "ERROR", "DRAINING"), 0),
+        (("ASSIGNED",) * 5, 0),
+        (("BUILDING",), 2),
+        (("ANNOUNCED", "ANNOUNCED"), 3),
+        (("RETIRED",), 2),
+    ],
+)
+def test_there_are_never_more_than_there_may_be(states: tuple[str, ...], count: int) -> None:
+    pool = replace(POOL, min_spare=10, max_devices=3)
+    assert count_boots(pool, devices(*states)) == count
+
+
+def test_where_hosts_are_not_destroyed_a_retired_one_counts_no_more() -> None:
+    pool = replace(POOL, min_spare=10, max_devices=3)
+    assert count_boots(pool, devices("RETIRED", "SPARE"), destroys=False) == 2
+
+
+def test_a_disabled_pool_gets_no_more() -> None:
+    assert count_boots(replace(POOL, min_spare=2, disabled=True), devices()) == 0
+
+
 def test_only_what_never_answered_is_given_up() -> None:
     failed, building = devices("ERROR", "BUILDING")
     seen = replace(failed, last_seen=NOW)

@@ -48,6 +48,16 @@ def test_the_reserve_is_left_alone_while_there_is_another() -> None:
     assert pick_place(kept[1:], "p").name == "b"
 
 
+def test_pools_with_the_lowest_priority_come_first() -> None:
+    first, second = place("b", "p", has=9, shared=True), place("a", shared=True)
+    places = [replace(first, priority=-1), replace(second, priority=1)]
+    assert pick_place(places, "p").name == "b"
+    kept = [replace(item, reserve=1) for item in [replace(places[0], loadbalancers=0), places[1]]]
+    assert pick_place(kept, "p").name == "b"  # even of its reserve, which its keeper fills up again
+    full = [replace(places[0], loadbalancers=100_000), places[1]]
+    assert pick_place(full, "p").name == "a"
+
+
 def test_one_of_an_older_release_comes_last() -> None:
     older = replace(place("a", shared=True), protocol="1.0")
     newer = place("b", "p", has=9, shared=True)
