@@ -5,6 +5,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from libra.api.scheduling import is_of_scheduler
+
 FAULTS = {
     "400": "What was sent is not what it must be",
     "403": "The caller may not do that, or its project has no room for it",
@@ -35,6 +37,8 @@ _SECURITY = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "basic": {"type": "http", "scheme": "basic"},
 }
+_TEXT = {"text/plain": {"schema": {"type": "string"}}}
+"""What the scheduler's paths answer to who does not ask for JSON, errors too."""
 _OPEN = ("/healthz", "/readyz", "/", "/load-balancer", "/load-balancer/")
 _PERHAPS_OPEN = ("/metrics",)  # api.anonymous_metrics
 
@@ -61,6 +65,11 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
 def _complete(path: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     responses.pop("422", None)
+    if is_of_scheduler(path):
+        responses["200"] = {
+            "description": "Done, or what was asked for",
+            "content": {"application/json": {"schema": {}}},
+        }
     for status, words in FAULTS.items():
         responses.setdefault(status, _answer(words, "Fault"))
     if path == "/readyz":
@@ -72,6 +81,9 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
         responses["401"] = _answer("A token is required", "Unauthorized")
         anonymous: list[dict[str, list[str]]] = [{}] if path in _PERHAPS_OPEN else []
         operation["security"] = [*anonymous, *({name: []} for name in _SECURITY)]
+    if is_of_scheduler(path):
+        for response in responses.values():
+            response["content"] = {**response["content"], **_TEXT}
 
 
 def _answer(words: str, schema: str) -> dict[str, Any]:

@@ -50,6 +50,11 @@ def read_path(raw: bytes, method: str) -> Spelling | None:
     return Spelling("/" + "/".join(map(_encode, names)), is_json)
 
 
+def is_of_scheduler(path: str) -> bool:
+    """Whether a route's path is of this API."""
+    return path == "/" or path.split("/")[1] in ROOTS
+
+
 def _encode(name: bytes) -> str:
     try:
         return quote(name.decode(), safe="")

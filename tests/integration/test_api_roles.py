@@ -116,6 +116,9 @@ def build_keys(lab: ControlLab, pem: dict[str, str]) -> dict[str, str]:
         "action": "stop",
         "cloud": "default",
         "vm": "web1",
+        "cluster": "default",
+        "job": "none",
+        "kind": "boot",
     }
 
 

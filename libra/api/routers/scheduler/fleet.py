@@ -19,13 +19,13 @@ from libra.usecases.admin import overview
 from libra.usecases.admin.overview import Cloud
 from libra.usecases.services import Services
 
-router = APIRouter(dependencies=[Depends(OBSERVERS)], include_in_schema=False)
+router = APIRouter(tags=["scheduler: status"], dependencies=[Depends(OBSERVERS)])
 METRICS = ("all", "total", "missing", "startup_time", "job_run_times")
 Answer = Callable[[Request, Services, list[Cloud]], Response]
 
 
 @router.get("/cloud")
-@router.get("/clouds")
+@router.get("/clouds", include_in_schema=False)
 def list_clouds(request: Request, services: Given, asked: Asked) -> Response:
     """The device pools."""
     asked.only()
@@ -66,7 +66,7 @@ def list_clusters(request: Request, services: Given, asked: Asked) -> Response:
 
 
 @router.get("/clusters/{cluster:segment}")
-@router.get("/clouds/{cluster:segment}")
+@router.get("/clouds/{cluster:segment}", include_in_schema=False)
 def show_one(request: Request, cluster: str, services: Given, asked: Asked) -> Response:
     """By id or name."""
     asked.only()
@@ -78,7 +78,7 @@ def show_one(request: Request, cluster: str, services: Given, asked: Asked) -> R
 
 
 @router.get("/clusters/{cluster:segment}/vms")
-@router.get("/clouds/{cluster:segment}/vms")
+@router.get("/clouds/{cluster:segment}/vms", include_in_schema=False)
 def list_vms_of(request: Request, cluster: str, services: Given, asked: Asked) -> Response:
     """Without a metric each of them."""
     metric = asked.only("metric").word("metric", METRICS, "")
@@ -86,7 +86,7 @@ def list_vms_of(request: Request, cluster: str, services: Given, asked: Asked) -
 
 
 @router.get("/clusters/{cluster:segment}/vms/{vm:segment}")
-@router.get("/clouds/{cluster:segment}/vms/{vm:segment}")
+@router.get("/clouds/{cluster:segment}/vms/{vm:segment}", include_in_schema=False)
 def show_vm_of(request: Request, cluster: str, vm: str, services: Given, asked: Asked) -> Response:
     """By id or name."""
     asked.only()

@@ -23,11 +23,11 @@ from libra.usecases import devicepools
 from libra.usecases.admin import failures, overview
 from libra.usecases.services import Services
 
-router = APIRouter(dependencies=[Depends(OBSERVERS)], include_in_schema=False)
+router = APIRouter(tags=["scheduler: status"], dependencies=[Depends(OBSERVERS)])
 KINDS = ("boot", "image")
 
 
-@router.get("/developer_info")
+@router.get("/developer_info", include_in_schema=False)
 @router.get("/developer-info")
 def show_memory(request: Request, asked: Asked) -> Response:
     """Of this process."""
@@ -37,7 +37,7 @@ def show_memory(request: Request, asked: Asked) -> Response:
 
 
 @router.get("/thread-heart-beats")
-@router.get("/thread_heart_beats")
+@router.get("/thread_heart_beats", include_in_schema=False)
 def show_beats(request: Request, services: Given, asked: Asked) -> Response:
     """Of every loop of every controller."""
     asked.only()
@@ -47,7 +47,7 @@ def show_beats(request: Request, services: Given, asked: Asked) -> Response:
 
 
 @router.get("/shared-objs")
-@router.get("/shared_objs")
+@router.get("/shared_objs", include_in_schema=False)
 def show_stores(request: Request, services: Given, asked: Asked) -> Response:
     """What each loop of every controller works on."""
     asked.only()
@@ -63,7 +63,7 @@ def show_stores(request: Request, services: Given, asked: Asked) -> Response:
 
 
 @router.get("/diff-types")
-@router.get("/diff_types")
+@router.get("/diff_types", include_in_schema=False)
 def show_types(request: Request, services: Given, asked: Asked) -> Response:
     """Wanted and actual share of the devices, by project and pool."""
     asked.only()

@@ -1,7 +1,5 @@
 """The root: which release this is."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
@@ -10,10 +8,9 @@ from libra.api.errors import wants_text
 from libra.api.routers import around
 
 router = APIRouter(tags=["versions"])
-TEXTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
 
 
-@router.get("/", response_model=None, responses=TEXTS)
+@router.get("/", response_model=None)
 def show_release(request: Request) -> Response | dict[str, object]:
     """For people a line with the release. For clients that accept JSON, which OpenStack's do, the versions."""
     if wants_text(request):

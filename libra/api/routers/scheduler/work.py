@@ -14,7 +14,7 @@ from libra.model.overview import JOBS
 from libra.usecases.admin import overview
 from libra.usecases.admin.overview import JobPage
 
-router = APIRouter(dependencies=[Depends(OBSERVERS)], include_in_schema=False)
+router = APIRouter(tags=["scheduler: status"], dependencies=[Depends(OBSERVERS)])
 USUAL = 200  # jobs in one answer
 
 
@@ -46,9 +46,9 @@ def show_one(request: Request, job: str, services: Given, asked: Asked) -> Respo
     )
 
 
-@router.get("/job_pools")
-@router.get("/job-pools")
-@router.get("/job_pool")
+@router.get("/job_pools", include_in_schema=False)
+@router.get("/job-pools", include_in_schema=False)
+@router.get("/job_pool", include_in_schema=False)
 @router.get("/job-pool")
 def show_pools(request: Request, services: Given, asked: Asked) -> Response:
     """Those that nobody has looked at yet, and those whose turn is to come."""
