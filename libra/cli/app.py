@@ -13,6 +13,7 @@ from libra.cli import (
     following,
     job,
     jobserver,
+    objectstores,
     orders,
     resources,
     simulate,
@@ -21,6 +22,8 @@ from libra.cli import (
     verbs,
     webclusters,
 )
+from libra.cli.admin import commands as admin
+from libra.cli.overview import commands as overview
 
 app = typer.Typer(
     name="libra",
@@ -49,6 +52,9 @@ app.command(epilog=up.EPILOG)(up.up)
 app.add_typer(db.app, name="db")
 app.add_typer(clusters.app, name="cluster")
 app.add_typer(webclusters.app, name="webcluster")
+app.add_typer(overview.app, name="status")
+app.add_typer(admin.app, name="admin")
+app.add_typer(objectstores.app, name="objectstore")
 app.command()(top.top)
 app.command(epilog=simulate.EPILOG)(simulate.simulate)
 verbs.add_verbs(job.app, resources.JOB)

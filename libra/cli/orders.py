@@ -170,10 +170,15 @@ def add_archive(group: typer.Typer) -> None:
     def run(
         context: typer.Context,
         name: Annotated[str, typer.Argument(help="Its id or name.")],
-        endpoint: Annotated[
-            str, typer.Option("--endpoint", metavar="URL", help="The account's storage URL.")
-        ],
         container: Annotated[str, typer.Option("--container", help="Made where it is missing.")],
+        endpoint: Annotated[
+            str | None,
+            typer.Option(
+                "--endpoint",
+                metavar="URL",
+                help="The account's storage URL. Default: the project's account; see `libra objectstore`.",
+            ),
+        ] = None,
         store_token: Annotated[
             Path | None,
             typer.Option(
@@ -182,7 +187,9 @@ def add_archive(group: typer.Typer) -> None:
                 help="Holds the object store's token. Default: $OS_TOKEN.",
             ),
         ] = None,
-        store: Annotated[str, typer.Option("--store", help="The kind of object store.")] = "swift",
+        store: Annotated[
+            str | None, typer.Option("--store", help="The kind of object store. Default: swift.")
+        ] = None,
         wait: WaitForJob = False,
         timeout: TimeoutOption = 3600.0,
         output: FormatOption = Format.TABLE,
@@ -194,12 +201,11 @@ def add_archive(group: typer.Typer) -> None:
         The token is kept encrypted, and only until the job has ended.
         """
         with errors_as_exits():
-            body = {
-                "object_store_type": store,
-                "object_store_endpoint": endpoint,
-                "object_store_basepath": container,
-                "auth_token": _read_store_token(store_token),
-            }
+            given = {"object_store_type": store, "object_store_endpoint": endpoint}
+            if endpoint or store_token:
+                given["auth_token"] = _read_store_token(store_token)
+            body = {name: value for name, value in given.items() if value is not None}
+            body["object_store_basepath"] = container
             rest = open_api(context, api_url, token_file)
             key = find_key(rest, LOADBALANCER, LOADBALANCER.path, name)
             job = rest.call("POST", f"/v1/loadbalancers/{key}/logs", body)["job"]

@@ -14,10 +14,15 @@ from libra.errors import Invalid, JobServerUnavailable, LibraError, NotFound
 DEFAULT_URL = "http://127.0.0.1:8111"
 URL, TOKEN, TOKEN_FILE = "LIBRA_API_URL", "LIBRA_API_TOKEN", "LIBRA_API_TOKEN_FILE"
 TIMEOUT_SECONDS = 60.0
+MOST_WORDS = 1000  # characters of a sentence that is no JSON
 
 
 class Refused(LibraError):
-    """The API said no, with these words."""
+    """The API said no, with these words; `answer` is all that it said, where that is an object."""
+
+    def __init__(self, words: str, answer: Json | None = None) -> None:
+        super().__init__(words)
+        self.answer = answer or {}
 
 
 class NotNow(Refused):
@@ -49,6 +54,17 @@ class Rest:
         self, headers: Mapping[str, str], method: str, path: str, body: Any = None, **params: Any
     ) -> Json:
         """As `call`, with these headers, too."""
+        response = self._ask(headers, method, path, body, params)
+        answer: Json = response.json() if response.content else {}
+        return answer
+
+    def read_text(self, path: str, **params: Any) -> str:
+        """An answer that is a text; raises as `call`."""
+        return self._ask({"Accept": "text/plain"}, "GET", path, None, params).text
+
+    def _ask(
+        self, headers: Mapping[str, str], method: str, path: str, body: Any, params: Json
+    ) -> httpx.Response:
         try:
             response = self._client.request(
                 method, path, json=body, params=params or None, headers=headers
@@ -56,8 +72,7 @@ class Rest:
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
         _check(response)
-        answer: Json = response.json() if response.content else {}
-        return answer
+        return response
 
     @contextmanager
     def stream(
@@ -116,23 +131,30 @@ def _check(response: httpx.Response) -> None:
     if response.status_code == 404:
         raise NotFound(_words(response))
     if response.status_code in (502, 503, 504):
-        raise NotNow(_words(response))
+        raise NotNow(_words(response), _fields(response))
     if response.is_error:
-        raise Refused(_words(response))
+        raise Refused(_words(response), _fields(response))
 
 
 def _words(response: httpx.Response) -> str:
     """What the API says, else what its status means."""
-    try:
-        answer = response.json()
-    except ValueError:
-        answer = {}
-    fields = answer if isinstance(answer, dict) else {}
+    fields = _fields(response)
     said = fields.get("faultstring")
     for (
         nested
     ) in fields.values():  # {"error": {...}} of identity, {"itemNotFound": {...}} of clusters
         if said is None and isinstance(nested, dict):
             said = nested.get("message")
+    if said is None and response.headers.get("content-type", "").startswith("text/plain"):
+        said = response.text.strip()[:MOST_WORDS] or None
     identity = response.headers.get("x-request-id", "")
     return f"{said or response.reason_phrase} (HTTP {response.status_code}, {identity})"
+
+
+def _fields(response: httpx.Response) -> Json:
+    """Empty where the answer is no object."""
+    try:
+        answer = response.json()
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}

@@ -52,7 +52,7 @@ class Format(Enum):
 def show_rows(rows: list[Json], columns: tuple[str, ...], output: Format) -> None:
     """A table, or the rows as they came. What went wrong with a row stands below it."""
     if output is not Format.TABLE:
-        _dump(rows, output)
+        dump(rows, output)
         return
     from rich import box
     from rich.table import Table
@@ -90,7 +90,7 @@ def _head(name: str) -> str:
 def show_one(shown: Json, output: Format) -> None:
     """A line a field."""
     if output is not Format.TABLE:
-        _dump(shown, output)
+        dump(shown, output)
         return
     from rich.table import Table
 
@@ -136,7 +136,8 @@ def tell_age(text: str, now: datetime) -> str:
     return f"{moment:%Y-%m-%d}"
 
 
-def _dump(value: Any, output: Format) -> None:
+def dump(value: Any, output: Format) -> None:
+    """For programs."""
     if output is Format.JSON:
         typer.echo(json.dumps(value, indent=2))
         return

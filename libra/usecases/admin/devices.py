@@ -33,11 +33,15 @@ class FleetOrder(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Of one device, as it is then. `told` is a sentence; `accepted` False: it says why nothing has changed."""
+    """Of one device, as it is then. `told` is a sentence; `accepted` False: it says why nothing has changed.
+
+    `destroys`: its record goes with its host. Otherwise one that is shut down or retired stays, RETIRED.
+    """
 
     device: Device
     accepted: bool
     told: str
+    destroys: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +115,7 @@ def _put(
             raise NotFound(f"Device {device.name} not found in the device pool {pool.name}.")
         changed = _change(unit, services, caller, current, order, destroys=destroys)
         told = _tell(unit, changed, order, destroys=destroys)
-    return Outcome(device=changed, accepted=True, told=told)
+    return Outcome(device=changed, accepted=True, told=told, destroys=destroys)
 
 
 def _change(

@@ -160,5 +160,6 @@ def _show(outcome: Outcome) -> dict[str, Any]:
         "name": device.name,
         "accepted": outcome.accepted,
         "state": device.state.value,
+        "destroys": outcome.destroys,
         "told": outcome.told,
     }

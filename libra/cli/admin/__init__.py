@@ -1,0 +1,1 @@
+"""`libra admin`: orders to the fleet, as the scheduler's REST API takes them."""
