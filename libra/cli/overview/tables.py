@@ -10,7 +10,7 @@ from libra.cli.rows import Format, Json, show_one, show_rows
 TABLE = Format.TABLE
 _CLOUD = ("name", "cloud_type", "network_address", "enabled", "used", "spare", "priority")
 _NOTES = ("disabled_reason", "brake_reason")
-_VM = ("name", "address", "pool", "status", "user", "parts", "last_seen", "reason")
+_VM = ("name", "address", "pool", "state", "user", "parts", "last_seen", "reason")
 _JOB = ("id", "action", "state", "device_name", "pool", "user", "created_at", "error")
 _LOOP = ("controller", "loop", "interval", "age", "state", "failures", "error")
 
