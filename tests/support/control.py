@@ -12,6 +12,7 @@ import httpx
 from libra.cmd.controlling import Controller
 from libra.config.controller import (
     AddressPoolSettings,
+    AdminSettings,
     ControllerSettings,
     DatabaseSettings,
     ManagerSettings,
@@ -103,6 +104,7 @@ class ControlLab:
         directory: Path,
         url: str,
         object_stores: ObjectStoreSettings | None = None,
+        admin: AdminSettings | None = None,
         **manager: object,
     ) -> None:
         self._stack = ExitStack()
@@ -121,6 +123,7 @@ class ControlLab:
             manager=ManagerSettings.model_validate({**pace, **manager}),
             quotas=QuotaSettings(),
             object_stores=object_stores or ObjectStoreSettings(),
+            admin=admin or AdminSettings(),
             providers=ProviderSettings(local_dir=directory / "d", local_driver="noop"),
         )
         self.start_controller()
@@ -213,10 +216,13 @@ def whole(port: int = 8080) -> Json:
 
 @contextmanager
 def control_lab(
-    directory: Path, object_stores: ObjectStoreSettings | None = None, **manager: object
+    directory: Path,
+    object_stores: ObjectStoreSettings | None = None,
+    admin: AdminSettings | None = None,
+    **manager: object,
 ) -> Iterator[ControlLab]:
     """On SQLite."""
-    lab = ControlLab(directory, lay_out(directory), object_stores, **manager)
+    lab = ControlLab(directory, lay_out(directory), object_stores, admin, **manager)
     try:
         yield lab
     finally:
