@@ -32,11 +32,12 @@ class Spelling:
 def read_path(raw: bytes, method: str) -> Spelling | None:
     """None for a path of another API. Raises `Invalid` for one that is not UTF-8.
 
-    A slash at the end is none. ".json", as it stands, is a suffix where something is read; with its dot encoded it is
-    part of the name, and so it is where something is changed.
+    A slash at the end is none, and ".json", as it stands, is a suffix, where something is read. With its dot encoded it
+    is part of the name, and so it is where something is changed. There the slash precedes a name that is empty, as of a
+    script that found none: to forget that vm must not forget all of them.
     """
     segments = raw.split(b"/")[1:]
-    if len(segments) > 1 and not segments[-1]:
+    if method in SAFE and len(segments) > 1 and not segments[-1]:
         segments.pop()
     if not segments:
         return None

@@ -44,7 +44,7 @@ def test_a_cloud_is_switched_by_query_or_form(lab: ControlLab, way: str) -> None
     assert answer.text == "the device pool 'core' is disabled: nothing new comes there\n"
     assert pool(lab, "core")["disabled"] is True
     key = pool(lab, "core")["id"]
-    shown = order(lab, "PUT", f"/clouds/{key}/", **{way: {"action": "enable"}})
+    shown = order(lab, "PUT", f"/clouds/{key}", **{way: {"action": "enable"}})
     assert shown == {"cloud": "core", "id": key, "enabled": True}
     assert pool(lab, "core")["disabled"] is False
 

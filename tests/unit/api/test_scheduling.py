@@ -14,6 +14,7 @@ PATHS = [
     (b"/", "GET", Spelling("/")),
     (b"/cloud", "GET", Spelling("/cloud")),
     (b"/cloud/", "GET", Spelling("/cloud")),
+    (b"/clouds/edge/vms/", "DELETE", Spelling("/clouds/edge/vms/")),
     (b"/%63loud", "GET", Spelling("/cloud")),
     (b"/clusters.json", "GET", Spelling("/clusters", json=True)),
     (b"/clusters/a.json", "GET", Spelling("/clusters/a", json=True)),
