@@ -90,6 +90,7 @@ def create_app(parts: ApiParts) -> FastAPI:
     app.state.services = parts.services
     app.state.max_page = parts.max_page
     app.state.streams = Streams(parts.services.storage, parts.max_streams)
+    app.state.endings = [app.state.streams.end]
     metrics = Metrics(parts.services, app.state.streams, parts.beat, parts.manages)
     _add_errors(app)
     for prefix, router, needs_token in ROUTERS:

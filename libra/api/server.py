@@ -5,13 +5,12 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import uvicorn
 from fastapi import FastAPI
 
 from libra.api.patience import TimedProtocol, build_protocol
-from libra.api.streams import Streams
 from libra.config.controller import ApiSettings
 from libra.errors import StateError
 
@@ -49,7 +48,7 @@ class ApiServer:
             ssl_certfile=str(self._settings.cert) if self._settings.cert else None,
             ssl_keyfile=str(self._settings.key) if self._settings.key else None,
         )
-        self._server = _Server(config, getattr(self._app.state, "streams", None))
+        self._server = _Server(config, getattr(self._app.state, "endings", ()))
         self._thread = threading.Thread(
             target=self._server.run, args=([listener],), name="api", daemon=True
         )
@@ -98,17 +97,17 @@ class _Server(uvicorn.Server):
 
     _loop: asyncio.AbstractEventLoop | None = None
 
-    def __init__(self, config: uvicorn.Config, streams: Streams | None) -> None:
+    def __init__(self, config: uvicorn.Config, endings: Sequence[Callable[[], None]]) -> None:
         super().__init__(config)
-        self._streams = streams
+        self._endings = endings
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        if self._streams is not None:
-            self._streams.end()
+        for end in self._endings:
+            end()
         asyncio.get_running_loop().call_later(UNREAD_STOP_SECONDS, self._drop_unread)
         await super().shutdown(sockets)
 

@@ -34,6 +34,8 @@ from libra.storage.sql import open_storage
 from libra.usecases.services import AddressPool, Limits, Services
 from libra.usecases.tokens import LONGEST_SECRET, SECRET_BYTES, store_token
 from libra.vault import open_vault
+from libra.web.app import add_pages
+from libra.web.history import History
 
 log = structlog.get_logger(__name__)
 
@@ -76,12 +78,18 @@ class Controller:
                 manages=lambda: self._manager.manages,
             )
         )
+        self._history = History(self.services.storage, 2 * settings.manager.probe_seconds)
+        self._has_pages = settings.api.pages
+        if self._has_pages:
+            add_pages(app, self.services, self._history)
         self.api = ApiServer(app, settings.api, api_port)
 
     def start(self) -> None:
         """The API answers when it returns."""
         ensure_admin_token(self.services, self._token_file)
         self.api.start()
+        if self._has_pages:
+            self._history.start()
         self._manager.start()
         self._reception.start()
 
@@ -103,6 +111,7 @@ class Controller:
     def stop(self) -> None:
         """First no new requests, then no new jobs, then no waiting for replies."""
         self.api.stop()
+        self._history.stop()
         self._reception.stop()
         self._client.close()
         self._manager.stop()

@@ -219,8 +219,22 @@ class Tally:
     oldest: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What all listeners have served so far; `active` is how many connections they have now."""
+
+    requests: int = 0
+    errors: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    active: int = 0
+
+
 class Figures(Protocol):
     """Counts and ends; cheap however many rows there are."""
+
+    def served(self) -> Served:
+        """Sums over all listeners that there are. Falls where one is deleted."""
 
     def newest_event(self) -> int:
         """The largest id of an event, 0 where there is none."""
