@@ -22,7 +22,7 @@ class SqlFigures:
         """One statement."""
         table = tables.counters.c
         columns = (
-            table.total_connections,
+            table.total_requests,
             table.request_errors,
             table.bytes_in,
             table.bytes_out,

@@ -45,7 +45,7 @@ def view_one(look: Look) -> Context:
 
 def _sum(counters: list[ListenerCounters]) -> ListenerCounters:
     figures = [astuple(item)[2:] for item in counters]
-    sums = [sum(column) for column in zip(*figures, strict=True)] or [0] * 5
+    sums = [sum(column) for column in zip(*figures, strict=True)] or [0] * 6
     return ListenerCounters(
         listener_id="",
         loadbalancer_id="",
@@ -54,4 +54,5 @@ def _sum(counters: list[ListenerCounters]) -> ListenerCounters:
         bytes_out=sums[2],
         request_errors=sums[3],
         total_connections=sums[4],
+        total_requests=sums[5],
     )
