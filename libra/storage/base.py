@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 from libra.model.access import Token
 from libra.model.devicepool import DevicePool, Move
+from libra.model.nodestatus import NodeGroup
 from libra.model.quota import Quota
 from libra.model.resources.certificate import StoredCertificate
 from libra.model.resources.listener import Listener
@@ -25,6 +26,7 @@ from libra.storage.kinds import (
     Figures,
     JobRows,
     LoadBalancerRows,
+    NodeRows,
     Rows,
     WebRevisionRows,
 )
@@ -69,6 +71,8 @@ class UnitOfWork(Protocol):
     web_nodes: Rows[WebClusterNode]
     web_services: Rows[StoredWebService]
     web_revisions: WebRevisionRows
+    node_groups: Rows[NodeGroup]
+    nodes: NodeRows
     figures: Figures
 
     def hold(self, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from libra.storage.tables.access import certificates, events, quotas, tokens
 from libra.storage.tables.fleet import device_pools, devices, jobs, leases, moves
+from libra.storage.tables.nodes import node_groups, nodes
 from libra.storage.tables.octavia import (
     SEEN,
     addresses,
@@ -38,6 +39,8 @@ __all__ = [
     "metadata",
     "monitors",
     "moves",
+    "node_groups",
+    "nodes",
     "pools",
     "quotas",
     "tokens",
