@@ -17,6 +17,7 @@ from libra.model.resources.listener import Listener
 from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.pool import Pool
+from libra.model.rollout import Rollout, RolloutStep
 from libra.model.webcluster import StoredWebService, WebCluster, WebClusterNode
 from libra.storage.kinds import (
     AddressRows,
@@ -73,6 +74,8 @@ class UnitOfWork(Protocol):
     web_revisions: WebRevisionRows
     node_groups: Rows[NodeGroup]
     nodes: NodeRows
+    rollouts: Rows[Rollout]
+    rollout_steps: Rows[RolloutStep]
     figures: Figures
 
     def hold(self, name: str) -> None:

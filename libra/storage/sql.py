@@ -21,6 +21,7 @@ from libra.model.resources.listener import Listener
 from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.pool import Pool
+from libra.model.rollout import Rollout, RolloutStep
 from libra.model.webcluster import StoredWebService, WebCluster, WebClusterNode
 from libra.storage import tables
 from libra.storage.engines import ALONE, SQLITE_BUSY_SECONDS, WRITING, hold, open_engine
@@ -68,6 +69,8 @@ class SqlUnitOfWork:
         self.web_revisions = SqlWebRevisions(connection)
         self.node_groups = SqlRows(connection, tables.node_groups, NodeGroup)
         self.nodes = SqlNodes(connection)
+        self.rollouts = SqlRows(connection, tables.rollouts, Rollout)
+        self.rollout_steps = SqlRows(connection, tables.rollout_steps, RolloutStep)
         self.figures = SqlFigures(connection)
 
     def hold(self, name: str) -> None:

@@ -14,6 +14,7 @@ from libra.storage.tables.octavia import (
     monitors,
     pools,
 )
+from libra.storage.tables.rollouts import rollout_steps, rollouts
 from libra.storage.tables.web import (
     web_cluster_nodes,
     web_cluster_revisions,
@@ -43,6 +44,8 @@ __all__ = [
     "nodes",
     "pools",
     "quotas",
+    "rollout_steps",
+    "rollouts",
     "tokens",
     "web_cluster_nodes",
     "web_cluster_revisions",
