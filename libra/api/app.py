@@ -55,6 +55,7 @@ ROUTERS: tuple[tuple[str, APIRouter, bool], ...] = (
     ("", certificates.router, True),
     ("", webclusters.router, True),
     ("", rollouts.router, True),
+    ("", rollouts.live, True),
     ("", clusters.versions, False),
     (
         "",

@@ -116,14 +116,16 @@ def least_online(group: NodeGroup, count: int) -> int:
     return 1 if count > 1 else 0
 
 
-def ensure_enough(group: NodeGroup, before: Iterable[Node], after: Iterable[Node]) -> None:
-    """Raises `Conflict` where a group would lose more than it can do without.
+def ensure_enough(
+    group: NodeGroup, before: Iterable[Node], after: Iterable[Node], at_least: int = 0
+) -> None:
+    """Raises `Conflict` where a group would lose more than it, or who asks, can do without.
 
     One that has too few already may get more, or stay as it is.
     """
     now = list(after)
     had, has = _count_online(before), _count_online(now)
-    least = least_online(group, len(now))
+    least = max(at_least, least_online(group, len(now)))
     if has < had and has < least:
         raise Conflict(
             f"cannot take that many nodes of the group '{group.name}' offline: {has} of {len(now)} would be online, "

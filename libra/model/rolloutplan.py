@@ -53,13 +53,14 @@ class NodeSight:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """The world as it is: `nodes` are all of the group. Times in seconds.
+    """The world as it is: `nodes` are all of the group, of which `least` must stay online. Times in seconds.
 
     `outcomes` has the nodes in work for which their phase's own action has ended, with "" or why it failed; `waited` is
     how long each is in its phase, `idle` how long nothing could be begun. `interrupted`: a person wants an end.
     """
 
     nodes: Mapping[str, NodeSight]
+    least: int = 0
     outcomes: Mapping[str, str] = field(default_factory=dict)
     waited: Mapping[str, float] = field(default_factory=dict)
     idle: float = 0.0
@@ -203,7 +204,7 @@ def _fail(policy: Policy, step: RolloutStep, reason: str) -> Enter:
 def _plan_begin(policy: Policy, steps: tuple[RolloutStep, ...], sight: Sight) -> Iterator[Enter]:
     room = policy.batch - sum(step.phase in WORKING for step in steps)
     serving = len(serving_nodes(steps, sight))
-    minimum = count_minimum(policy.min_online, len(sight.nodes))
+    minimum = _minimum(policy, sight)
     pending = [step for step in steps if step.phase is Phase.PENDING]
     for step in pending:
         seen = sight.nodes.get(step.node)
@@ -239,6 +240,9 @@ def serving_nodes(steps: tuple[RolloutStep, ...], sight: Sight) -> set[str]:
 def _tell_shortage(policy: Policy, steps: tuple[RolloutStep, ...], sight: Sight) -> str:
     serving, every = len(serving_nodes(steps, sight)), len(sight.nodes)
     return (
-        f"cannot take another node: {serving} of {every} serve, and {policy.min_online} must "
-        f"({count_minimum(policy.min_online, every)})"
+        f"cannot take another node: {serving} of {every} serve, and {_minimum(policy, sight)} must"
     )
+
+
+def _minimum(policy: Policy, sight: Sight) -> int:
+    return max(sight.least, count_minimum(policy.min_online, len(sight.nodes)))

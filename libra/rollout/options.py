@@ -1,6 +1,6 @@
 """How a rollout changes its nodes, as a client says it and the controller keeps it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -55,11 +55,18 @@ def write_options(options: Options) -> dict[str, Any]:
 
 def read_options(given: Mapping[str, Any]) -> Options:
     """As the API gives them; what a newer release has added is passed over."""
-    known = {field.name: given[field.name] for field in fields(Options) if field.name in given}
-    kinds = {"command": tuple, "warm_up": tuple}
-    kinds |= {"on_drain_timeout": DrainPolicy, "on_failure": FailurePolicy}  # type: ignore[dict-item]
-    return Options(**{name: kinds.get(name, _same)(value) for name, value in known.items()})
+    known: dict[str, Any] = {
+        field.name: given[field.name] for field in fields(Options) if field.name in given
+    }
+    for name, kind in _KINDS.items():
+        if name in known:
+            known[name] = kind(known[name])
+    return Options(**known)
 
 
-def _same(value: Any) -> Any:
-    return value
+_KINDS: Mapping[str, Callable[[Any], Any]] = {
+    "command": tuple,
+    "warm_up": tuple,
+    "on_drain_timeout": DrainPolicy,
+    "on_failure": FailurePolicy,
+}

@@ -42,8 +42,11 @@ def set_status(
     *,
     group: str | None = None,
     force: bool = False,
+    least: int = 0,
 ) -> list[Marked]:
     """Mark nodes by their names, in the order given; their members drain, or serve again, at once.
+
+    `least` is how many must stay online where that is more than the group says.
 
     Raises `NotFound` for a node that is not there, or not in `group`; `Conflict` where a group would have too few left,
     unless `force`. Then nothing is changed.
@@ -56,7 +59,7 @@ def set_status(
         _ensure_in_group(unit, found.values(), group)
         done = [_mark(services, caller, found[name], mark) for name, mark in marks.items()]
         if not force:
-            _ensure_enough(unit, done)
+            _ensure_enough(unit, done, least)
         _write(unit, services, caller, done, devices)
     services.bell.ring()
     return done
@@ -100,7 +103,7 @@ def _mark(services: Services, caller: Caller, node: Node, mark: Mark) -> Marked:
     return Marked(node, marked(node, mark, caller.name, services.clock()))
 
 
-def _ensure_enough(unit: UnitOfWork, done: Iterable[Marked]) -> None:
+def _ensure_enough(unit: UnitOfWork, done: Iterable[Marked], least: int) -> None:
     """In every group that is touched. Raises `Conflict`."""
     after = {item.after.id: item.after for item in done}
     for key in sorted({item.after.group_id for item in done}):
@@ -108,7 +111,7 @@ def _ensure_enough(unit: UnitOfWork, done: Iterable[Marked]) -> None:
         if group is None:
             raise Conflict(f"cannot mark nodes of the group {key}: it is gone")
         before = unit.nodes.find(Query(where={"group_id": key}))
-        ensure_enough(group, before, [after.get(node.id, node) for node in before])
+        ensure_enough(group, before, [after.get(node.id, node) for node in before], least)
 
 
 def _write(

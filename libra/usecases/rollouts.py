@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from libra.errors import AlreadyExists, Conflict, Invalid, NotFound
+from libra.messages.fields import quoted
 from libra.model.access import Caller
+from libra.model.nodestatus import least_online
 from libra.model.rollout import (
     ENDED,
     LEASE_SECONDS,
@@ -22,6 +24,7 @@ from libra.model.rollout import (
 )
 from libra.storage.base import UnitOfWork
 from libra.storage.query import EVERYTHING, Query
+from libra.usecases.nodegroups import get_group
 from libra.usecases.outbox import add_event
 from libra.usecases.services import Services, new_id
 
@@ -43,19 +46,51 @@ class Whole:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begin:
-    """What is asked for. `nodes` in the order in which they are to be taken, of a group of `total`; `options` JSON."""
+    """What is asked for. `nodes` in the order in which they are to be taken, none for all by name; `options` JSON."""
 
     group: str
-    nodes: Sequence[str]
-    total: int
+    nodes: Sequence[str] = ()
     min_online: str
     options: str
     holder: str
 
 
 def begin_rollout(services: Services, caller: Caller, asked: Begin) -> Whole:
-    """Led by who began it. Raises `Conflict` where the group has one that is open, and `Invalid`."""
-    _check(asked)
+    """Led by who began it. Raises `Conflict` where the group has one that is open, `NotFound`, `Invalid`."""
+    with services.storage.writing() as unit:
+        unit.hold(_lock(asked.group))
+        for other in unit.rollouts.find(Query(where={"group": asked.group, "state": OPEN})):
+            raise AlreadyExists(_tell_open(services, other))
+        whole = _build(services, caller, asked, _choose(unit, asked))
+        unit.rollouts.add(whole.rollout)
+        unit.rollout_steps.add_all(whole.steps)
+        reason = f"'{asked.group}', {len(whole.steps)} nodes, led by {asked.holder}"
+        add_event(unit, services, caller, "rollout.begun", whole.rollout.id, reason=reason)
+    return whole
+
+
+def _choose(unit: UnitOfWork, asked: Begin) -> Sequence[str]:
+    """The nodes; raises `NotFound`, and `Invalid` where none could ever be taken out."""
+    group = get_group(unit, asked.group)
+    there = sorted(node.name for node in unit.nodes.find(Query(where={"group_id": group.id})))
+    if not there:
+        raise Invalid(f"cannot roll out: the group {quoted(asked.group)} has no nodes")
+    if missing := sorted(set(asked.nodes) - set(there)):
+        raise NotFound(
+            f"cannot find the node {quoted(missing[0])} in the group {quoted(group.name)}"
+        )
+    if len(set(asked.nodes)) < len(asked.nodes):
+        raise Invalid("cannot roll out: a node is named twice")
+    total = len(there)
+    minimum = max(count_minimum(asked.min_online, total), least_online(group, total))
+    if minimum >= total:
+        raise Invalid(
+            f"cannot roll out: {minimum} of {total} nodes must stay online, which leaves none to take out"
+        )
+    return asked.nodes or there
+
+
+def _build(services: Services, caller: Caller, asked: Begin, nodes: Sequence[str]) -> Whole:
     now = services.clock()
     rollout = Rollout(
         id=new_id(),
@@ -75,30 +110,9 @@ def begin_rollout(services: Services, caller: Caller, asked: Begin) -> Whole:
             node=name,
             since=now,
         )
-        for position, name in enumerate(asked.nodes)
+        for position, name in enumerate(nodes)
     )
-    with services.storage.writing() as unit:
-        unit.hold(_lock(asked.group))
-        for other in unit.rollouts.find(Query(where={"group": asked.group, "state": OPEN})):
-            raise AlreadyExists(_tell_open(services, other))
-        unit.rollouts.add(rollout)
-        unit.rollout_steps.add_all(steps)
-        reason = f"'{asked.group}', {len(steps)} nodes, led by {asked.holder}"
-        add_event(unit, services, caller, "rollout.begun", rollout.id, reason=reason)
     return Whole(rollout, steps)
-
-
-def _check(asked: Begin) -> None:
-    if not asked.nodes:
-        raise Invalid(f"cannot roll out: the group '{asked.group}' has no nodes")
-    if len(set(asked.nodes)) < len(asked.nodes):
-        raise Invalid("cannot roll out: a node is named twice")
-    minimum = count_minimum(asked.min_online, asked.total)
-    if minimum >= asked.total:
-        raise Invalid(
-            f"cannot roll out: {minimum} of {asked.total} nodes must stay online "
-            f"({asked.min_online}), which leaves none to take out"
-        )
 
 
 def _lock(group: str) -> str:
@@ -155,9 +169,8 @@ def _steps_of(unit: UnitOfWork, keys: Collection[str]) -> dict[str, tuple[Rollou
 # By who leads it.
 
 
-def renew_lease(services: Services, caller: Caller, key: str, lease: int) -> Whole:
+def renew_lease(services: Services, key: str, lease: int) -> Whole:
     """Who leads it is alive. Raises `Conflict` where another does by now, or it has ended."""
-    del caller
     with services.storage.writing() as unit:
         return _whole(unit, _renew(unit, services, _led(unit, key, lease)))
 
@@ -169,6 +182,8 @@ def record_step(
     with services.storage.writing() as unit:
         rollout = _led(unit, key, lease)
         step = _step(unit, rollout, node)
+        if step.phase is phase:  # asked again, by one that did not hear the answer
+            return _whole(unit, _renew(unit, services, rollout))
         unit.rollout_steps.replace(enter(step, phase, reason, services.clock()))
         words = f"{node}: {reason}" if reason else node
         add_event(unit, services, caller, f"rollout.{phase.value}", rollout.id, reason=words)
@@ -180,10 +195,11 @@ def end_rollout(
 ) -> Whole:
     """Nobody leads it any more. Raises `Conflict`, also for a COMPLETE one with nodes that are not done."""
     with services.storage.writing() as unit:
+        known = unit.rollouts.get(key)
+        if known is not None and (known.state, known.lease) == (state, lease):
+            return _whole(unit, known)  # asked again, by one that did not hear the answer
         rollout = _led(unit, key, lease)
         steps = _steps_of(unit, [rollout.id])[rollout.id]
-        if state is RolloutState.RUNNING:
-            raise Invalid("cannot end the rollout: running is no end")
         if state is RolloutState.COMPLETE and not all(step.phase in ENDED for step in steps):
             raise Conflict("cannot end the rollout as complete: not every node is done")
         ended = _ended(services, rollout, state, reason)
@@ -208,6 +224,12 @@ def _ended(services: Services, rollout: Rollout, state: RolloutState, reason: st
 
 def _about(rollout: Rollout) -> str:
     return f"'{rollout.group}': {rollout.reason}" if rollout.reason else f"'{rollout.group}'"
+
+
+def find_led(services: Services, key: str, lease: int) -> Whole:
+    """Raises `Conflict` where another leads it, or nobody."""
+    with services.storage.writing() as unit:
+        return _whole(unit, _led(unit, key, lease))
 
 
 def _led(unit: UnitOfWork, key: str, lease: int) -> Rollout:

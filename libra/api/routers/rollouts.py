@@ -2,14 +2,15 @@
 
 import json
 from collections import Counter
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query
 
 from libra.api.auth import OBSERVERS, OPERATORS, Asking, Given
-from libra.api.listing import build_links
 from libra.api.rendering import WrittenRoute
-from libra.api.routers.octavia import Json, page_of
+from libra.api.routers.octavia import Json
 from libra.api.schemas.rollouts import (
+    AbortBody,
     EndBody,
     LeaseBody,
     RolloutBody,
@@ -18,12 +19,15 @@ from libra.api.schemas.rollouts import (
     StepBody,
 )
 from libra.api.schemas.shown import show_fields
-from libra.model.rollout import Rollout
-from libra.usecases import rollouts
+from libra.model.rollout import RolloutState
+from libra.storage.query import Query as StorageQuery
+from libra.usecases import rolloutnodes, rollouts
+from libra.usecases.rolloutnodes import Looked
 from libra.usecases.rollouts import Begin, Whole
 from libra.usecases.services import Services
 
 router = APIRouter(prefix="/v1/rollouts", route_class=WrittenRoute, tags=["rollouts"])
+live = APIRouter(prefix="/v1/node-groups", route_class=WrittenRoute, tags=["rollouts"])
 READ, WRITE = [Depends(OBSERVERS)], [Depends(OPERATORS)]
 _ROLLOUT = (
     *("id", "group", "state", "reason", "author", "holder", "lease", "lease_until", "wish"),
@@ -54,13 +58,21 @@ def _write(options: RolloutOptions) -> str:
 
 
 @router.get("", dependencies=READ)
-def list_rollouts(request: Request, services: Given, caller: Asking) -> Json:
-    """Those that ended, too; with how many nodes are in which phase."""
-    page = page_of(request, Rollout, caller, strict=True)
-    found = [] if page.nothing else rollouts.list_rollouts(services, page.query)
-    rows = [whole.rollout for whole in found]
-    links = build_links(str(request.url.replace(query="")), request.query_params, rows, page)
-    return {"rollouts": [_show(services, whole) for whole in found], "rollouts_links": links}
+def list_rollouts(
+    services: Given,
+    group: str | None = None,
+    state: RolloutState | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    marker: Annotated[str | None, Query(description="the id of the last one that is known")] = None,
+) -> Json:
+    """The newest first, those that ended, too; with how many nodes are in which phase."""
+    given = {"group": group, "state": state}
+    where = {name: value for name, value in given.items() if value is not None}
+    query = StorageQuery(
+        where=where, sort=(("created_at", False),), limit=limit, marker=marker or None
+    )
+    found = rollouts.list_rollouts(services, query)
+    return {"rollouts": [_show(services, whole) for whole in found]}
 
 
 @router.post("", status_code=201, dependencies=WRITE)
@@ -69,7 +81,6 @@ def begin_rollout(body: RolloutBody, services: Given, caller: Asking) -> Json:
     asked = Begin(
         group=body.group,
         nodes=body.nodes,
-        total=len(body.nodes),
         min_online=body.options.min_online,
         options=_write(body.options),
         holder=body.holder,
@@ -86,7 +97,7 @@ def show_rollout(rollout_id: str, services: Given) -> Json:
 @router.post("/{rollout_id}/heartbeat", dependencies=WRITE)
 def renew_lease(rollout_id: str, body: LeaseBody, services: Given, caller: Asking) -> Json:
     """Its leader is alive. 409 says that it must stop at once: another leads it, or it was ended."""
-    whole = rollouts.renew_lease(services, caller, rollout_id, body.lease)
+    whole = rollouts.renew_lease(services, rollout_id, body.lease)
     return _show_one(services, whole)
 
 
@@ -96,6 +107,15 @@ def record_step(rollout_id: str, body: StepBody, services: Given, caller: Asking
     whole = rollouts.record_step(
         services, caller, rollout_id, body.lease, body.node, body.phase, body.reason
     )
+    return _show_one(services, whole)
+
+
+@router.post("/{rollout_id}/nodes/{node_name}/mark", dependencies=WRITE)
+def mark_node(
+    rollout_id: str, node_name: str, body: LeaseBody, services: Given, caller: Asking
+) -> Json:
+    """Online or offline, as the phase says that was recorded."""
+    whole = rolloutnodes.mark_node(services, caller, rollout_id, body.lease, node_name)
     return _show_one(services, whole)
 
 
@@ -121,6 +141,31 @@ def stop_rollout(rollout_id: str, services: Given, caller: Asking) -> Json:
 
 
 @router.post("/{rollout_id}/abort", dependencies=WRITE)
-def abort_rollout(rollout_id: str, services: Given, caller: Asking) -> Json:
-    """For good: at once, or by its leader after the nodes in work. Nodes that are offline stay so."""
-    return _show_one(services, rollouts.abort_rollout(services, caller, rollout_id))
+def abort_rollout(rollout_id: str, body: AbortBody, services: Given, caller: Asking) -> Json:
+    """For good: at once, or by its leader after the nodes in work."""
+    whole = rolloutnodes.abort_with_nodes(services, caller, rollout_id, body.restore)
+    return _show_one(services, whole)
+
+
+@live.get("/{group_name}/sessions", dependencies=READ)
+def look_at_group(group_name: str, services: Given) -> Json:
+    """Its nodes by name, and what every device says of them now; asks them all, once."""
+    look = rolloutnodes.look_at_group(services, group_name)
+    return {
+        "group": {"name": look.group.name, "least_online": look.least},
+        "nodes": [_show_looked(item) for item in look.nodes],
+    }
+
+
+def _show_looked(item: Looked) -> Json:
+    """`sessions` as far as they are known: `silent` are the devices that did not say."""
+    told = item.sessions
+    return {
+        **show_fields(
+            item.node, ("name", "address", "port", "status", "reason", "author", "since")
+        ),
+        "sessions": told.sessions,
+        "silent": list(told.silent),
+        "members": len(told.members),
+        "open_members": sum(member.takes_traffic for member in told.members),
+    }
