@@ -26,6 +26,7 @@ from libra.api.routers import (
     loadbalancers,
     monitors,
     pools,
+    rollouts,
     v1,
     webclusters,
 )
@@ -53,6 +54,8 @@ ROUTERS: tuple[tuple[str, APIRouter, bool], ...] = (
     ("", devices.router, True),
     ("", certificates.router, True),
     ("", webclusters.router, True),
+    ("", rollouts.router, True),
+    ("", rollouts.live, True),
     ("", clusters.versions, False),
     (
         "",

@@ -23,6 +23,7 @@ from libra.jobs.gearman.status import count_workers
 from libra.manager.daemon import Manager, Pace
 from libra.manager.reception import Reception
 from libra.manager.settle import MANAGER
+from libra.manager.statistics import StatisticsAsker
 from libra.manager.webcheck import WebCheck
 from libra.model.access import Role
 from libra.model.quota import Quota
@@ -54,7 +55,11 @@ class Controller:
         self._token_file = settings.controller.admin_token_file
         self._client = GearmanJobClient(settings.job_servers)
         services = build_services(settings, self._storage)
-        self.services = replace(services, webcheck=WebCheck(services, self._client))
+        self.services = replace(
+            services,
+            webcheck=WebCheck(services, self._client),
+            ask_statistics=StatisticsAsker(self._client),
+        )
         self._manager = Manager(
             self.services,
             open_lease(settings.database.url),

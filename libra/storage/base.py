@@ -10,12 +10,14 @@ from typing import Protocol, TypeVar
 
 from libra.model.access import Token
 from libra.model.devicepool import DevicePool, Move
+from libra.model.nodestatus import NodeGroup
 from libra.model.quota import Quota
 from libra.model.resources.certificate import StoredCertificate
 from libra.model.resources.listener import Listener
 from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.pool import Pool
+from libra.model.rollout import Rollout, RolloutStep
 from libra.model.webcluster import StoredWebService, WebCluster, WebClusterNode
 from libra.storage.kinds import (
     AddressRows,
@@ -25,6 +27,7 @@ from libra.storage.kinds import (
     Figures,
     JobRows,
     LoadBalancerRows,
+    NodeRows,
     Rows,
     WebRevisionRows,
 )
@@ -69,6 +72,10 @@ class UnitOfWork(Protocol):
     web_nodes: Rows[WebClusterNode]
     web_services: Rows[StoredWebService]
     web_revisions: WebRevisionRows
+    node_groups: Rows[NodeGroup]
+    nodes: NodeRows
+    rollouts: Rows[Rollout]
+    rollout_steps: Rows[RolloutStep]
     figures: Figures
 
     def hold(self, name: str) -> None:

@@ -10,6 +10,7 @@ from libra.model.counters import ListenerCounters
 from libra.model.device import Device, DeviceState, Place
 from libra.model.event import Event
 from libra.model.job import Job, JobAction, JobState
+from libra.model.nodestatus import Board, Node
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import ProvisioningStatus
@@ -152,6 +153,19 @@ class WebRevisionRows(Rows[WebRevision], Protocol):
 
     def prune(self, cluster_oid: str, before: int) -> int:
         """Forget those of the cluster with a smaller number; how many."""
+
+
+class NodeRows(Rows[Node], Protocol):
+    """Nodes whose health is reported."""
+
+    def board(self) -> Board:
+        """All of them; cheap, however many there are."""
+
+    def expired(self, now: datetime, limit: int) -> list[Node]:
+        """Those whose mark is to be taken off."""
+
+    def devices_with(self, address: str) -> set[str]:
+        """The ids of the devices that have, or may have, a member at this canonical address."""
 
 
 class EventRows(Protocol):

@@ -14,12 +14,14 @@ from sqlalchemy.pool import QueuePool
 from libra.errors import LeaseLost, StorageUnavailable
 from libra.model.access import Token
 from libra.model.devicepool import DevicePool, Move
+from libra.model.nodestatus import NodeGroup
 from libra.model.quota import Quota
 from libra.model.resources.certificate import StoredCertificate
 from libra.model.resources.listener import Listener
 from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.pool import Pool
+from libra.model.rollout import Rollout, RolloutStep
 from libra.model.webcluster import StoredWebService, WebCluster, WebClusterNode
 from libra.storage import tables
 from libra.storage.engines import ALONE, SQLITE_BUSY_SECONDS, WRITING, hold, open_engine
@@ -27,6 +29,7 @@ from libra.storage.fences import FENCE, MANAGER
 from libra.storage.figures import SqlFigures
 from libra.storage.fleet import SqlDevices, SqlJobs
 from libra.storage.loadbalancers import SqlLoadBalancers
+from libra.storage.nodes import SqlNodes
 from libra.storage.rows import SqlRows
 from libra.storage.schema import NO_SCHEMA, check_schema, check_tables
 from libra.storage.side import SqlAddresses, SqlCounters, SqlEvents
@@ -64,6 +67,10 @@ class SqlUnitOfWork:
         self.web_nodes = SqlRows(connection, tables.web_cluster_nodes, WebClusterNode)
         self.web_services = SqlRows(connection, tables.web_services, StoredWebService)
         self.web_revisions = SqlWebRevisions(connection)
+        self.node_groups = SqlRows(connection, tables.node_groups, NodeGroup)
+        self.nodes = SqlNodes(connection)
+        self.rollouts = SqlRows(connection, tables.rollouts, Rollout)
+        self.rollout_steps = SqlRows(connection, tables.rollout_steps, RolloutStep)
         self.figures = SqlFigures(connection)
 
     def hold(self, name: str) -> None:

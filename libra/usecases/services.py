@@ -1,13 +1,15 @@
 """What the use cases stand on, wired once."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import uuid4
 
+from libra.messages.codec import JsonObject
 from libra.meters import Meters
+from libra.model.device import Device
 from libra.model.quota import Quota
 from libra.model.webcluster import WebCluster, WebClusterNode
 from libra.model.webdefinition import WebDefinition
@@ -97,6 +99,16 @@ def accept(_candidate: WebCandidate) -> None:
     """Where nobody is asked."""
 
 
+AskStatistics = Callable[[Sequence[Device], timedelta], Mapping[str, JsonObject]]
+"""Asks devices for their STATS, all at the same time, within that long: the replies of those that gave a good one, by
+the device's id."""
+
+
+def ask_nobody(_devices: Sequence[Device], _within: timedelta) -> Mapping[str, JsonObject]:
+    """Where no device can be reached."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """One object for every use case."""
@@ -110,3 +122,4 @@ class Services:
     limits: Limits = Limits()
     address_pools: tuple[AddressPool, ...] = ()
     webcheck: WebCheck = accept
+    ask_statistics: AskStatistics = ask_nobody

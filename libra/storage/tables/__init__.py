@@ -2,6 +2,7 @@
 
 from libra.storage.tables.access import certificates, events, quotas, tokens
 from libra.storage.tables.fleet import device_pools, devices, jobs, leases, moves
+from libra.storage.tables.nodes import node_groups, nodes
 from libra.storage.tables.octavia import (
     SEEN,
     addresses,
@@ -13,6 +14,7 @@ from libra.storage.tables.octavia import (
     monitors,
     pools,
 )
+from libra.storage.tables.rollouts import rollout_steps, rollouts
 from libra.storage.tables.web import (
     web_cluster_nodes,
     web_cluster_revisions,
@@ -38,8 +40,12 @@ __all__ = [
     "metadata",
     "monitors",
     "moves",
+    "node_groups",
+    "nodes",
     "pools",
     "quotas",
+    "rollout_steps",
+    "rollouts",
     "tokens",
     "web_cluster_nodes",
     "web_cluster_revisions",

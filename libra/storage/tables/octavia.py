@@ -103,6 +103,7 @@ members = resource(
     text("address_as_given", nullable=True),
     text("monitor_address_as_given", nullable=True),
     UniqueConstraint("pool_id", "address", "protocol_port"),
+    Index(None, "address"),
 )
 
 monitors = resource(
