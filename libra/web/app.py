@@ -50,7 +50,8 @@ def add_pages(app: FastAPI, services: Services, history: History) -> None:
     _add(app, "GET", "/login", lambda request: _ask_in(site, request))
     app.add_api_route(LOGIN, _login(site), methods=["POST"], include_in_schema=False)
     for path, order in orders.ORDERS:
-        _add(app, "GET", path, _confirmed(site, order))
+        if order.ask is not None:
+            _add(app, "GET", path, _confirmed(site, order, order.ask))
         app.add_api_route(
             f"{PATH}{path}", _ordered(site, order), methods=["POST"], include_in_schema=False
         )
@@ -84,13 +85,16 @@ def _shown(site: Site, page: Page) -> Callable[[Request], Response]:
 
 
 def _page(site: Site, request: Request, visitor: Visitor, page: Page) -> Response:
+    first = next((item for item in site.pages if item.allows(visitor.caller)), page)
+    if not page.path and not page.allows(visitor.caller):
+        return RedirectResponse(f"{PATH}{first.path}", 303)
     context = _context(site, request, visitor, page)
     return answer(page.template, context)
 
 
 def _context(site: Site, request: Request, visitor: Visitor, page: Page) -> dict[str, Any]:
     if not page.allows(visitor.caller):
-        raise Forbidden("cannot show that: it is for those who see the whole fleet")
+        raise Forbidden(f"cannot show that: '{visitor.caller.name}' may not see it")
     look = Look(
         services=site.services,
         history=site.history,
@@ -117,7 +121,8 @@ def _frame(site: Site, visitor: Visitor) -> dict[str, Any]:
         "csrf": visitor.csrf,
         "release": __version__,
         "menu": [page for page in site.pages if page.menu and page.allows(caller)],
-        "may_order": caller.sees_everything and orders.may_order(caller),
+        "may_order": orders.may_order(caller),
+        "may_deploy": orders.may_order(caller, orders.DEPLOYERS),
     }
 
 
@@ -214,16 +219,17 @@ def _logout(site: Site) -> Callable[..., Any]:
 # Orders: first a page that says what would happen, then a form that has it done.
 
 
-def _confirmed(site: Site, order: orders.PageOrder) -> Callable[[Request], Response]:
+def _confirmed(
+    site: Site, order: orders.PageOrder, ask: Callable[[Services, str], orders.Question]
+) -> Callable[[Request], Response]:
     def confirm(request: Request) -> Response:
         visitor = visitor_of(site.services, request)
         if visitor is None:
             return _to_login(request)
 
         def act() -> Response:
-            orders.ensure_may(visitor.caller)
-            key = request.path_params.get("key", "")
-            question = order.ask(site.services, key)
+            orders.ensure_may(visitor.caller, order.roles)
+            question = ask(site.services, request.path_params.get("key", ""))
             context = {
                 **_frame(site, visitor),
                 "page": None,
@@ -261,7 +267,7 @@ def _carry_out(site: Site, request: Request, order: orders.PageOrder, form: Form
 
     def act() -> Response:
         ensure_own(request, visitor, form)
-        orders.ensure_may(visitor.caller)
+        orders.ensure_may(visitor.caller, order.roles)
         target = order.act(site.services, visitor.caller, request.path_params.get("key", ""), form)
         return RedirectResponse(f"{PATH}{target}", 303)
 

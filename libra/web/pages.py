@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.datastructures import QueryParams
 
-from libra.model.access import Caller
+from libra.model.access import Caller, Role
 from libra.usecases.services import Services
 from libra.web.history import History
 
@@ -28,7 +28,8 @@ class Look:
 class Page:
     """`path` is below /ui. `parts` are templates below parts/, each renewed while the page is open where it changes.
 
-    `everywhere`: only for who is bound to no project. `menu` is its name in the menu, "" where it is not there.
+    `everywhere`: only for who is bound to no project. `deploying`: also for deployers, who see no other. `menu` is its
+    name in the menu, "" where it is not there.
     """
 
     path: str
@@ -37,16 +38,28 @@ class Page:
     parts: tuple[str, ...]
     view: Callable[[Look], Context]
     everywhere: bool = False
+    deploying: bool = False
     menu: str = ""
 
     def allows(self, caller: Caller) -> bool:
         """Whether it may be seen."""
+        if caller.role is Role.DEPLOYER:
+            return self.deploying
         return caller.sees_everything or not self.everywhere
 
 
 def build_pages() -> tuple[Page, ...]:
     """In the menu's order."""
-    from libra.web.views import balancers, devices, events, fleet, jobs, webclusters
+    from libra.web.views import (
+        balancers,
+        devices,
+        events,
+        fleet,
+        jobs,
+        nodes,
+        rollouts,
+        webclusters,
+    )
 
     return (
         Page(
@@ -103,6 +116,35 @@ def build_pages() -> tuple[Page, ...]:
             template="webcluster.html",
             parts=("webcluster", "webcluster_nodes", "webcluster_services"),
             view=webclusters.view_one,
+        ),
+        Page(
+            path="/nodes",
+            title="Nodes",
+            menu="Nodes",
+            template="nodes.html",
+            parts=("nodes",),
+            view=nodes.view,
+            everywhere=True,
+            deploying=True,
+        ),
+        Page(
+            path="/rollouts",
+            title="Rollouts",
+            menu="Rollouts",
+            template="rollouts.html",
+            parts=("rollouts",),
+            view=rollouts.view,
+            everywhere=True,
+            deploying=True,
+        ),
+        Page(
+            path="/rollouts/{key}",
+            title="Rollout",
+            template="rollout.html",
+            parts=("rollout", "rollout_steps"),
+            view=rollouts.view_one,
+            everywhere=True,
+            deploying=True,
         ),
         Page(
             path="/jobs",

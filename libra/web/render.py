@@ -23,10 +23,21 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 _GOOD = ("ACTIVE", "ONLINE", "SPARE", "ASSIGNED", "complete", "RUNNING", "online", "UP", "done")
-_BAD = ("ERROR", "failed", "expired", "DEGRADED", "DOWN", "FAILED")
+_BAD = ("ERROR", "failed", "aborted", "expired", "DEGRADED", "DOWN", "FAILED")
 _UNDER_WAY = (
     *("PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "running", "scheduled", "idle", "new"),
-    *("ANNOUNCED", "BUILDING", "DRAINING", "STARTING", "STOPPING", "PAUSED", "held", "offline"),
+    *(
+        "ANNOUNCED",
+        "BUILDING",
+        "DRAINING",
+        "STARTING",
+        "STOPPING",
+        "PAUSED",
+        "held",
+        "offline",
+        "stopped",
+    ),
+    *("draining", "command", "checking", "warming", "returning", "restoring", "withdrawing"),
 )
 _TONES = {
     **dict.fromkeys(_GOOD, "good"),
