@@ -35,7 +35,15 @@ _SECURITY = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "basic": {"type": "http", "scheme": "basic"},
 }
-_OPEN = ("/healthz", "/readyz", "/", "/load-balancer", "/load-balancer/")
+_OPEN = (
+    "/health",
+    "/health/{group}",
+    "/healthz",
+    "/readyz",
+    "/",
+    "/load-balancer",
+    "/load-balancer/",
+)
 _PERHAPS_OPEN = ("/metrics",)  # api.anonymous_metrics
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import uvicorn
 from fastapi import FastAPI
 
+from libra.api.board import NodeBoard
 from libra.api.patience import TimedProtocol, build_protocol
 from libra.config.controller import ApiSettings
 from libra.errors import StateError
@@ -29,12 +30,15 @@ class ApiServer:
         self._app = app
         self._settings = settings
         self.port = settings.port if port is None else port
+        self._board: NodeBoard | None = getattr(app.state, "board", None)
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Returns when it answers; raises `StateError` where the port cannot be had."""
         listener = self._listen()
+        if self._board is not None:
+            self._board.start()
         self.port = listener.getsockname()[1]
         config = uvicorn.Config(
             self._app,
@@ -65,6 +69,8 @@ class ApiServer:
         if server is not None and self._thread is not None:
             server.should_exit = True
             self._thread.join(STOP_SECONDS + 5)
+        if self._board is not None:
+            self._board.stop()
 
     def renew_certificate(self, settings: ApiSettings) -> None:
         """Whoever connects from now on sees what is in these files now; served with TLS already.

@@ -13,6 +13,7 @@ import structlog
 from libra.errors import StorageUnavailable
 from libra.jobs.base import JobClient
 from libra.manager.keeper import FleetKeeper
+from libra.manager.nodekeeper import NodeKeeper
 from libra.manager.poolkeeper import OpenProvider, PoolKeeper, no_provider
 from libra.manager.prober import Prober
 from libra.manager.sender import Sender
@@ -82,6 +83,7 @@ class Manager:
         self._prober = Prober(services, client, pace.probe_deadline.total_seconds())
         self._keeper = FleetKeeper(services, pace.probe)
         self._pool_keeper = PoolKeeper(services, open_provider)
+        self._node_keeper = NodeKeeper(services)
         self._web_monitor = WebMonitor(services, pace.web)
         self._jobs = ThreadPoolExecutor(pace.concurrent, thread_name_prefix="job")
         self._probes = ThreadPoolExecutor(min(64, pace.concurrent), thread_name_prefix="probe")
@@ -174,6 +176,7 @@ class Manager:
             self._repair(owner, now)
         self._keeper.turn(now)
         self._pool_keeper.turn(now)
+        self._node_keeper.turn(now)
         if now >= self._prune_at:
             self._prune(now)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from libra.api.auth import OBSERVERS, OPERATORS, Asking, Given
+from libra.api.auth import DEPLOYERS, NODE_READERS, Asking, Given
 from libra.api.rendering import WrittenRoute
 from libra.api.routers.octavia import Json
 from libra.api.schemas.rollouts import (
@@ -28,7 +28,7 @@ from libra.usecases.services import Services
 
 router = APIRouter(prefix="/v1/rollouts", route_class=WrittenRoute, tags=["rollouts"])
 live = APIRouter(prefix="/v1/node-groups", route_class=WrittenRoute, tags=["rollouts"])
-READ, WRITE = [Depends(OBSERVERS)], [Depends(OPERATORS)]
+READ, WRITE = [Depends(NODE_READERS)], [Depends(DEPLOYERS)]
 _ROLLOUT = (
     *("id", "group", "state", "reason", "author", "holder", "lease", "lease_until", "wish"),
     *("created_at", "updated_at", "ended_at"),
