@@ -41,13 +41,13 @@ def compute_rates(samples: list[Sample], window: float) -> Rates:
     requests: list[float | None] = []
     errors: list[float | None] = []
     bytes_out: list[float | None] = []
-    first = 0
+    first = 0  # the newest one that is a window old, else the oldest
     for index, now in enumerate(samples):
-        while first < index and now.at - samples[first + 1].at >= window:
+        while first + 1 < index and now.at - samples[first + 1].at >= window:
             first += 1
         before = samples[first]
         seconds = now.at - before.at
-        if now.served is None or before.served is None or seconds < window / 2:
+        if now.served is None or before.served is None or seconds < window / 2 or before is now:
             requests.append(None)
             errors.append(None)
             bytes_out.append(None)

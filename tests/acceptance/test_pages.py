@@ -112,7 +112,7 @@ def test_everything_is_done_by_the_keyboard(lab: ControlLab, browser: "Browser")
         page.wait_for_selector("input[name=offline][value=web2]:checked")
         assert lab.get("/v1/nodes/web2")["node"]["status"] == "offline"
         shoot(page, "nodes-marked")
-        lab.put("/v1/nodes/web2", {"status": "online"})
+        lab.put("/v1/nodes/web2/status", {"status": "online"})
         page.wait_for_selector("input[name=offline][value=web2]:not(:checked)")
 
 
@@ -123,12 +123,12 @@ def test_boxes_that_one_has_ticked_stay_ticked(lab: ControlLab, browser: "Browse
         page.wait_for_selector(LIVE)
         page.check("input[name=offline][value=web3]")
         with page.expect_event("console", lambda said: said.text == "looked"):
-            lab.put("/v1/nodes/web1", {"status": "offline"})
+            lab.put("/v1/nodes/web1/status", {"status": "offline"})
             page.evaluate(
                 "new EventSource('/ui/live/nodes').addEventListener('part', () => console.log('looked'))"
             )
         assert page.is_checked("input[name=offline][value=web3]")
-        lab.put("/v1/nodes/web1", {"status": "online"})
+        lab.put("/v1/nodes/web1/status", {"status": "online"})
 
 
 def test_an_order_is_confirmed_first(lab: ControlLab, browser: "Browser") -> None:  # noqa: F811

@@ -195,7 +195,7 @@ def test_a_deployer_sees_nodes_and_rollouts(lab: ControlLab) -> None:
 
 
 def test_a_form_of_another_site_is_refused(lab: ControlLab, visitor: httpx.Client) -> None:
-    for fields in ({}, {"csrf": "guessed"}, {"csrf": ""}):
+    for fields in ({"x": "y"}, {"csrf": "guessed"}, {"csrf": ""}):
         assert visitor.post("/ui/devices/web1/evacuate", data=fields).status_code == 403
     own = {"csrf": csrf_of(visitor)}
     away = {"Sec-Fetch-Site": "cross-site"}
@@ -244,11 +244,11 @@ def test_ticked_nodes_are_offline(lab: ControlLab, visitor: httpx.Client) -> Non
     assert (node["status"], node["reason"], node["author"]) == ("offline", "kernel", "admin")
     assert 'value="web2" aria-label="web2 offline" checked' in visitor.get("/ui/nodes").text
     # Somebody else takes web3 away meanwhile; who looks at the older page does not bring it back.
-    lab.put("/v1/nodes/web3", {"status": "offline"})
+    lab.put("/v1/nodes/web3/status", {"status": "offline"})
     assert order(visitor, "/ui/nodes/web/marks", shown=shown, was="web2").status_code == 303
     assert lab.get("/v1/nodes/web2")["node"]["status"] == "online"
     assert lab.get("/v1/nodes/web3")["node"]["status"] == "offline"
-    lab.put("/v1/nodes/web3", {"status": "online"})
+    lab.put("/v1/nodes/web3/status", {"status": "online"})
 
 
 def test_the_last_one_stays_unless_one_insists(lab: ControlLab, visitor: httpx.Client) -> None:

@@ -1,4 +1,4 @@
-"""Real Chromium, one for all tests of a process; a context of its own for each, where a page's complaint is a failure."""
+"""Real Chromium, one for all tests of a process; each test has a context of its own."""
 
 import os
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def open_browser() -> "Iterator[Browser]":
 
 @contextmanager
 def open_page(browser: "Browser", *, phone: bool = False, scripts: bool = True) -> "Iterator[Page]":
-    """A phone is dark, for something has to be."""
+    """A phone is dark, for something has to be. What a page complains about is a failure."""
     context = browser.new_context(
         viewport={"width": 390, "height": 844} if phone else {"width": 1280, "height": 800},
         color_scheme="dark" if phone else "light",
