@@ -1,6 +1,7 @@
 """Templates to answers, with the headers that keep a page to itself."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
@@ -45,6 +46,7 @@ _TONES = {
     **dict.fromkeys(_UNDER_WAY, "busy"),
 }
 UNKNOWN = "\N{EN DASH}"
+_AGE = re.compile(r"(<time data-age [^>]*>)[^<]*")
 _UNITS = ("", "k", "M", "G", "T")
 _AGES = ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h"))
 
@@ -119,5 +121,5 @@ def answer(
 
 
 def digest(html: str) -> str:
-    """To tell whether a part has changed."""
-    return hashlib.blake2b(html.encode(), digest_size=12).hexdigest()
+    """To tell whether a part has changed. Ages go on by themselves, in the browser."""
+    return hashlib.blake2b(_AGE.sub(r"\1", html).encode(), digest_size=12).hexdigest()

@@ -131,6 +131,18 @@ def test_boxes_that_one_has_ticked_stay_ticked(lab: ControlLab, browser: "Browse
         lab.put("/v1/nodes/web1/status", {"status": "online"})
 
 
+def test_what_was_opened_stays_open(lab: ControlLab, browser: "Browser") -> None:  # noqa: F811
+    with open_page(browser) as page:
+        sign_in(page, lab)
+        go(page, lab, "/ui/nodes")
+        page.wait_for_selector(LIVE)
+        page.click("text=The list of web")
+        lab.put("/v1/nodes/web1/status", {"status": "offline"})
+        page.wait_for_selector("input[name=offline][value=web1]:checked")
+        assert page.is_visible("text=Save nodes")
+        lab.put("/v1/nodes/web1/status", {"status": "online"})
+
+
 def test_an_order_is_confirmed_first(lab: ControlLab, browser: "Browser") -> None:  # noqa: F811
     with open_page(browser) as page:
         sign_in(page, lab)

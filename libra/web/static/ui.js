@@ -30,6 +30,28 @@
 
   const filterAll = () => document.querySelectorAll("[data-filter]").forEach(filter);
 
+  // As the server has it, by the server's clock.
+  const skew = main ? Date.now() - Date.parse(main.dataset.now) : 0;
+  const steps = [[120, 1, "s"], [7200, 60, "min"], [172800, 3600, "h"], [Infinity, 86400, "d"]];
+
+  const age = (moment) => {
+    const seconds = Math.max(0, (Date.now() - skew - Date.parse(moment)) / 1000);
+    const [, size, unit] = steps.find(([limit]) => seconds < limit);
+    return `${Math.floor(seconds / size)} ${unit}`;
+  };
+
+  const grow = () => document.querySelectorAll("time[data-age]").forEach((time) => {
+    time.textContent = age(time.dateTime);
+  });
+
+  // What was open stays open.
+  const opened = (part) => {
+    const open = [...part.querySelectorAll("details[open]")].map((box) => box.dataset.box);
+    return () => part.querySelectorAll("details").forEach((box) => {
+      box.open = open.includes(box.dataset.box);
+    });
+  };
+
   // The element that has the focus is another one afterwards: its likeness gets it.
   const remember = (part) => {
     const held = document.activeElement;
@@ -52,9 +74,10 @@
     if (!part || dirty.has(id)) {
       return;
     }
-    const refocus = remember(part);
+    const after = [remember(part), opened(part)];
     part.innerHTML = html;
-    refocus();
+    after.forEach((again) => again());
+    grow();
     filterAll();
   };
 
@@ -104,5 +127,6 @@
 
   if (main && main.dataset.live) {
     follow();
+    setInterval(grow, 1000);
   }
 })();
