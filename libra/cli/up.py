@@ -62,6 +62,7 @@ def up(
                 fleet.start()
                 typer.echo(f"job server   127.0.0.1:{fleet.job_port}")
                 typer.echo(f"API          http://127.0.0.1:{fleet.api_port}")
+                typer.echo(f"page         http://127.0.0.1:{fleet.api_port}/ui/")
                 typer.echo(f"admin token  {fleet.token_file}")
                 typer.echo(f"worker       local, its log is {fleet.state_dir / 'worker.log'}")
                 signal.sigwait(STOPS)
