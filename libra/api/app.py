@@ -11,22 +11,27 @@ from starlette.exceptions import HTTPException
 from libra import __version__
 from libra.api import errors
 from libra.api.auth import EVERYBODY, caller_of
+from libra.api.board import NodeBoard
 from libra.api.docs import render_docs
 from libra.api.insight import Insight
 from libra.api.metrics import Metrics
 from libra.api.middleware import Surroundings
 from libra.api.openapi import build_openapi
+from libra.api.probes import Probes
 from libra.api.routers import (
     around,
     certificates,
     clusters,
     devices,
     events,
+    health,
     listeners,
     loadbalancers,
     monitors,
+    nodes,
     objectstores,
     pools,
+    rollouts,
     scheduler,
     v1,
     webclusters,
@@ -59,6 +64,11 @@ ROUTERS: tuple[tuple[str, APIRouter, bool], ...] = (
     ("", certificates.router, True),
     ("", objectstores.router, True),
     ("", webclusters.router, True),
+    # each of their operations says who may call it, for deployers may
+    ("", nodes.router, False),
+    ("", health.router, False),
+    ("", rollouts.router, False),
+    ("", rollouts.live, False),
     ("", clusters.versions, False),
     (
         "",
@@ -97,6 +107,8 @@ def create_app(parts: ApiParts) -> FastAPI:
     app.state.max_page = parts.max_page
     app.state.insight = parts.insight
     app.state.streams = Streams(parts.services.storage, parts.max_streams, parts.beats)
+    app.state.endings = [app.state.streams.end]
+    app.state.board = NodeBoard(parts.services)
     metrics = Metrics(parts.services, app.state.streams, parts.beats, parts.manages)
     _add_errors(app)
     for prefix, router, needs_token in ROUTERS:
@@ -106,6 +118,7 @@ def create_app(parts: ApiParts) -> FastAPI:
     _add_health(app, parts, metrics)
     app.openapi = lambda: build_openapi(app)  # type: ignore[method-assign]
     app.add_middleware(Surroundings, max_body_bytes=parts.max_body_bytes, observe=metrics.observe)
+    app.add_middleware(Probes, board=app.state.board, observe=metrics.observe)
     return app
 
 

@@ -97,8 +97,20 @@ def allow(*roles: Role, everywhere: bool = False) -> Callable[[Asking], Awaitabl
     return check
 
 
-EVERYBODY = allow(*Role)
+PEOPLE = (Role.ADMIN, Role.OPERATOR, Role.MEMBER, Role.READER)
+"""Deployers may do what names them, and nothing else."""
+EVERYBODY = allow(*PEOPLE)
 WRITERS = allow(Role.ADMIN, Role.OPERATOR, Role.MEMBER)
-OBSERVERS = allow(*Role, everywhere=True)
+OBSERVERS = allow(*PEOPLE, everywhere=True)
 OPERATORS = allow(Role.ADMIN, Role.OPERATOR)
 ADMINS = allow(Role.ADMIN)
+DEPLOYERS = allow(Role.ADMIN, Role.OPERATOR, Role.DEPLOYER)
+
+
+async def read_nodes(caller: Asking) -> None:
+    """Nodes are nobody's in particular: deployers see them, and whoever no project bounds."""
+    if caller.role is not Role.DEPLOYER and not caller.sees_everything:
+        raise Forbidden(f"cannot do that: '{caller.name}' has the role {caller.role.value}")
+
+
+NODE_READERS = read_nodes

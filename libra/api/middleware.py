@@ -86,7 +86,10 @@ class Surroundings:
                 status, seconds = message["status"], time.monotonic() - started
                 names = (b"x-openstack-request-id", b"x-request-id")
                 added = [(name, request_id.encode()) for name in names]
-                message["headers"] = [*message.get("headers", ()), *added, *_HEADERS]
+                given = list(message.get("headers", ()))
+                own = {name for name, _ in given}  # a page has a policy of its own
+                kept = [(name, value) for name, value in _HEADERS if name not in own]
+                message["headers"] = [*given, *added, *kept]
             await send(message)
 
         structlog.contextvars.clear_contextvars()

@@ -39,7 +39,15 @@ _SECURITY = {
 }
 _TEXT = {"text/plain": {"schema": {"type": "string"}}}
 """What the scheduler's paths answer to who does not ask for JSON, errors too."""
-_OPEN = ("/healthz", "/readyz", "/", "/load-balancer", "/load-balancer/")
+_OPEN = (
+    "/health",
+    "/health/{group}",
+    "/healthz",
+    "/readyz",
+    "/",
+    "/load-balancer",
+    "/load-balancer/",
+)
 _PERHAPS_OPEN = ("/metrics",)  # api.anonymous_metrics
 
 

@@ -5,13 +5,13 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import uvicorn
 from fastapi import FastAPI
 
+from libra.api.board import NodeBoard
 from libra.api.patience import TimedProtocol, build_protocol
-from libra.api.streams import Streams
 from libra.config.controller import ApiSettings
 from libra.daemon.beats import Beat, Beats
 from libra.errors import StateError
@@ -35,12 +35,15 @@ class ApiServer:
         self._beat = beat or Beats().add("api", interval=TICK_SECONDS, endless=True)
         self._settings = settings
         self.port = settings.port if port is None else port
+        self._board: NodeBoard | None = getattr(app.state, "board", None)
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Returns when it answers; raises `StateError` where the port cannot be had."""
         listener = self._listen()
+        if self._board is not None:
+            self._board.start()
         self.port = listener.getsockname()[1]
         config = uvicorn.Config(
             self._app,
@@ -54,7 +57,7 @@ class ApiServer:
             ssl_certfile=str(self._settings.cert) if self._settings.cert else None,
             ssl_keyfile=str(self._settings.key) if self._settings.key else None,
         )
-        self._server = _Server(config, getattr(self._app.state, "streams", None), self._beat)
+        self._server = _Server(config, getattr(self._app.state, "endings", ()), self._beat)
         self._thread = threading.Thread(
             target=self._server.run, args=([listener],), name="api", daemon=True
         )
@@ -72,6 +75,8 @@ class ApiServer:
             server.should_exit = True
             self._thread.join(STOP_SECONDS + 5)
         self._beat.rest()
+        if self._board is not None:
+            self._board.stop()
 
     @property
     def has_ended(self) -> bool:
@@ -110,9 +115,11 @@ class _Server(uvicorn.Server):
 
     _loop: asyncio.AbstractEventLoop | None = None
 
-    def __init__(self, config: uvicorn.Config, streams: Streams | None, beat: Beat) -> None:
+    def __init__(
+        self, config: uvicorn.Config, endings: Sequence[Callable[[], None]], beat: Beat
+    ) -> None:
         super().__init__(config)
-        self._streams = streams
+        self._endings = endings
         self._beat = beat
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -125,8 +132,8 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        if self._streams is not None:
-            self._streams.end()
+        for end in self._endings:
+            end()
         asyncio.get_running_loop().call_later(UNREAD_STOP_SECONDS, self._drop_unread)
         await super().shutdown(sockets)
 

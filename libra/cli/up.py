@@ -1,6 +1,5 @@
 """`libra up`: everything on one machine."""
 
-import os
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +8,7 @@ import typer
 
 from libra.cli.exits import errors_as_exits
 from libra.cli.wiring import Wiring
+from libra.client.places import default_state_dir
 
 STOPS = {signal.SIGINT, signal.SIGTERM}
 EPILOG = """\
@@ -20,12 +20,6 @@ libra lb create name=shop vip_subnet_id=default --wait
 
 libra job send STATS --device local
 """
-
-
-def default_state_dir() -> Path:
-    """Where the XDG convention puts it."""
-    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(base) / "libra"
 
 
 def up(
@@ -68,6 +62,7 @@ def up(
                 fleet.start()
                 typer.echo(f"job server   127.0.0.1:{fleet.job_port}")
                 typer.echo(f"API          http://127.0.0.1:{fleet.api_port}")
+                typer.echo(f"page         http://127.0.0.1:{fleet.api_port}/ui/")
                 typer.echo(f"admin token  {fleet.token_file}")
                 typer.echo(f"worker       local, its log is {fleet.state_dir / 'worker.log'}")
                 signal.sigwait(STOPS)

@@ -28,6 +28,7 @@ from libra.manager.heartbeat import Heartbeat
 from libra.manager.pace import Pace
 from libra.manager.reception import Reception
 from libra.manager.settle import MANAGER
+from libra.manager.statistics import StatisticsAsker
 from libra.manager.webcheck import WebCheck
 from libra.model.access import Role
 from libra.model.devicepool import DevicePool
@@ -42,6 +43,8 @@ from libra.usecases.admin.maps import load_maps
 from libra.usecases.services import AddressPool, AdminRules, Limits, Services
 from libra.usecases.tokens import LONGEST_SECRET, SECRET_BYTES, store_token
 from libra.vault import open_vault
+from libra.web.app import add_pages
+from libra.web.history import History
 
 log = structlog.get_logger(__name__)
 
@@ -59,8 +62,12 @@ class Controller:
         self._token_file = settings.controller.admin_token_file
         self._client = GearmanJobClient(settings.job_servers)
         services = build_services(settings, self._storage)
-        self.services = replace(services, webcheck=WebCheck(services, self._client))
         self.beats = Beats(settings.manager.hung_seconds)
+        self.services = replace(
+            services,
+            webcheck=WebCheck(services, self._client),
+            ask_statistics=StatisticsAsker(self._client),
+        )
         self._manager = Manager(
             self.services,
             open_lease(settings.database.url),
@@ -88,6 +95,10 @@ class Controller:
                 manages=lambda: self._manager.manages,
             )
         )
+        self._history = History(self.services.storage, 2 * settings.manager.probe_seconds)
+        self._has_pages = settings.api.pages
+        if self._has_pages:
+            add_pages(app, self.services, self._history)
         beat = self.beats.add("api", interval=TICK_SECONDS, endless=True)
         self.api = ApiServer(app, settings.api, api_port, beat)
 
@@ -97,6 +108,8 @@ class Controller:
         load_maps(self.services, MANAGER)
         self.api.start()
         self._heartbeat.start()
+        if self._has_pages:
+            self._history.start()
         self._manager.start()
         self._reception.start()
 
@@ -122,6 +135,7 @@ class Controller:
     def stop(self) -> None:
         """First no new requests, then no new jobs, then no waiting for replies."""
         self.api.stop()
+        self._history.stop()
         self._reception.stop()
         self._client.close()
         self._manager.stop()

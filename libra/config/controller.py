@@ -56,6 +56,8 @@ class ApiSettings(Section):
     """How many clients may follow events at once; the next one is answered 503."""
     anonymous_metrics: bool = True
     """Answer /metrics without a token."""
+    pages: bool = True
+    """Serve the page for people at /ui."""
 
     @model_validator(mode="after")
     def _both_or_none(self) -> "ApiSettings":

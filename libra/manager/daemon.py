@@ -12,6 +12,7 @@ from libra.manager.chores import Chores
 from libra.manager.chores import Guards as ChoreGuards
 from libra.manager.dispatcher import CountWorkers, Dispatcher
 from libra.manager.keeper import FleetKeeper
+from libra.manager.nodekeeper import NodeKeeper
 from libra.manager.pace import Pace
 from libra.manager.poolkeeper import OpenProvider, PoolKeeper, no_provider
 from libra.manager.prober import Prober
@@ -108,11 +109,13 @@ class Manager:
         self._web_monitor = WebMonitor(services, self._pace.web, web)
         dispatch = guard("dispatch", LOOK_SECONDS, JOB_SERVERS)
         prune, look = guard("prune", CHORES_SECONDS), guard("look", DEVICES_SECONDS)
+        marks = guard("marks", CHORES_SECONDS, BELL)
         yield Timed(jobs, lambda: CHORES_SECONDS, chores.keep_jobs)
         yield Timed(late, lambda: CHORES_SECONDS, chores.end_late)
         yield Timed(repairs, lambda: CHORES_SECONDS, chores.repair)
         yield Timed(fleet, lambda: CHORES_SECONDS, self._keeper.turn)
         yield Timed(pools, lambda: CHORES_SECONDS, self._pool_keeper.turn)
+        yield Timed(marks, lambda: CHORES_SECONDS, NodeKeeper(services).turn)
         yield Timed(prune, lambda: CHORES_SECONDS, chores.prune)
         yield Timed(dispatch, lambda: 0.0, self._dispatcher.turn)
         yield Timed(moves, self._pause, self._keeper.finish_moves)

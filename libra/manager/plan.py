@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from libra.model.draining import NOTHING, Drained, drain
 from libra.model.loadbalancer import Desired, LoadBalancer
 from libra.model.materials import NO_MATERIALS, Materials
 from libra.model.resources.tree import LoadBalancerTree
@@ -55,12 +56,13 @@ def plan_device(
     confirmed: Mapping[str, Materials] = MappingProxyType({}),
     leaving: Collection[str] = (),
     web: Sequence[WebPart] = (),
+    drained: Drained = NOTHING,
 ) -> DevicePlan:
     """`only` is the id of the one that is tried, where the others stay as they are at the device.
 
     `confirmed` is what those that are sent as confirmed showed then, by their ids, for a certificate may have been
     renewed by one that is refused. `leaving` are the ids of those that another device is about to confirm: until then
-    they stay as they are.
+    they stay as they are. Members at `drained` places take nothing new, whoever they belong to.
     """
     sent: list[LoadBalancer] = []
     current: set[str] = set()
@@ -82,7 +84,7 @@ def plan_device(
         elif key in applied and (not tree.loadbalancer.going or only is not None):
             sent.append(translate(applied[key], {**materials, **confirmed.get(key, {})}))
     desired = Desired(
-        loadbalancers=(*sent, *(part.loadbalancer for part in web)),
+        loadbalancers=drain((*sent, *(part.loadbalancer for part in web)), drained),
         generation=generation,
         version=SECOND_VERSION,
     )

@@ -21,7 +21,9 @@ from libra.messages.older import build_older
 from libra.messages.replies import ERROR, build_fail, masked, passed
 from libra.messages.version2.writer import build_update
 from libra.model.device import Device
+from libra.model.draining import drained_by
 from libra.model.job import OPEN, Job, JobAction, JobPriority, JobState
+from libra.model.nodestatus import NodeStatus
 from libra.model.resources.tree import LoadBalancerTree
 from libra.storage.base import UnitOfWork, device_lock
 from libra.storage.query import Query
@@ -33,6 +35,7 @@ LONGEST_ATTEMPT = timedelta(seconds=120)
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 15.0
 MOST_STORED = 100_000  # characters of a message or a reply that are kept
+_OFFLINE = Query(where={"status": NodeStatus.OFFLINE})
 _PRIORITIES = {
     JobPriority.HIGH: Priority.HIGH,
     JobPriority.NORMAL: Priority.NORMAL,
@@ -226,7 +229,10 @@ def plan_of(
     materials = load_materials(unit, sealer, [*trees, *applied.values()])
     confirmed = load_confirmed(unit, sealer, applied)
     web = load_parts(unit, sealer, device_id) if web is None else web
-    return plan_device(trees, applied, generation, only, materials, confirmed, leaving, web)
+    drained = drained_by(unit.nodes.find(_OFFLINE))
+    return plan_device(
+        trees, applied, generation, only, materials, confirmed, leaving, web, drained
+    )
 
 
 def _creation(tree: LoadBalancerTree) -> tuple[datetime, str]:

@@ -148,4 +148,6 @@ def _counters(listener: Listener, report: Report) -> ListenerCounters:
         bytes_out=number("bytes_out"),
         request_errors=number("errors"),
         total_connections=number("total_sessions"),
+        # an older worker does not tell of requests
+        total_requests=number("total_requests" if "total_requests" in report else "total_sessions"),
     )

@@ -11,6 +11,7 @@ class Role(Enum):
     ADMIN = "admin"  # everything, tokens included
     OPERATOR = "operator"  # everything but tokens
     MEMBER = "member"  # reads and writes what its project owns, but orders no failover
+    DEPLOYER = "deployer"  # takes nodes out of service and brings them back, and nothing else
     READER = "reader"  # reads what its project owns; everything where it has no project
 
 
@@ -46,9 +47,11 @@ class Caller:
     @property
     def sees_everything(self) -> bool:
         """True where no project bounds it."""
+        if self.role is Role.DEPLOYER:
+            return False
         return self.role in (Role.ADMIN, Role.OPERATOR) or self.project_id is None
 
     @property
     def may_write(self) -> bool:
-        """True for everybody but readers."""
-        return self.role is not Role.READER
+        """True for everybody but readers and deployers."""
+        return self.role not in (Role.READER, Role.DEPLOYER)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerCounters:
-    """Only ever grow, but for `active_connections`. In Octavia's words."""
+    """Only ever grow, but for `active_connections`. In Octavia's words, which have none for `total_requests`."""
 
     listener_id: str
     loadbalancer_id: str
@@ -14,3 +14,4 @@ class ListenerCounters:
     bytes_out: int = 0
     request_errors: int = 0
     total_connections: int = 0
+    total_requests: int = 0

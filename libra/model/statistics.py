@@ -49,7 +49,7 @@ class ListenerStatus(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerStatistics:
-    """One listener; `errors` are faulty requests."""
+    """One listener; `errors` are faulty requests. Where it speaks no HTTP, a connection counts as a request."""
 
     id: str
     status: ListenerStatus
@@ -58,6 +58,7 @@ class ListenerStatistics:
     current_sessions: int
     total_sessions: int
     errors: int
+    total_requests: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

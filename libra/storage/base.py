@@ -12,6 +12,7 @@ from libra.model.access import Token
 from libra.model.adminmap import AdminMap
 from libra.model.controller import Controller
 from libra.model.devicepool import DevicePool, Move
+from libra.model.nodestatus import NodeGroup
 from libra.model.objectstore import ObjectStoreAccount
 from libra.model.quota import Quota
 from libra.model.resources.certificate import StoredCertificate
@@ -19,6 +20,7 @@ from libra.model.resources.listener import Listener
 from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.pool import Pool
+from libra.model.rollout import Rollout, RolloutStep
 from libra.model.webcluster import StoredWebService, WebCluster, WebClusterNode
 from libra.storage.kinds import (
     AddressRows,
@@ -28,6 +30,7 @@ from libra.storage.kinds import (
     Figures,
     JobRows,
     LoadBalancerRows,
+    NodeRows,
     Overview,
     Rows,
     WebRevisionRows,
@@ -81,6 +84,10 @@ class UnitOfWork(Protocol):
     web_services: Rows[StoredWebService]
     web_revisions: WebRevisionRows
     admin_maps: Rows[AdminMap]
+    node_groups: Rows[NodeGroup]
+    nodes: NodeRows
+    rollouts: Rows[Rollout]
+    rollout_steps: Rows[RolloutStep]
     figures: Figures
     overview: Overview
 

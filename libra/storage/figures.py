@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, select
 from libra.model.device import DeviceState
 from libra.model.job import OPEN, JobAction, JobState
 from libra.storage import tables
-from libra.storage.kinds import Tally
+from libra.storage.kinds import Served, Tally
 
 _SEEN = func.coalesce(tables.devices.c.last_seen, tables.devices.c.created_at)
 
@@ -17,6 +17,19 @@ class SqlFigures:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+
+    def served(self) -> Served:
+        """One statement."""
+        table = tables.counters.c
+        columns = (
+            table.total_requests,
+            table.request_errors,
+            table.bytes_in,
+            table.bytes_out,
+            table.active_connections,
+        )
+        sums = self._connection.execute(select(*map(func.sum, columns))).one()
+        return Served(*(int(value or 0) for value in sums))
 
     def newest_event(self) -> int:
         """0 where there is none."""

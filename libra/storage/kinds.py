@@ -10,6 +10,7 @@ from libra.model.counters import ListenerCounters
 from libra.model.device import Device, DeviceState, Place
 from libra.model.event import Event
 from libra.model.job import Job, JobAction, JobPriority, JobState
+from libra.model.nodestatus import Board, Node
 from libra.model.overview import Run, Share
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.tree import LoadBalancerTree
@@ -165,6 +166,19 @@ class WebRevisionRows(Rows[WebRevision], Protocol):
         """Forget those of the cluster with a smaller number; how many."""
 
 
+class NodeRows(Rows[Node], Protocol):
+    """Nodes whose health is reported."""
+
+    def board(self) -> Board:
+        """All of them; cheap, however many there are."""
+
+    def expired(self, now: datetime, limit: int) -> list[Node]:
+        """Those whose mark is to be taken off."""
+
+    def devices_with(self, address: str) -> set[str]:
+        """The ids of the devices that have, or may have, a member at this canonical address."""
+
+
 class EventRows(Protocol):
     """Events: written once, read by id.
 
@@ -230,8 +244,22 @@ class Tally:
     oldest: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What all listeners have served so far; `active` is how many connections they have now."""
+
+    requests: int = 0
+    errors: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    active: int = 0
+
+
 class Figures(Protocol):
     """Counts and ends; cheap however many rows there are."""
+
+    def served(self) -> Served:
+        """Sums over all listeners that there are. Falls where one is deleted."""
 
     def newest_event(self) -> int:
         """The largest id of an event, 0 where there is none."""

@@ -16,6 +16,7 @@ from libra.model.access import Token
 from libra.model.adminmap import AdminMap
 from libra.model.controller import Controller
 from libra.model.devicepool import DevicePool, Move
+from libra.model.nodestatus import NodeGroup
 from libra.model.objectstore import ObjectStoreAccount
 from libra.model.quota import Quota
 from libra.model.resources.certificate import StoredCertificate
@@ -23,6 +24,7 @@ from libra.model.resources.listener import Listener
 from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.pool import Pool
+from libra.model.rollout import Rollout, RolloutStep
 from libra.model.webcluster import StoredWebService, WebCluster, WebClusterNode
 from libra.storage import tables
 from libra.storage.engines import ALONE, SQLITE_BUSY_SECONDS, WRITING, hold, open_engine
@@ -30,6 +32,7 @@ from libra.storage.fences import FENCE, MANAGER
 from libra.storage.figures import SqlFigures
 from libra.storage.fleet import SqlDevices, SqlJobs
 from libra.storage.loadbalancers import SqlLoadBalancers
+from libra.storage.nodes import SqlNodes
 from libra.storage.overview import SqlOverview
 from libra.storage.rows import SqlRows
 from libra.storage.schema import NO_SCHEMA, check_schema, check_tables
@@ -71,6 +74,10 @@ class SqlUnitOfWork:
         self.web_services = SqlRows(connection, tables.web_services, StoredWebService)
         self.web_revisions = SqlWebRevisions(connection)
         self.admin_maps = SqlRows(connection, tables.admin_maps, AdminMap)
+        self.node_groups = SqlRows(connection, tables.node_groups, NodeGroup)
+        self.nodes = SqlNodes(connection)
+        self.rollouts = SqlRows(connection, tables.rollouts, Rollout)
+        self.rollout_steps = SqlRows(connection, tables.rollout_steps, RolloutStep)
         self.figures = SqlFigures(connection)
         self.overview = SqlOverview(connection)
 

@@ -1,7 +1,7 @@
 """What the use cases stand on, wired once."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +9,9 @@ from typing import Protocol
 from uuid import uuid4
 
 from libra.errors import Invalid
+from libra.messages.codec import JsonObject
 from libra.meters import Meters
+from libra.model.device import Device
 from libra.model.devicepool import DevicePool
 from libra.model.objectstore import Credentials
 from libra.model.quota import Quota
@@ -132,6 +134,16 @@ def no_store(kind: str) -> AccountStore:
     raise Invalid(f"cannot use the object store {kind!a}: there is none of that kind here")
 
 
+AskStatistics = Callable[[Sequence[Device], timedelta], Mapping[str, JsonObject]]
+"""Asks devices for their STATS, all at the same time, within that long: the replies of those that gave a good one, by
+the device's id."""
+
+
+def ask_nobody(_devices: Sequence[Device], _within: timedelta) -> Mapping[str, JsonObject]:
+    """Where no device can be reached."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """One object for every use case."""
@@ -148,3 +160,4 @@ class Services:
     admin: AdminRules = AdminRules()
     can_destroy: CanDestroy = destroys_nothing
     object_store: Callable[[str], AccountStore] = no_store
+    ask_statistics: AskStatistics = ask_nobody

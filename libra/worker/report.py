@@ -41,6 +41,7 @@ def _render_listener(listener: ListenerStatistics) -> JsonObject:
         "bytes_out": listener.bytes_out,
         "current_sessions": listener.current_sessions,
         "total_sessions": listener.total_sessions,
+        "total_requests": listener.total_requests,
         "errors": listener.errors,
     }
 

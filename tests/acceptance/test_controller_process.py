@@ -154,7 +154,7 @@ def test_the_database_by_hand(process: Process) -> None:
 
     assert run("check").returncode == 1
     assert "it has no schema yet" in run("check").stderr
-    assert run("upgrade").stdout == "the schema is 0012\n"
+    assert run("upgrade").stdout == "the schema is 0040\n"
     assert run("check").returncode == 0
 
 

@@ -12,12 +12,14 @@ class Access(Enum):
     """Who may; the others of those with a token get a 403, and without one it is a 401."""
 
     OPEN = "everybody, without a token"
-    ANY = "every token"
-    LIST = "every token, and each is told of its own project only"
+    ANY = "every token but deployers'"
+    LIST = "the same, and each is told of its own project only"
     SHOW = "the project's reader and member, operators, administrators"
     WRITE = "the project's member, operators, administrators"
     OBSERVE = "operators, administrators, readers of no project"
     OPERATE = "operators, administrators"
+    DEPLOY = "deployers, operators, administrators"
+    NODES = "whoever is bound by no project, deployers, too"
     ADMINISTER = "administrators"
 
 
@@ -115,6 +117,17 @@ OPERATIONS = {
     "/failures/{kind}": {"get": A.OBSERVE},
     "/shared-objs": {"get": A.OBSERVE},
     "/thread-heart-beats": {"get": A.OBSERVE},
+    "/v1/nodes": {"get": A.NODES, "post": A.OPERATE},
+    "/v1/nodes/{node}": {"get": A.NODES, "put": A.OPERATE, "delete": A.OPERATE},
+    "/v1/nodes/{node}/status": {"put": A.DEPLOY},
+    "/v1/nodegroups": {"get": A.NODES, "post": A.OPERATE},
+    "/v1/nodegroups/{group}": {"get": A.NODES, "put": A.OPERATE, "delete": A.OPERATE},
+    "/health": {"get": A.OPEN},
+    "/health/{group}": {"get": A.OPEN},
+    "/health/++rest++nodestatus": {"get": A.NODES},
+    "/health/++rest++setstatus": {"post": A.DEPLOY},
+    "/health/{group}/++rest++nodestatus": {"get": A.NODES},
+    "/health/{group}/++rest++setstatus": {"post": A.DEPLOY},
     "/healthz": {"get": A.OPEN},
     "/readyz": {"get": A.OPEN},
     "/metrics": {"get": A.OPEN},
@@ -122,15 +135,18 @@ OPERATIONS = {
 }
 """What is in /openapi.json, which a test compares."""
 STAFF = {"operator", "admin"}
-EVERYBODY = {"nobody", "reader", "member", "other", "observer", *STAFF}
+PEOPLE = {"reader", "member", "other", "observer", *STAFF}
+EVERYBODY = {"nobody", "deployer", *PEOPLE}
 ALLOWED = {
     A.OPEN: EVERYBODY,
-    A.ANY: EVERYBODY - {"nobody"},
-    A.LIST: EVERYBODY - {"nobody"},
+    A.ANY: PEOPLE,
+    A.LIST: PEOPLE,
     A.SHOW: {"reader", "member", "observer", *STAFF},
     A.WRITE: {"member", *STAFF},
     A.OBSERVE: {"observer", *STAFF},
     A.OPERATE: STAFF,
+    A.DEPLOY: {"deployer", *STAFF},
+    A.NODES: {"observer", "deployer", *STAFF},
     A.ADMINISTER: {"admin"},
 }
 """Reader and member are of the project that owns what is asked for, other is a member of another one, observer a

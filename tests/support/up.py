@@ -34,7 +34,7 @@ class Fleet:
         ports = ["--api-port", str(self.api_port), "--job-port", str(self.job_port)]
         self.process = subprocess.Popen([*command, *ports], stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
-        lines = [self.process.stdout.readline() for _ in range(4)]
+        lines = [self.process.stdout.readline() for _ in range(5)]
         assert lines[1] == f"API          http://127.0.0.1:{self.api_port}\n", lines
         wait_until(lambda: self.device()["state"] in READY, timeout=WAIT, what="the worker")
 

@@ -21,6 +21,7 @@ class Counters(NamedTuple):
     bytes_out: int = 0
     sessions: int = 0
     errors: int = 0
+    requests: int = 0
 
     def plus(self, other: "Counters") -> "Counters":
         """The sum."""
@@ -29,6 +30,7 @@ class Counters(NamedTuple):
             self.bytes_out + other.bytes_out,
             self.sessions + other.sessions,
             self.errors + other.errors,
+            self.requests + other.requests,
         )
 
     def since(self, before: "Counters") -> "Counters":
@@ -38,6 +40,7 @@ class Counters(NamedTuple):
             self.bytes_out - before.bytes_out,
             self.sessions - before.sessions,
             self.errors - before.errors,
+            self.requests - before.requests,
         )
         return self if min(added) < 0 else added
 

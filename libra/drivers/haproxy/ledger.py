@@ -1,6 +1,7 @@
 """The ledger on disk: one JSON file, replaced whole.
 
-    {"format": 1, "boot": "<id>", "totals": {"<proxy>": {"<server>": [bytes in, bytes out, sessions, errors]}},
+    {"format": 1, "boot": "<id>", "totals": {"<proxy>": {"<server>": [bytes in, bytes out, sessions, errors,
+     requests]}},
      "seen": [{"pid": 1, "started": 2, "rows": {as totals}}], "ignored": [[pid, started]]}
 
 After a reboot no process lives that was seen before: `boot` is the kernel's id of the boot, for clocks may repeat

@@ -13,7 +13,7 @@ from functools import reduce
 from libra.drivers.haproxy.counters import NOTHING, Counters, RowName, Rows
 from libra.drivers.haproxy.names import backend_name, frontend_name, server_name
 from libra.drivers.haproxy.rows import BACKEND, FRONTEND, Row, Table
-from libra.model.listener import Listener
+from libra.model.listener import Listener, Protocol
 from libra.model.loadbalancer import Desired, LoadBalancer
 from libra.model.pool import Condition, Member, Pool
 from libra.model.statistics import (
@@ -119,7 +119,12 @@ def _listener(listener: Listener, observed: Observed) -> ListenerStatistics:
         current_sessions=observed.sessions.get(name, 0),
         total_sessions=counters.sessions,
         errors=counters.errors,
+        total_requests=_count_requests(listener, counters),
     )
+
+
+def _count_requests(listener: Listener, counters: Counters) -> int:
+    return counters.requests if listener.protocol is Protocol.HTTP else counters.sessions
 
 
 def _listener_status(listener: Listener, observed: Observed) -> ListenerStatus:

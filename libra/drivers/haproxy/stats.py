@@ -64,6 +64,7 @@ COLUMNS = (
     "weight",
     "check_status",
     "check_code",
+    "req_tot",
 )
 _IN_PROGRESS = "* "  # in front of check_status while the next check runs
 
@@ -123,7 +124,7 @@ def parse_stat(text: str) -> dict[RowName, Row]:
 
 
 def _row(service: HAProxyService) -> Row:
-    """A column that does not apply is empty: ereq is a frontend's, econ and eresp are backends' and servers'."""
+    """A column that does not apply is empty: ereq and req_tot are frontends', econ and eresp backends' and servers'."""
     fields: dict[str, Any] = vars(service)  # quicker than an attribute each
     errors = (fields["ereq"] or 0) + (fields["econ"] or 0) + (fields["eresp"] or 0)
     return Row(
@@ -131,7 +132,13 @@ def _row(service: HAProxyService) -> Row:
         fields["weight"] or 0,
         _check(fields["check_status"], fields["check_code"]),
         fields["scur"] or 0,
-        Counters(fields["bin"] or 0, fields["bout"] or 0, fields["stot"] or 0, errors),
+        Counters(
+            fields["bin"] or 0,
+            fields["bout"] or 0,
+            fields["stot"] or 0,
+            errors,
+            fields["req_tot"] or 0,
+        ),
     )
 
 

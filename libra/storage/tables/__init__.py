@@ -16,6 +16,7 @@ from libra.storage.tables.fleet import (
     leases,
     moves,
 )
+from libra.storage.tables.nodes import node_groups, nodes
 from libra.storage.tables.octavia import (
     SEEN,
     addresses,
@@ -27,6 +28,7 @@ from libra.storage.tables.octavia import (
     monitors,
     pools,
 )
+from libra.storage.tables.rollouts import rollout_steps, rollouts
 from libra.storage.tables.web import (
     web_cluster_nodes,
     web_cluster_revisions,
@@ -54,9 +56,13 @@ __all__ = [
     "metadata",
     "monitors",
     "moves",
+    "node_groups",
+    "nodes",
     "object_store_accounts",
     "pools",
     "quotas",
+    "rollout_steps",
+    "rollouts",
     "tokens",
     "web_cluster_nodes",
     "web_cluster_revisions",

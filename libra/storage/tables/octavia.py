@@ -34,7 +34,7 @@ from libra.storage.tables.words import (
 # Of a listener's counters, which its device counts too, and the column for what it told last.
 SEEN = {
     name: f"seen_{name}"
-    for name in ("bytes_in", "bytes_out", "request_errors", "total_connections")
+    for name in ("bytes_in", "bytes_out", "request_errors", "total_connections", "total_requests")
 }
 
 
@@ -104,6 +104,7 @@ members = resource(
     text("address_as_given", nullable=True),
     text("monitor_address_as_given", nullable=True),
     UniqueConstraint("pool_id", "address", "protocol_port"),
+    Index(None, "address"),
 )
 
 monitors = resource(
@@ -143,6 +144,7 @@ counters = Table(
     number("bytes_out"),
     number("request_errors"),
     number("total_connections"),
+    Column("total_requests", BigInteger, nullable=False, server_default="0"),
     # What the device that was heard last has counted itself: a total grows by what comes on top.
     Column("device_id", String(ID)),
     *(Column(name, BigInteger, nullable=False, server_default="0") for name in SEEN.values()),

@@ -13,11 +13,11 @@ from libra.errors import DriverError, ProxyNotRunning
 
 HEADER = (
     "# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,wretr,wredis,status,weight,"
-    "act,check_status,check_code,last_chk,addr,-,\n"
+    "act,check_status,check_code,last_chk,addr,req_tot,-,\n"
 )
-FRONTEND = "fe-web,FRONTEND,,,2,9,100,30,4000,5000,1,1,6,,,,,OPEN,,,,,,,-,\n"
-SERVER = "be-web,m0,0,0,1,9,,20,400,500,,0,,1,2,3,4,UP,7,1,L7OK,200,OK,127.0.0.1:80,-,\n"
-BACKEND = "be-web,BACKEND,0,0,1,9,10,20,400,500,0,0,,3,4,3,4,UP,7,1,,,,,-,\n"
+FRONTEND = "fe-web,FRONTEND,,,2,9,100,30,4000,5000,1,1,6,,,,,OPEN,,,,,,,90,-,\n"
+SERVER = "be-web,m0,0,0,1,9,,20,400,500,,0,,1,2,3,4,UP,7,1,L7OK,200,OK,127.0.0.1:80,,-,\n"
+BACKEND = "be-web,BACKEND,0,0,1,9,10,20,400,500,0,0,,3,4,3,4,UP,7,1,,,,,,-,\n"
 
 
 def stat(*rows: str) -> str:
@@ -26,7 +26,7 @@ def stat(*rows: str) -> str:
 
 def test_rows_of_each_kind() -> None:
     assert parse_stat(stat(FRONTEND, SERVER, BACKEND)) == {
-        ("fe-web", "FRONTEND"): Row("OPEN", 0, None, 2, Counters(4000, 5000, 30, 6)),
+        ("fe-web", "FRONTEND"): Row("OPEN", 0, None, 2, Counters(4000, 5000, 30, 6, 90)),
         ("be-web", "m0"): Row("UP", 7, "L7OK/200", 1, Counters(400, 500, 20, 3)),
         ("be-web", "BACKEND"): Row("UP", 7, None, 1, Counters(400, 500, 20, 7)),
     }

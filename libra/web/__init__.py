@@ -1,0 +1,1 @@
+"""The page for people: server-rendered, live over server-sent events, nothing loaded from outside."""
