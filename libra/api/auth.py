@@ -43,10 +43,10 @@ async def caller_of(request: Request) -> Caller:
     caller = identify(services, token, name, request.state.request_id) if token else None
     if caller is None:
         raise Unauthorized("the token is not known, was revoked, or has expired")
-    return replace(caller, remote=_remote(request), comment=_comment(request))
+    return replace(caller, remote=remote_of(request), comment=_comment(request))
 
 
-def _remote(request: Request) -> str:
+def remote_of(request: Request) -> str:
     """Of the connection, or what a proxy on this host says by X-Forwarded-For, which may be anything."""
     host = request.client.host if request.client is not None else ""
     return parse_ip_address(host) or ""

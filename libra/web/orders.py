@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from libra.errors import Forbidden
 from libra.model.access import Caller, Role
-from libra.usecases import deviceorders, devices, jobs
+from libra.usecases import devices, jobs
 from libra.usecases.deviceorders import DeviceOrder
 from libra.usecases.jobs import Order
 from libra.usecases.rollouts import Whole, abort_rollout, ask_to_stop, find_rollout
@@ -80,7 +80,7 @@ def _device_order(order: DeviceOrder) -> PageOrder:
         )
 
     def act(services: Services, caller: Caller, key: str, _form: Form) -> str:
-        device = deviceorders.order_device(services, caller, key, order)
+        device = devices.order_device(services, caller, key, order)
         return f"/devices/{device.id}"
 
     return PageOrder(ask=ask, act=act)

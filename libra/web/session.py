@@ -8,12 +8,13 @@ import hashlib
 import hmac
 import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import Request, Response
 
+from libra.api.auth import remote_of
 from libra.errors import Invalid
 from libra.model.access import Caller
 from libra.usecases.services import Services
@@ -67,7 +68,9 @@ def visitor_of(services: Services, request: Request) -> Visitor | None:
     if services.clock() - since > LONGEST:
         return None
     caller = _identify(services, kept["digest"], request.state.request_id)
-    return Visitor(caller, kept["csrf"]) if caller is not None else None
+    if caller is None:
+        return None
+    return Visitor(replace(caller, remote=remote_of(request)), kept["csrf"])
 
 
 def _identify(services: Services, digest: str, request_id: str) -> Caller | None:

@@ -280,6 +280,7 @@ def test_an_order_is_in_the_events(lab: ControlLab, visitor: httpx.Client) -> No
     order(visitor, "/ui/nodes/web/marks", shown="web1", was="web1")
     newest = lab.get("/v1/events", kind="node.")["events"][-1]
     assert (newest["kind"], newest["actor"]) == ("node.online", "admin")
+    assert newest["remote"] == "127.0.0.1"
 
 
 # Live.
