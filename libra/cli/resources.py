@@ -85,8 +85,8 @@ DEVICE_POOL = Resource(
     plural="device_pools",
     path="/v1/device-pools",
     columns=(
-        *("name", "provider", "devices", "spare", "min_spare", "auto_enroll", "shared"),
-        *("brake_since", "brake_reason", "disabled", "disabled_reason"),
+        *("name", "provider", "devices", "max_devices", "spare", "min_spare", "priority"),
+        *("auto_enroll", "shared", "brake_since", "brake_reason", "disabled", "disabled_reason"),
     ),
     help="Where devices belong, and what is done when they fail.",
 )

@@ -60,7 +60,10 @@ def show_rows(rows: list[Json], columns: tuple[str, ...], output: Format) -> Non
     from libra.logs.lines import escape
 
     heads = [name for name in columns if name not in _NOTES]
-    host = next((name for name in ("id", "subject_id", "name") if _is_wide(rows, name)), heads[0])
+    host = next(
+        (name for name in ("id", "subject_id", "name") if name in heads and _is_wide(rows, name)),
+        heads[0],
+    )
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in heads:
         table.add_column(_head(name), overflow="fold", no_wrap=name not in ("name", host))

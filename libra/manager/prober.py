@@ -43,6 +43,7 @@ BUILD_TIME = timedelta(seconds=60)  # a new one may take that long until it answ
 LEAST_SECONDS = 1.0
 Trees = list[LoadBalancerTree]
 STORING = 3
+_OWING = (DeviceState.ERROR, DeviceState.DRAINING)
 FAULTS = 2  # probes that say that its proxy does not run, until it counts as faulty
 
 
@@ -207,7 +208,8 @@ class Prober:
             current = replace(current, generation=ahead + 1)
             unit.devices.replace(current)
         plan = plan_of(unit, self._services.sealer, device.id, current.generation, trees)
-        owes = current.state is DeviceState.ERROR and current.acknowledged < current.generation
+        # What waits for that: its use, and its end, where it was known before, forgotten, and added anew.
+        owes = current.state in _OWING and current.acknowledged < current.generation
         if plan.pending or (_runs_it(device, reply, plan) and not owes):
             return
         add_update(

@@ -15,8 +15,8 @@ class DevicePool:
     The brake: where more than `brake_percent` of the pool's devices look dead since about the same time, nothing is
     moved. `brake_since` is when it engaged last (None: it has not), `brake_reason` says why, for people.
 
-    `disabled`: no new load balancer is placed there; what runs there runs on, and what one of its devices loses goes to
-    another one of them. `disabled_reason` is what the operator said about it, if anything.
+    `disabled`: no new load balancer is placed there, and no device is booted; what runs there runs on, and what one of
+    its devices loses goes to another one of them. `disabled_reason` is what the operator said about it, if anything.
 
     `max_devices` is its allocation: how many devices the keeper lets it have; None: as many as there are. Load
     balancers go to the pool with the lowest `priority` that has room.

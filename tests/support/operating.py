@@ -5,13 +5,16 @@ import logging
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import structlog
+from typer.testing import Result
 
+from libra.config.controller import AdminSettings
+from libra.config.settings import ObjectStoreSettings
 from libra.providers.local import create_provider
 from tests.support.cli import invoke_really
 from tests.support.control import ControlLab, control_lab
@@ -31,6 +34,14 @@ class Operator:
 
     def run(self, *arguments: str, status: int = 0, stdin: bytes | None = None) -> str:
         """What it prints: on standard output where it goes well, else on standard error."""
+        done = self._invoke(arguments, status, stdin)
+        return done.stdout if status == 0 else done.stderr
+
+    def watch(self, *arguments: str) -> str:
+        """What it prints on standard error while all goes well."""
+        return self._invoke(arguments, 0, None).stderr
+
+    def _invoke(self, arguments: Sequence[str], status: int, stdin: bytes | None) -> Result:
         done = invoke_really(
             *arguments,
             stdin=stdin,
@@ -38,7 +49,7 @@ class Operator:
             LIBRA_API_TOKEN_FILE=str(self.token_file),
         )
         assert done.exit_code == status, (arguments, done.exit_code, done.stdout, done.stderr)
-        return done.stdout if status == 0 else done.stderr
+        return done
 
     def json(self, *arguments: str, status: int = 0) -> Any:
         return json.loads(self.run(*arguments, "-o", "json", status=status))
@@ -76,12 +87,17 @@ class Operator:
 
 
 @contextmanager
-def operating(**manager: object) -> Iterator[Operator]:
-    """The pool is made, and empty. At the end no worker process is left."""
+def operating(object_stores: ObjectStoreSettings | None = None) -> Iterator[Operator]:
+    """The pool is made, and empty; the files of aliases and limits are not written yet. At the end no worker process
+    is left.
+    """
     _log_elsewhere()
     directory = Path(tempfile.mkdtemp(prefix="lo", dir="/tmp"))  # sockets have short names
     try:
-        with control_lab(directory, probe_seconds=0.3, **manager) as lab:
+        admin = AdminSettings(
+            aliases_file=directory / "aliases.json", limits_file=directory / "limits.json"
+        )
+        with control_lab(directory, object_stores, admin, probe_seconds=0.3) as lab:
             lab.post("/v1/device-pools", {"name": POOL, "provider": "local", "min_spare": 0})
             try:
                 yield Operator(lab)

@@ -40,10 +40,15 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     from libra.logs.lines import escape
 
-    if not sys.stdin.isatty():
+    if not is_terminal():
         fail(f"cannot ask, for there is no terminal: {escape(question)} --yes says so", BAD_INPUT)
     if not typer.confirm(escape(question), err=True):
         fail("nothing was done", BAD_INPUT)
+
+
+def is_terminal() -> bool:
+    """Whether there is somebody who can be asked."""
+    return sys.stdin.isatty()
 
 
 def name_some(names: Sequence[str]) -> str:

@@ -36,6 +36,7 @@ def wait_until_gone(rest: "Rest", wanted: Wanted, timeout: float) -> Sequence[st
     """The names of those that are left when the time is over. Raises as `Rest.call`."""
     deadline = time.monotonic() + timeout
     with _telling(len(wanted.names)) as tell:
+        tell(len(wanted.names))
         while True:
             left = _find_left(rest, wanted)
             tell(len(left))

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import unquote
 
 import typer
 
 from libra.cli.admin.asking import CommentOption, YesOption, confirm, name_some, order
 from libra.cli.admin.countdown import Wanted, wait_until_gone
-from libra.cli.exits import BAD_INPUT, FAILED, errors_as_exits, fail
+from libra.cli.exits import BAD_INPUT, FAILED, complain, errors_as_exits, fail
 from libra.cli.overview.asking import JSON
 from libra.cli.rows import Format, Json, dump, show_rows
 from libra.cli.segments import segment
@@ -34,6 +35,15 @@ class Verb:
     ends: bool
     asks: str
     help: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which devices: `vms`, or the first `count`, or without both all. Names are as they stand in paths."""
+
+    cloud: str
+    vms: tuple[str, ...] = ()
+    count: int | None = None
 
 
 VERBS = (
@@ -82,10 +92,6 @@ CountOption = Annotated[
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Only show which devices it would be.")
 ]
-WaitOption = Annotated[
-    bool,
-    typer.Option("--wait", "-w", help="Return when they are gone, and show how many are left."),
-]
 
 
 def add_verb(verb: Verb) -> None:
@@ -116,74 +122,75 @@ def add_verb(verb: Verb) -> None:
         token_file: TokenOption = None,
     ) -> None:
         with errors_as_exits():
-            _ensure_choice(vms or [], every=every, count=count)
+            choice = _parse_choice(cloud, vms or (), count, every=every)
             if wait and not verb.ends:
                 fail(f"cannot wait: {verb.name} is done when it returns", BAD_INPUT)
             rest = open_api(context, api_url, token_file)
-            chosen = _choose(rest, cloud, vms or [], count)
-            if dry_run:
+            chosen = _choose(rest, choice)
+            if dry_run or not chosen:
                 _show(chosen, output, ("name", "address", "state", "parts"))
                 return
-            if not chosen:
-                _show([], output, COLUMNS)
-                return
             if verb.asks:
-                names = name_some([item["name"] for item in chosen])
-                confirm(f"{verb.asks}: {len(chosen)} of the pool {cloud}: {names}?", yes=yes)
-            told = _order(rest, verb, cloud, vms or [], count, comment)
+                confirm(_question(verb, cloud, chosen), yes=yes)
+            told = _order(rest, verb, choice, comment)
             left = _wait(rest, cloud, told, timeout) if wait else []
             _show(told, output, COLUMNS)
             _end(told, left)
 
 
-def _ensure_choice(vms: Sequence[str], *, every: bool, count: int | None) -> None:
+def _parse_choice(cloud: str, vms: Sequence[str], count: int | None, *, every: bool) -> Choice:
     if sum((bool(vms), every, count is not None)) != 1:
         fail("cannot tell which devices: name them, or give --all or --count N", BAD_INPUT)
+    return Choice(cloud=segment(cloud), vms=tuple(map(segment, vms)), count=count)
 
 
-def _choose(rest: "Rest", cloud: str, vms: Sequence[str], count: int | None) -> list[Json]:
+def _question(verb: Verb, cloud: str, chosen: Sequence[Json]) -> str:
+    names = name_some([item["name"] for item in chosen])
+    return f"{verb.asks}: {len(chosen)} of the pool {cloud}: {names}?"
+
+
+def _choose(rest: "Rest", choice: Choice) -> list[Json]:
     """As they are now; raises `NotFound`."""
-    path = f"/clusters/{segment(cloud)}"
-    if vms:
-        return [rest.call_with(JSON, "GET", f"{path}/vms/{segment(vm)}") for vm in vms]
+    path = f"/clusters/{choice.cloud}"
+    if choice.vms:
+        return [rest.call_with(JSON, "GET", f"{path}/vms/{vm}") for vm in choice.vms]
     found: list[Json] = rest.call_with(JSON, "GET", path)["vms"]
-    return found[:count]
+    return found[: choice.count]
 
 
-def _order(
-    rest: "Rest",
-    verb: Verb,
-    cloud: str,
-    vms: Sequence[str],
-    count: int | None,
-    comment: str | None,
-) -> list[Json]:
+def _order(rest: "Rest", verb: Verb, choice: Choice, comment: str | None) -> list[Json]:
     """What became of each. One that refuses does not keep the others."""
-    from libra.cli.rest import Refused
-
-    path = f"/clouds/{segment(cloud)}/vms"
+    path = f"/clouds/{choice.cloud}/vms"
     params = {} if verb.action is None else {"action": verb.action}
-    if vms:
-        return [_order_one(rest, verb, f"{path}/{segment(vm)}", vm, params, comment) for vm in vms]
-    if count is not None:
-        params["count"] = str(count)
-    try:
-        answer = order(rest, verb.method, path, comment, **params)
-    except Refused as error:
-        if "vms" not in error.answer:
-            raise
-        answer = error.answer
+    if choice.vms:
+        return [_order_one(rest, verb, f"{path}/{vm}", params, comment) for vm in choice.vms]
+    if choice.count is not None:
+        params["count"] = str(choice.count)
+    answer = _order_many(rest, verb, path, params, comment)
     if answer.get("hint"):
-        from libra.cli.exits import complain
-
         complain(answer["hint"])
     found: list[Json] = answer["vms"]
     return found
 
 
-def _order_one(
-    rest: "Rest", verb: Verb, path: str, vm: str, params: dict[str, str], comment: str | None
+def _order_many(
+    rest: "Rest", verb: Verb, path: str, params: dict[str, str], comment: str | None
 ) -> Json:
+    """Where all refuse, that is what became of them."""
+    from libra.cli.rest import Refused
+
+    try:
+        return order(rest, verb.method, path, comment, **params)
+    except Refused as error:
+        if "vms" not in error.answer:
+            raise
+        return error.answer
+
+
+def _order_one(
+    rest: "Rest", verb: Verb, path: str, params: dict[str, str], comment: str | None
+) -> Json:
+    """It was there a moment ago, and may have gone or changed since."""
     from libra.cli.rest import NotNow, Refused
 
     try:
@@ -191,7 +198,8 @@ def _order_one(
     except NotNow:
         raise
     except (Refused, NotFound) as error:
-        return {"name": vm, "accepted": False, "state": "", "told": str(error)}
+        name = unquote(path.rpartition("/")[2])
+        return {"name": name, "accepted": False, "state": "", "told": str(error)}
 
 
 def _wait(rest: "Rest", cloud: str, told: Sequence[Json], timeout: float) -> Sequence[str]:

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
+from urllib.parse import parse_qsl
 
 import typer
 
@@ -67,16 +68,25 @@ def show_text(text: str) -> None:
         typer.echo(escape(line))
 
 
-def add_question(
-    group: typer.Typer, verb: str, path: str, render: Render, text: str, **params: str
-) -> None:
-    """A command without arguments."""
+class Question(NamedTuple):
+    """A command without arguments; `url` is what it asks for."""
 
-    @group.command(verb, help=text)
+    verb: str
+    url: str
+    render: Render
+    help: str
+
+
+def add_question(group: typer.Typer, question: Question) -> None:
+    """A command."""
+
+    @group.command(question.verb, help=question.help)
     def run(
         context: typer.Context,
         output: ViewOption = View.TABLE,
         api_url: UrlOption = None,
         token_file: TokenOption = None,
     ) -> None:
-        ask(context, path, render, output, api_url, token_file, **params)
+        path, _, query = question.url.partition("?")
+        params = dict(parse_qsl(query))
+        ask(context, path, question.render, output, api_url, token_file, **params)

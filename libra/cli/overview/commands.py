@@ -7,6 +7,7 @@ import typer
 from libra.cli.exits import errors_as_exits
 from libra.cli.overview import tables
 from libra.cli.overview.asking import (
+    Question,
     Render,
     View,
     ViewOption,
@@ -42,67 +43,57 @@ def main(
         ask(context, "/cloud", tables.show_clouds, output, api_url, token_file)
 
 
-add_question(app, "clouds", "/cloud", tables.show_clouds, "Device pools.")
-add_question(
-    app, "clusters", "/clusters", tables.show_clusters, "Device pools, each with its devices."
+QUESTIONS = (
+    Question("clouds", "/cloud", tables.show_clouds, "Device pools."),
+    Question("clusters", "/clusters", tables.show_clusters, "Device pools, with their devices."),
+    Question(
+        "config",
+        "/cloud/config",
+        tables.show_sections,
+        "The settings of the controller and of pools, without secrets.",
+    ),
+    Question("ips", "/ips", tables.show_hosts, "Devices with public addresses, for Munin."),
+    Question(
+        "missing",
+        "/vms?metric=missing",
+        tables.show_missing,
+        "Workers at the job server that are no device's.",
+    ),
+    Question(
+        "diff-types",
+        "/diff-types",
+        tables.show_shares,
+        "Each project's share of the devices, wanted and actual.",
+    ),
+    Question(
+        "boot-failures",
+        "/failures?type=boot",
+        tables.show_boot_failures,
+        "Why projects got no device, and pools no host.",
+    ),
+    Question(
+        "image-failures",
+        "/failures?type=image",
+        tables.show_image_failures,
+        "Devices that never came online, and what refuses to work.",
+    ),
+    Question(
+        "heart-beats",
+        "/thread-heart-beats",
+        tables.show_loops,
+        "Every loop of every controller: when it turned last, and how it does.",
+    ),
+    Question("shared-objs", "/shared-objs", tables.show_stores, "What each loop works on."),
+    Question("developer-info", "/developer_info", tables.show_pairs, "The controller's memory."),
+    Question(
+        "job-pools",
+        "/job_pools",
+        tables.show_pools,
+        "Jobs that are new, and those whose turn is to come.",
+    ),
 )
-add_question(
-    app,
-    "config",
-    "/cloud/config",
-    tables.show_sections,
-    "The settings of the controller and of pools, without secrets.",
-)
-add_question(app, "ips", "/ips", tables.show_hosts, "Devices with public addresses, for Munin.")
-add_question(
-    app,
-    "missing",
-    "/vms",
-    tables.show_missing,
-    "Workers at the job server that are no device's.",
-    metric="missing",
-)
-add_question(
-    app,
-    "diff-types",
-    "/diff-types",
-    tables.show_shares,
-    "Each project's share of the devices, wanted and actual.",
-)
-add_question(
-    app,
-    "boot-failures",
-    "/failures",
-    tables.show_boot_failures,
-    "Why projects got no device, and pools no host.",
-    type="boot",
-)
-add_question(
-    app,
-    "image-failures",
-    "/failures",
-    tables.show_image_failures,
-    "Devices that never came online, and what refuses to work.",
-    type="image",
-)
-add_question(
-    app,
-    "heart-beats",
-    "/thread-heart-beats",
-    tables.show_loops,
-    "Every loop of every controller: when it turned last, and how it does.",
-)
-add_question(app, "shared-objs", "/shared-objs", tables.show_stores, "What each loop works on.")
-add_question(
-    app, "developer-info", "/developer_info", tables.show_pairs, "The memory of the controller."
-)
-add_question(
-    app,
-    "job-pools",
-    "/job_pools",
-    tables.show_pools,
-    "Jobs that are new, and those whose turn is to come.",
-)
+for question in QUESTIONS:
+    add_question(app, question)
 
 
 @app.command("cluster")

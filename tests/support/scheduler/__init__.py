@@ -1,0 +1,1 @@
+"""A walk along every URL of the scheduler's page."""
