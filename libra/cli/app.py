@@ -15,6 +15,7 @@ from libra.cli import (
     jobserver,
     orders,
     resources,
+    rollouts,
     simulate,
     top,
     up,
@@ -49,6 +50,7 @@ app.command(epilog=up.EPILOG)(up.up)
 app.add_typer(db.app, name="db")
 app.add_typer(clusters.app, name="cluster")
 app.add_typer(webclusters.app, name="webcluster")
+app.add_typer(rollouts.app, name="rollout")
 app.command()(top.top)
 app.command(epilog=simulate.EPILOG)(simulate.simulate)
 verbs.add_verbs(job.app, resources.JOB)
