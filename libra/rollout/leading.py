@@ -124,7 +124,7 @@ class RolloutApi:
 
     def look(self, group: str) -> Fleet:
         """Asks every device."""
-        path = f"/v1/node-groups/{quote(group, safe='')}/sessions"
+        path = f"/v1/nodegroups/{quote(group, safe='')}/sessions"
         return read_fleet(self._again(lambda: self._rest.call("GET", path)))
 
     def begin(self, group: str, nodes: Sequence[str], options: Options) -> Led:

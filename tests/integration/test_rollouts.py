@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
@@ -53,15 +54,16 @@ def group(lab: ControlLab) -> str:
     return name
 
 
-def later(lab: ControlLab, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+@contextmanager
+def later(lab: ControlLab, seconds: float) -> Iterator[None]:
     """As if so much time had gone by."""
-    services: Services = lab.controller.services
-    clock = services.clock
-    monkeypatch.setattr(
-        lab.controller.api._app.state,
-        "services",
-        replace(services, clock=lambda: clock() + timedelta(seconds=seconds)),
-    )
+    state = lab.controller.api._app.state
+    services: Services = state.services
+    state.services = replace(services, clock=lambda: services.clock() + timedelta(seconds=seconds))
+    try:
+        yield
+    finally:
+        state.services = services
 
 
 def test_every_node_once_and_never_two(lab: ControlLab, api: RolloutApi, group: str) -> None:
@@ -92,14 +94,14 @@ def test_one_at_a_time_for_a_group(api: RolloutApi, group: str) -> None:
 
 
 def test_a_leader_that_is_not_heard_of_loses_it(
-    lab: ControlLab, api: RolloutApi, group: str, monkeypatch: pytest.MonkeyPatch
+    lab: ControlLab, api: RolloutApi, group: str
 ) -> None:
     old = api.begin(group, (), options())
     old = api.record(old, f"{group}-a", Phase.DRAINING, "")
-    later(lab, monkeypatch, 31)
-    shown = lab.get(f"/v1/rollouts/{group}")["rollout"]
-    assert (shown["state"], shown["led"]) == ("running", False)
-    new = api.resume(group)
+    with later(lab, 31):
+        shown = lab.get(f"/v1/rollouts/{group}")["rollout"]
+        assert (shown["state"], shown["led"]) == ("running", False)
+        new = api.resume(group)
     assert new.lease == old.lease + 1
     for refused in (
         lambda: api.renew(old),
