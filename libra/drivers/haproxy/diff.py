@@ -22,7 +22,7 @@ from libra.drivers.haproxy.actions import (
     SetWeight,
 )
 from libra.drivers.haproxy.config import Backend, Configuration, Frontend, Server
-from libra.drivers.haproxy.effects import Running, effective_weight, in_maintenance
+from libra.drivers.haproxy.effects import Running, effective_weight, in_maintenance, serves
 from libra.model.remembered import unequal_middle
 
 Changes = Sequence[tuple[Server | None, Server | None]]
@@ -184,6 +184,7 @@ def _server_steps(wanted: Backend, pairs: Changes) -> Iterator[Action]:
     """
     losses: list[Action] = []
     changes: list[Action] = []
+    recheck = wanted.check is not None and bool(pairs) and _has_another(wanted, pairs)
     for one, other in pairs:
         if one is None and other is not None:
             with_cookie = wanted.cookie is not None
@@ -192,18 +193,34 @@ def _server_steps(wanted: Backend, pairs: Changes) -> Iterator[Action]:
             losses.append(RemoveServer(wanted.name, one.name))
         elif one is not None and other is not None:
             steps = losses if in_maintenance(other) or not effective_weight(other) else changes
-            steps.extend(_change_steps(wanted.name, one, other, checked=wanted.check is not None))
+            checked = wanted.check is not None
+            steps.extend(_change_steps(wanted.name, one, other, checked=checked, recheck=recheck))
     yield from changes
     yield from losses
 
 
-def _change_steps(backend: str, now: Server, wanted: Server, *, checked: bool) -> Iterator[Action]:
+def _has_another(wanted: Backend, pairs: Changes) -> bool:
+    """Whether a server serves all the while: only then may one that comes back be kept waiting."""
+    changed = {other.name: one for one, other in pairs if other is not None}
+    return any(
+        serves(server)
+        and ((before := changed.get(server.name, server)) is not None)
+        and serves(before)
+        for server in wanted.servers
+    )
+
+
+def _change_steps(
+    backend: str, now: Server, wanted: Server, *, checked: bool, recheck: bool
+) -> Iterator[Action]:
+    """One that was drained may be another program by now, of which HAProxy's last check knows nothing."""
     if in_maintenance(wanted) and not in_maintenance(now):
         yield SetMaint(backend, now.name)
     if (now.address, now.port) != (wanted.address, wanted.port):
         yield SetAddress(backend, now.name, wanted.address, wanted.port)
     if effective_weight(now) != effective_weight(wanted):
-        yield SetWeight(backend, now.name, effective_weight(wanted))
+        returns = not effective_weight(now) and not in_maintenance(now) and serves(wanted)
+        yield SetWeight(backend, now.name, effective_weight(wanted), recheck and returns)
     if in_maintenance(now) and not in_maintenance(wanted):
         yield SetReady(backend, now.name, checked)
 

@@ -58,6 +58,11 @@ def in_maintenance(server: Server) -> bool:
     return server.state is ServerState.MAINT
 
 
+def serves(server: Server) -> bool:
+    """Whether something new goes there, as far as that is configured."""
+    return not in_maintenance(server) and effective_weight(server) > 0
+
+
 def _apply_one(running: Running, action: Action, desired: Configuration) -> Running:
     match action:
         case Reload():

@@ -46,8 +46,9 @@ def describe(action: RuntimeAction) -> str:
     """One step as a person would say it."""
     match action:
         case SetWeight(backend, server, weight):
-            drains = ", so that it drains" if weight == 0 else ""
-            return f"set weight of {backend}/{server} to {weight}{drains}"
+            so = ", so that it drains" if weight == 0 else ""
+            so = so or (", once its checks have passed" if action.recheck else "")
+            return f"set weight of {backend}/{server} to {weight}{so}"
         case SetAddress(backend, server, address, port):
             return f"move {backend}/{server} to {host(address)}:{port}"
         case SetReady(backend, server):
