@@ -49,12 +49,14 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(params=KINDS)
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStorage]:
-    if request.param == "sqlite":
-        url = lay_out(tmp_path)
-    else:
-        url = str(request.getfixturevalue("postgres").laid_out_url())
-    with migrated(url) as storage:
+    with migrated(_url(request, tmp_path)) as storage:
         yield storage
+
+
+def _url(request: pytest.FixtureRequest, directory: Path) -> str:
+    if request.param == "sqlite":
+        return lay_out(directory)
+    return str(request.getfixturevalue("postgres").laid_out_url())
 
 
 def test_every_record_comes_back_as_it_went_in(storage: SqlStorage) -> None:
