@@ -11,14 +11,14 @@ EPILOG = """\
 
 libra rollout run --group web -- ssh {node} sudo systemctl restart app
 
-libra rollout run -g web --batch 2 --min-online 60% --health http://{address}:8080/health [dim]# two at a time[/dim]
-  --warm-up http://{address}:8080/ -- ./deploy.sh {node} [dim]# and each is asked for a page before it serves[/dim]
+libra rollout run -g web --batch 2 --min-online 60% --health http://{address}:{port}/health [dim]# two at a time[/dim]
+  --warm-up http://{address}:{port}/ -- ./deploy.sh {node} [dim]# and each is asked for a page before it serves[/dim]
 
 libra rollout run -g web --dry-run -- ./deploy.sh {node} [dim]# only tells what it would do[/dim]
 
 libra rollout status web
 """
-_WORDS = "{node}, {address} and {group} stand for the node's"
+_WORDS = "{node}, {address}, {port} and {group} stand for the node's"
 
 CommandArgument = Annotated[
     list[str],

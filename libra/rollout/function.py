@@ -48,10 +48,9 @@ def rollout(
 ) -> Led:
     """Change every node of a group, a few at a time, while the others serve; `libra rollout run` as a function.
 
-    `change` is called with each node (its `name`, `address` and `group`) once nothing is sent there any more, in a
-    thread of its own, and has failed where it raises; or it is a command as for `libra rollout run`. With `resume` it
-    goes on with one that was stopped. Raises `RolloutStopped` unless it is complete, and other `LibraError`s where the
-    API refuses it.
+    `change` is called with each `Node` once nothing is sent there any more, in a thread of its own, and has failed
+    where it raises; or it is a command as for `libra rollout run`. With `resume` it goes on with one that was stopped.
+    Raises `RolloutStopped` unless it is complete, and other `LibraError`s where the API refuses it.
     """
     options = Options(
         command=() if callable(change) else tuple(change),

@@ -80,12 +80,13 @@ def read_fleet(answer: Json) -> Fleet:
     group, shown = answer["group"], answer["nodes"]
     return Fleet(
         least=group["least_online"],
-        nodes={
-            item["name"]: Node(name=item["name"], address=item["address"], group=group["name"])
-            for item in shown
-        },
+        nodes={item["name"]: _read_node(item, group["name"]) for item in shown},
         sights={item["name"]: _read_sight(item) for item in shown},
     )
+
+
+def _read_node(shown: Json, group: str) -> Node:
+    return Node(name=shown["name"], address=shown["address"], port=shown["port"], group=group)
 
 
 def _read_sight(shown: Json) -> NodeSight:

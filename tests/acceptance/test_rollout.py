@@ -1,5 +1,9 @@
 """Five real HTTP servers behind two workers with real HAProxies, changed one after the other under load."""
 
+import json
+import os
+import re
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +14,7 @@ from typing import Any
 import pytest
 
 from libra.model.access import Role
+from libra.model.rollout import LEASE_SECONDS
 from tests.support.chaos import _choose_networks
 from tests.support.cli import SCRIPT
 from tests.support.control import ControlLab, control_lab
@@ -17,7 +22,7 @@ from tests.support.haproxy import find_haproxy, stop_master
 from tests.support.haproxyworker import build_haproxy_worker
 from tests.support.members import Members
 from tests.support.ports import free_ports, wait_until
-from tests.support.rollouts import is_online
+from tests.support.rollouts import is_online, later
 from tests.support.steady import SteadyLoad
 from tests.support.web import get
 from tests.support.worker import WAIT
@@ -88,22 +93,35 @@ class RolloutLab:
             return False
 
     def words(self, version: str, *options: str) -> list[str]:
-        health = f"http://{{address}}:{self.members.port}/health"
+        health = "http://{address}:{port}/health"
         return [
-            *("run", "--group", "web", "--health", health, "--health-timeout", "10", *options),
+            *("run", "--group", "web", "--health", health, "--health-timeout", "5", *options),
             *("--", *self.members.restart(version)),
         ]
 
-    def rollout(self, *words: str) -> "subprocess.CompletedProcess[str]":
+    def begin(self, *words: str) -> "subprocess.Popen[str]":
         """A process of its own, of a deployer."""
-        return subprocess.run(
+        return subprocess.Popen(
             [SCRIPT, "rollout", *words],
-            env={**self.environ, "PATH": "/usr/bin:/bin", "COLUMNS": "100"},
-            capture_output=True,
+            env=self._environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=300,
-            check=False,
         )
+
+    def rollout(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """To its end."""
+        process = self.begin(*words)
+        out, err = process.communicate(timeout=300)
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+    @property
+    def _environ(self) -> dict[str, str]:
+        return {**self.environ, "PATH": "/usr/bin:/bin", "COLUMNS": "100"}
+
+    def states(self) -> list[bool]:
+        """Which nodes are online."""
+        return [is_online(self.lab, name) for name in self.members.names]
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +136,7 @@ def test_all_five_are_restarted_and_not_one_request_fails(world: RolloutLab) -> 
     assert done.returncode == 0, done.stdout + done.stderr
     assert load.failures == []
     assert set(world.members.versions().values()) == {"2"}
-    assert all(is_online(world.lab, name) for name in world.members.names)
+    assert all(world.states())
     kinds = {key.partition(" ")[0] for key in load.counts}
     assert kinds == {"keep-alive", "short", "slow"}
     assert {f"short {name} {version}" for name in world.members.names for version in "12"} <= set(
@@ -136,7 +154,7 @@ def test_a_broken_version_stops_there_with_four_serving(world: RolloutLab) -> No
     assert "web1: http://" in done.stderr
     assert load.failures == []
     assert world.members.versions() == {**before, "web1": "broken"}
-    assert [is_online(lab, name) for name in world.members.names] == [False, *[True] * 4]
+    assert world.states() == [False, *[True] * 4]
     shown = lab.get("/v1/rollouts/web")["rollout"]
     assert (shown["state"], shown["phases"]) == ("stopped", {"failed": 1, "pending": 4})
     looked = lab.get("/v1/nodegroups/web/sessions")["nodes"]
@@ -144,3 +162,56 @@ def test_a_broken_version_stops_there_with_four_serving(world: RolloutLab) -> No
     again = world.rollout("resume", "web", "--", *world.members.restart("3"))
     assert again.returncode == 0, again.stdout + again.stderr
     assert set(world.members.versions().values()) == {"3"}
+
+
+def test_a_client_that_is_killed_is_followed_by_another(world: RolloutLab, tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    script = f"echo $$ >{pid}.new; mv {pid}.new {pid}; exec sleep 600"
+    process = world.begin("run", "--group", "web", "--node", "web1", "--", "sh", "-c", script)
+    wait_until(pid.exists, timeout=WAIT, what="the command")
+    process.kill()
+    process.communicate()
+    os.kill(int(pid.read_text()), signal.SIGKILL)
+    refused = world.rollout("resume", "web", "--", "true")
+    assert refused.returncode == 1
+    assert "leads it; if it is dead, anybody may in" in refused.stderr
+    with later(world.lab, LEASE_SECONDS + 1):
+        shown = world.rollout("status", "web")
+        assert "has not been heard of" in shown.stdout
+        assert "1 command" in shown.stdout
+        done = world.rollout("resume", "web", "--", "true")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "web1: draining" not in done.stdout  # it goes on where it was
+    assert all(world.states())
+
+
+def test_ctrl_c_finishes_the_node_in_work(world: RolloutLab, tmp_path: Path) -> None:
+    begun, go = tmp_path / "begun", tmp_path / "go"
+    script = f"touch {begun}; while ! test -e {go}; do sleep 0.05; done"
+    process = world.begin("run", "--group", "web", "--", "sh", "-c", script)
+    wait_until(begun.exists, timeout=WAIT, what="the command")
+    process.send_signal(signal.SIGINT)
+    go.touch()
+    out, err = process.communicate(timeout=WAIT)
+    assert process.returncode == 1, out + err
+    assert "stopped, 1 of 5 nodes done: interrupted" in err
+    assert all(world.states())
+    aborted = world.rollout("abort", "web", "-o", "json")
+    assert json.loads(aborted.stdout)["phases"] == {"done": 1, "pending": 4}
+
+
+def test_sessions_that_do_not_end_in_time_are_not_cut_off(world: RolloutLab) -> None:
+    with SteadyLoad(20, world.targets) as load:
+        wait_until(lambda: sessions_of(world) > 0, timeout=WAIT, what="slow requests")
+        done = world.rollout("run", "-g", "web", "--drain-timeout", "0.2", "--", "false")
+    assert done.returncode == 1
+    assert re.search("it still has [0-9]+ sessions after 0.2 s|not every device says", done.stderr)
+    assert load.failures == []
+    assert world.states() == [False, *[True] * 4]
+    assert world.rollout("abort", "web", "--restore").returncode == 0
+    assert all(world.states())
+
+
+def sessions_of(world: RolloutLab) -> int:
+    shown = world.lab.get("/v1/nodegroups/web/sessions")["nodes"]
+    return int(min(node["sessions"] for node in shown[:1]))

@@ -3,9 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
@@ -17,7 +15,6 @@ from libra.model.nodestatus import NodeStatus
 from libra.model.rollout import DrainPolicy, FailurePolicy, Phase, RolloutState
 from libra.rollout import Node, RolloutStopped, rollout
 from libra.rollout.leading import RolloutApi
-from libra.usecases.services import Services
 from tests.support.control import ControlLab, control_lab
 from tests.support.ports import wait_until
 from tests.support.rollouts import (
@@ -27,6 +24,7 @@ from tests.support.rollouts import (
     command,
     environ_of,
     is_online,
+    later,
     mark,
     options,
 )
@@ -52,18 +50,6 @@ def group(lab: ControlLab) -> str:
     name = f"g{next(NUMBERS)}"
     add_group(lab, name, *(f"{name}-{letter}" for letter in "abc"))
     return name
-
-
-@contextmanager
-def later(lab: ControlLab, seconds: float) -> Iterator[None]:
-    """As if so much time had gone by."""
-    state = lab.controller.api._app.state
-    services: Services = state.services
-    state.services = replace(services, clock=lambda: services.clock() + timedelta(seconds=seconds))
-    try:
-        yield
-    finally:
-        state.services = services
 
 
 def test_every_node_once_and_never_two(lab: ControlLab, api: RolloutApi, group: str) -> None:

@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from structlog.testing import capture_logs
@@ -19,6 +21,7 @@ from libra.rollout.runner import Runner
 from libra.rollout.watchers import LineWatcher
 from libra.usecases.nodes import create_node, find_node
 from libra.usecases.nodestatus import set_status
+from libra.usecases.services import Services
 from tests.support.cli import invoke
 from tests.support.control import ControlLab
 
@@ -59,6 +62,18 @@ def api_of(lab: ControlLab) -> Iterator[RolloutApi]:
         yield RolloutApi(rest, patience=20.0)
     finally:
         rest.close()
+
+
+@contextmanager
+def later(lab: ControlLab, seconds: float) -> Iterator[None]:
+    """As if so much time had gone by."""
+    state = lab.controller.api._app.state
+    services: Services = state.services
+    state.services = replace(services, clock=lambda: services.clock() + timedelta(seconds=seconds))
+    try:
+        yield
+    finally:
+        state.services = services
 
 
 class Leader:
