@@ -88,7 +88,8 @@ class Device:
 
     `misses` counts the probes that it has not answered well since it last did, the first of them at `failing_since`.
     `retiring` says that a DRAINING one is RETIRED once it is empty. `announced_at` is when its worker last told
-    something new, `started_at` when that worker was started.
+    something new, `started_at` when that worker was started. `reports_health`: its proxy answers health
+    checks of nodes.
     """
 
     id: str
@@ -110,6 +111,7 @@ class Device:
     announced_at: datetime | None = None
     started_at: datetime | None = None
     reason: str = ""
+    reports_health: bool = False
 
     @property
     def is_older(self) -> bool:

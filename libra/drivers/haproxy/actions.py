@@ -84,9 +84,10 @@ class SetCertificate:
 
 @dataclass(frozen=True, slots=True)
 class SetMap:
-    """The new lines of a map that is loaded, all at once."""
+    """The new lines of a map that is loaded: all at once, or the values of these keys, where nothing else differs."""
 
     material: Material
+    changes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,13 @@ from libra.drivers.haproxy.actions import (
     SetReady,
     SetWeight,
 )
-from libra.drivers.haproxy.config import Backend, Configuration, Frontend, Server
+from libra.drivers.haproxy.config import Backend, Configuration, Frontend, Material, Server
 from libra.drivers.haproxy.effects import Running, effective_weight, in_maintenance, serves
 from libra.model.remembered import unequal_middle
 
 Changes = Sequence[tuple[Server | None, Server | None]]
 """Servers that differ: as they are and as they shall be."""
+MOST_VALUES = 200  # beyond it the whole map is given
 MOST_STEPS = 400  # beyond it one reload is quicker than its steps
 
 
@@ -83,11 +84,13 @@ def _frontend_reasons(running: Running, desired: Configuration) -> Iterator[str]
 
 def structure(frontend: Frontend) -> Frontend:
     """What of it needs a reload to be changed: not the content of its certificates, nor of its map."""
-    if not frontend.disabled and frontend.allowed is None and frontend.tls is None:
+    if not frontend.disabled and not frontend.maps and frontend.tls is None:
         return frontend  # most are so, and a copy of hundreds takes its time
     bare = replace(frontend, disabled=False)
     if bare.allowed is not None:
         bare = replace(bare, allowed=bare.allowed.blank)
+    if bare.statuses is not None:
+        bare = replace(bare, statuses=bare.statuses.blank)
     if bare.tls is not None:
         blank = tuple(item.blank for item in bare.tls.certificates)
         bare = replace(bare, tls=replace(bare.tls, certificates=blank))
@@ -165,11 +168,24 @@ def _suspensions(running: Running, desired: Configuration) -> Iterator[Action]:
 def _renewals(now: Configuration, wanted: Configuration) -> Iterator[Action]:
     """Before a listener opens, its map and its certificates are the wanted ones."""
     for one, other in zip(now.frontends, wanted.frontends, strict=True):
+        if one is other:
+            continue
         if other.allowed is not None and other.allowed != one.allowed:
             yield SetMap(other.allowed)
+        if other.statuses is not None and other.statuses != one.statuses:
+            yield SetMap(other.statuses, _changed_values(one.statuses, other.statuses))
         if one.tls is not None and other.tls is not None:
             pairs = zip(one.tls.certificates, other.tls.certificates, strict=True)
             yield from (SetCertificate(new) for old, new in pairs if old != new)
+
+
+def _changed_values(now: Material | None, wanted: Material) -> tuple[tuple[str, str], ...]:
+    """Few values, where the keys are the same; else nothing, and the whole map is given."""
+    old = now.entries if now is not None else ()
+    if [key for key, _ in old] != [key for key, _ in wanted.entries]:
+        return ()
+    changed = tuple(new for before, new in zip(old, wanted.entries, strict=True) if before != new)
+    return changed if len(changed) <= MOST_VALUES else ()
 
 
 def _resumptions(running: Running, desired: Configuration) -> Iterator[Action]:

@@ -101,6 +101,8 @@ def _renewed(frontend: Frontend, material: Material) -> Frontend:
         return frontend
     if frontend.allowed is not None and frontend.allowed.stem == material.stem:
         return replace(frontend, allowed=material)
+    if frontend.statuses is not None and frontend.statuses.stem == material.stem:
+        return replace(frontend, statuses=material)
     assert frontend.tls is not None
     certificates = tuple(
         material if item.stem == material.stem else item for item in frontend.tls.certificates

@@ -39,6 +39,7 @@ devices = Table(
     flag("retiring"),
     time("announced_at", nullable=True),
     time("started_at", nullable=True),
+    Column("reports_health", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("name"),
 )
 
