@@ -1,6 +1,6 @@
 """A steady load in a process of its own: so many requests a second, each counted, each failure told.
 
-Run as a program: `python steady.py RATE HOST:PORT...` until a line comes on its standard input.
+Run as a program: `python steady.py RATE SLOW HOST:PORT...` until a line comes on its standard input.
 """
 
 import http.client
@@ -18,11 +18,20 @@ TIMEOUT = 20.0
 
 
 class SteadyLoad:
-    """`with SteadyLoad(300, targets) as load: ...`, then `load.counts` by kind and target, and `load.failures`."""
+    """`with SteadyLoad(300, targets) as load: ...`, then `load.counts` by kind and target, and `load.failures`.
 
-    def __init__(self, rate: float, targets: list[tuple[str, int]]) -> None:
+    `slow` clients ask for what takes seconds, one after the other.
+    """
+
+    def __init__(self, rate: float, targets: list[tuple[str, int]], slow: int = SLOW) -> None:
         words = [f"{host}:{port}" for host, port in targets]
-        self._command = [sys.executable, str(Path(__file__).resolve()), str(rate), *words]
+        self._command = [
+            sys.executable,
+            str(Path(__file__).resolve()),
+            str(rate),
+            str(slow),
+            *words,
+        ]
         self.counts: dict[str, int] = {}
         self.failures: list[str] = []
         self.seconds = 0.0
@@ -45,7 +54,7 @@ class SteadyLoad:
 
 
 class _Clients:
-    def __init__(self, rate: float, targets: list[str]) -> None:
+    def __init__(self, rate: float, slow: int, targets: list[str]) -> None:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
@@ -53,7 +62,7 @@ class _Clients:
         self._targets = targets
         pauses = (KEEP_ALIVE / (rate * 2 / 3), SHORT / (rate / 3))
         kinds = [("keep-alive", pauses[0])] * KEEP_ALIVE + [("short", pauses[1])] * SHORT
-        kinds += [("slow", 0.0)] * SLOW
+        kinds += [("slow", 0.0)] * slow
         self._threads = [
             threading.Thread(target=self._run, args=(kind, pause, number))
             for number, (kind, pause) in enumerate(kinds)
@@ -104,4 +113,4 @@ class _Clients:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(_Clients(float(sys.argv[1]), sys.argv[2:]).run()))
+    sys.stdout.write(json.dumps(_Clients(float(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]).run()))
