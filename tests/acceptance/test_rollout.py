@@ -7,11 +7,12 @@ import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from libra.model.rollout import LEASE_SECONDS
-from tests.support.control import ControlLab
+from tests.support.control import LBAAS, ControlLab
 from tests.support.ports import wait_until
 from tests.support.rolloutlab import RolloutLab
 from tests.support.rollouts import later
@@ -99,8 +100,10 @@ def test_ctrl_c_finishes_the_node_in_work(world: RolloutLab, tmp_path: Path) -> 
 
 
 def test_sessions_that_do_not_end_in_time_are_not_cut_off(world: RolloutLab) -> None:
-    with SteadyLoad(20, world.targets) as load:
-        wait_until(lambda: sessions_of(world) > 0, timeout=WAIT, what="slow requests")
+    with SteadyLoad(
+        20, world.targets, slow=40
+    ) as load:  # no node is without a slow one at any time
+        wait_until(lambda: look(world, "web1")["sessions"], timeout=WAIT, what="slow requests")
         done = world.rollout("run", "-g", "web", "--drain-timeout", "0.2", "--", "false")
     assert done.returncode == 1
     assert re.search("it still has [0-9]+ sessions after 0.2 s|not every device says", done.stderr)
@@ -110,6 +113,24 @@ def test_sessions_that_do_not_end_in_time_are_not_cut_off(world: RolloutLab) -> 
     assert all(world.states())
 
 
-def sessions_of(world: RolloutLab) -> int:
+def test_a_member_that_its_owner_has_switched_off_holds_nobody_up(world: RolloutLab) -> None:
+    """It is closed before, and stays so."""
+    node = world.members.names[0]
+    pool = world.lab.get(f"{LBAAS}/pools")["pools"][0]["id"]
+    members = world.lab.get(f"{LBAAS}/pools/{pool}/members")["members"]
+    member = next(
+        item["id"] for item in members if item["address"] == world.members.addresses[node]
+    )
+    path = f"{LBAAS}/pools/{pool}/members/{member}"
+    for change in ({"admin_state_up": False}, {"admin_state_up": True, "weight": 0}):
+        world.lab.put(path, {"member": change})
+        world.lab.wait(lambda: look(world, node)["open_members"] == 1, "the member is closed")
+        done = world.rollout("run", "-g", "web", "--node", node, "--", "true")
+        assert done.returncode == 0, done.stdout + done.stderr
+    world.lab.put(path, {"member": {"weight": 1}})
+    world.lab.wait(lambda: look(world, node)["open_members"] == 2, "the member is open")
+
+
+def look(world: RolloutLab, name: str) -> dict[str, Any]:
     shown = world.lab.get("/v1/nodegroups/web/sessions")["nodes"]
-    return int(min(node["sessions"] for node in shown[:1]))
+    return next(node for node in shown if node["name"] == name)

@@ -172,7 +172,10 @@ def look_at_group(group: str, services: Given) -> Json:
 
 
 def _show_looked(item: Looked) -> Json:
-    """`sessions` as far as they are known: `silent` are the devices that did not say."""
+    """`sessions` as far as they are known: `silent` are the devices that did not say.
+
+    Members that their owners have switched off are not among `members`.
+    """
     told = item.sessions
     return {
         **show_fields(
@@ -180,6 +183,6 @@ def _show_looked(item: Looked) -> Json:
         ),
         "sessions": told.sessions,
         "silent": list(told.silent),
-        "members": len(told.members),
+        "members": len(told.members) - item.unused,
         "open_members": sum(member.takes_traffic for member in told.members),
     }
