@@ -16,6 +16,7 @@ from libra.cli import (
     objectstores,
     orders,
     resources,
+    rollouts,
     simulate,
     top,
     up,
@@ -55,6 +56,7 @@ app.add_typer(webclusters.app, name="webcluster")
 app.add_typer(overview.app, name="status")
 app.add_typer(admin.app, name="admin")
 app.add_typer(objectstores.app, name="objectstore")
+app.add_typer(rollouts.app, name="rollout")
 app.command()(top.top)
 app.command(epilog=simulate.EPILOG)(simulate.simulate)
 verbs.add_verbs(job.app, resources.JOB)

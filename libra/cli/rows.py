@@ -22,17 +22,40 @@ _TIMES = (
     "last_heartbeat",
     "last_seen",
     "started_at",
+    "ended_at",
+    "since",
     "brake_since",
     "expires_at",
     "revoked_at",
     "not_after",
 )
 _AGES = ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h"), (30 * 86_400, 86_400, "d"))
-_GOOD = ("ACTIVE", "ONLINE", "SPARE", "ASSIGNED", "complete", "up", "enabled", "RUNNING", "online")
-_BAD = ("ERROR", "OFFLINE", "failed", "expired", "down", "disabled", "DEGRADED", "offline")
+_GOOD = (
+    "ACTIVE",
+    "ONLINE",
+    "SPARE",
+    "ASSIGNED",
+    "complete",
+    "up",
+    "enabled",
+    "RUNNING",
+    "online",
+    "done",
+)
+_BAD = (
+    "ERROR",
+    "OFFLINE",
+    "failed",
+    "expired",
+    "down",
+    "disabled",
+    "DEGRADED",
+    "offline",
+    "aborted",
+)
 _UNDER_WAY = (
     *("PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "running", "scheduled", "idle"),
-    *("ANNOUNCED", "BUILDING", "DRAINING", "STARTING", "STOPPING", "PAUSED"),
+    *("ANNOUNCED", "BUILDING", "DRAINING", "STARTING", "STOPPING", "PAUSED", "stopped"),
 )
 _STYLES = {
     **dict.fromkeys(_GOOD, "green"),

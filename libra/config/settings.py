@@ -31,6 +31,7 @@ from libra.config.types import (
     Host,
     InterfaceName,
     IpAddress,
+    ListeningPlace,
     LogTarget,
     Network,
     PluginName,
@@ -126,6 +127,8 @@ class HAProxySettings(Section):
     max_old_processes: Whole = Field(default=10, ge=1, le=100)
     """How many old processes a series of reloads may leave behind: the next reload waits for one of them to end, 12 s
     at most; then the oldest is ended."""
+    health_reporter: ListeningPlace | None = Field(default=None, examples=["0.0.0.0:8113"])
+    """Where HAProxy itself answers GET /health?node=NAME, also while no controller can be reached. Default: nowhere."""
     drain_timeout_seconds: Whole = Field(default=3600, ge=1, le=604800)
     """How long a node that an UPDATE removed may go on serving its connections."""
     drain_policy: AnyCase[DrainPolicy] = DrainPolicy.CLOSE

@@ -156,6 +156,18 @@ EndpointPattern = Annotated[
 AnyCase = Annotated[E, BeforeValidator(_fold)]
 
 
+def _listening_place(value: str) -> str:
+    """ADDRESS:PORT, the address in its canonical form; raises ValueError."""
+    host, _, port = value.rpartition(":")
+    literal = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    address = parse_ip_address(literal)
+    if address is None or (":" in address) != host.startswith("["):
+        raise ValueError("refused")
+    if not port.isascii() or not port.isdigit() or not 1 <= int(port[:6]) <= 65535:
+        raise ValueError("refused")
+    return f"[{address}]:{int(port)}" if ":" in address else f"{address}:{int(port)}"
+
+
 def _address_range(value: str) -> str:
     """One address, FIRST-LAST, or a network; raises ValueError."""
     first, dash, last = value.partition("-")
@@ -192,6 +204,11 @@ AddressRange = Annotated[
     str,
     AfterValidator(_address_range),
     Takes("a network like 10.0.0.0/24, a range like 10.0.0.10-10.0.0.99, or an address"),
+]
+ListeningPlace = Annotated[
+    str,
+    AfterValidator(_listening_place),
+    Takes("an address and a port, as 127.0.0.1:8113, 0.0.0.0:8113 or [::]:8113"),
 ]
 DatabaseUrl = Annotated[
     str,

@@ -59,6 +59,11 @@ class LoadBalancerDriver(ABC):
 
     name: ClassVar[str]
 
+    @property
+    def reports_health(self) -> bool:
+        """Whether it answers health checks of `Desired.nodes` by itself."""
+        return False
+
     @abstractmethod
     def apply(self, desired: Desired, meanwhile: Callable[[], None] | None = None) -> None:
         """Make the proxy be exactly this, and start it where it does not run.

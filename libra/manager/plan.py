@@ -11,6 +11,7 @@ from types import MappingProxyType
 from libra.model.draining import NOTHING, Drained, drain
 from libra.model.loadbalancer import Desired, LoadBalancer
 from libra.model.materials import NO_MATERIALS, Materials
+from libra.model.nodestatus import ReportedNode
 from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import ProvisioningStatus
 from libra.model.translate import translate
@@ -57,12 +58,14 @@ def plan_device(
     leaving: Collection[str] = (),
     web: Sequence[WebPart] = (),
     drained: Drained = NOTHING,
+    nodes: tuple[ReportedNode, ...] | None = None,
 ) -> DevicePlan:
     """`only` is the id of the one that is tried, where the others stay as they are at the device.
 
     `confirmed` is what those that are sent as confirmed showed then, by their ids, for a certificate may have been
     renewed by one that is refused. `leaving` are the ids of those that another device is about to confirm: until then
-    they stay as they are. Members at `drained` places take nothing new, whoever they belong to.
+    they stay as they are. Members at `drained` places take nothing new, whoever they belong to. `nodes` are for
+    a device that reports their health.
     """
     sent: list[LoadBalancer] = []
     current: set[str] = set()
@@ -87,6 +90,7 @@ def plan_device(
         loadbalancers=drain((*sent, *(part.loadbalancer for part in web)), drained),
         generation=generation,
         version=SECOND_VERSION,
+        nodes=nodes,
     )
     return DevicePlan(
         desired=desired,

@@ -149,6 +149,7 @@ class Prober:
     def _take_in(
         self, unit: UnitOfWork, device: Device, trees: Trees, reply: JsonObject
     ) -> Device | None:
+        device = replace(device, reports_health=reply.get("health_reporter") is True)
         current = self._see_well(unit, device, trees, runs_nothing=_runs_nothing(reply))
         entries = (
             widen_statistics(reply, list(map(translate, trees)))
@@ -194,6 +195,7 @@ class Prober:
             "protocol": device.protocol,
             "release": device.release,
             "proxy": device.proxy,
+            "reports_health": device.reports_health,
         }
 
     def _converge(
@@ -207,7 +209,14 @@ class Prober:
         if isinstance(ahead, int) and ahead > current.generation:
             current = replace(current, generation=ahead + 1)
             unit.devices.replace(current)
-        plan = plan_of(unit, self._services.sealer, device.id, current.generation, trees)
+        plan = plan_of(
+            unit,
+            self._services.sealer,
+            device.id,
+            current.generation,
+            trees,
+            reports=current.reports_health,
+        )
         # What waits for that: its use, and its end, where it was known before, forgotten, and added anew.
         owes = current.state in _OWING and current.acknowledged < current.generation
         if plan.pending or (_runs_it(device, reply, plan) and not owes):
@@ -239,6 +248,7 @@ def _discover(question: Question, device: Device) -> Device:
         device,
         protocol=max(versions, default=str(reply.get("version", "1.0"))),
         release=str(reply.get("release", "")),
+        reports_health=reply.get("health_reporter") is True,
         proxy=proxy,
     )
 

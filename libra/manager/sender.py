@@ -19,11 +19,12 @@ from libra.messages.codec import JsonObject, decode, encode
 from libra.messages.digest import digest_of
 from libra.messages.older import build_older
 from libra.messages.replies import ERROR, build_fail, masked, passed
+from libra.messages.version2.nodes import FIELD, build_nodes
 from libra.messages.version2.writer import build_update
 from libra.model.device import Device
 from libra.model.draining import drained_by
 from libra.model.job import OPEN, Job, JobAction, JobPriority, JobState
-from libra.model.nodestatus import NodeStatus
+from libra.model.nodestatus import NodeStatus, reported
 from libra.model.resources.tree import LoadBalancerTree
 from libra.storage.base import UnitOfWork, device_lock
 from libra.storage.query import Query
@@ -197,6 +198,8 @@ def _build_update(plan: DevicePlan, device: Device | None) -> Parcel:
         except Invalid as error:
             return Parcel({}, plan, refusal=str(error))
     update = build_update(plan.desired.loadbalancers)
+    if plan.desired.nodes is not None:
+        update[FIELD] = build_nodes(plan.desired.nodes)
     return Parcel({**update, "hpcs_generation": plan.desired.generation}, plan)
 
 
@@ -206,7 +209,9 @@ def plan_now(
     """What the device is to be told, of what is stored at this moment."""
     device = unit.devices.get(device_id)
     trees = unit.loadbalancers.trees_of(device_id)
-    return plan_of(unit, sealer, device_id, device.generation if device else 1, trees, only)
+    generation = device.generation if device else 1
+    reports = device is not None and device.reports_health
+    return plan_of(unit, sealer, device_id, generation, trees, only, reports=reports)
 
 
 def plan_of(
@@ -217,9 +222,10 @@ def plan_of(
     trees: list[LoadBalancerTree],
     only: str | None = None,
     web: Sequence[WebPart] | None = None,
+    reports: bool = False,
 ) -> DevicePlan:
     """As `plan_now`, where the device's load balancers were read in this transaction already; `web` stands in for what
-    is stored of its web clusters.
+    is stored of its web clusters; `reports` says that it reports the health of nodes.
     """
     moves = unit.moves.find(Query(where={"source": device_id}))
     leaving = {move.loadbalancer_id for move in moves} - {tree.loadbalancer.id for tree in trees}
@@ -230,8 +236,9 @@ def plan_of(
     confirmed = load_confirmed(unit, sealer, applied)
     web = load_parts(unit, sealer, device_id) if web is None else web
     drained = drained_by(unit.nodes.find(_OFFLINE))
+    nodes = reported(unit.nodes.board()) if reports else None
     return plan_device(
-        trees, applied, generation, only, materials, confirmed, leaving, web, drained
+        trees, applied, generation, only, materials, confirmed, leaving, web, drained, nodes
     )
 
 

@@ -22,7 +22,7 @@ class Digester:
         Two states have the same one where a device would do the same: neither generation nor message matters.
         """
         if self._last is None or self._last[0] is not desired:
-            text = self._writer.write(desired.loadbalancers, "2.0")
+            text = self._writer.write(desired.loadbalancers, "2.0", desired.nodes)
             data = f"{desired.suspended}\n{text}".encode()
             self._last = (desired, hashlib.sha256(data).hexdigest())
         return self._last[1]

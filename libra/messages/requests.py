@@ -14,8 +14,10 @@ from libra.messages.loadbalancers import default_id, parse_loadbalancers
 from libra.messages.members import ParseMembers, parse_members
 from libra.messages.version2.loadbalancers import KnownLoadBalancers
 from libra.messages.version2.loadbalancers import parse_loadbalancers as parse_second
+from libra.messages.version2.nodes import parse_nodes
 from libra.model.listener import Protocol
 from libra.model.loadbalancer import LoadBalancer
+from libra.model.nodestatus import ReportedNode
 
 PROTOCOL_VERSION = "1.0"  # of a message that names none
 SECOND_VERSION = "2.0"
@@ -52,13 +54,14 @@ class Update:
     """Run these load balancers and no others.
 
     `dry_run`, here and below: say what would be done, and do nothing. `generation` orders what a controller asks for:
-    an older one must not undo a newer one. `version` is that of the message.
+    an older one must not undo a newer one. `version` is that of the message. `nodes` as in `Desired`.
     """
 
     loadbalancers: tuple[LoadBalancer, ...]
     dry_run: bool = False
     generation: int | None = None
     version: str = PROTOCOL_VERSION
+    nodes: tuple[ReportedNode, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +171,7 @@ def _parse_update(
         _parse_dry_run(fields),
         fields.optional_integer("hpcs_generation", least=1, most=MAX_GENERATION),
         version,
+        None if is_first else parse_nodes(fields),
     )
 
 

@@ -1,14 +1,17 @@
 """Writes load balancers as the UPDATE message that reads back as exactly these."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from libra.messages.codec import JsonObject
 from libra.messages.version2 import writer as version2
+from libra.messages.version2.nodes import FIELD, build_nodes
 from libra.messages.written import build_node, build_options, without_none
 from libra.model.listener import Listener
 from libra.model.loadbalancer import LoadBalancer
+from libra.model.nodestatus import ReportedNode
 from libra.model.pool import HealthMonitor, Member, MonitorType, SessionPersistence
 from libra.model.remembered import ByIdentity, RememberedByKey
 from libra.model.webservice import ReverseProxy, WebService
@@ -39,8 +42,13 @@ class UpdateWriter:
         self._known: ByIdentity[LoadBalancer, str] = ByIdentity()
         self._version = ""
 
-    def write(self, loadbalancers: tuple[LoadBalancer, ...], version: str = "1.0") -> str:
-        """Compact, and ASCII only."""
+    def write(
+        self,
+        loadbalancers: tuple[LoadBalancer, ...],
+        version: str = "1.0",
+        nodes: Sequence[ReportedNode] | None = None,
+    ) -> str:
+        """Compact, and ASCII only. Only messages of 2.0 tell of `nodes`."""
         if version != self._version:
             self._known, self._version = ByIdentity(), version
         texts = [self._known.get(item) or self._write_one(item) for item in loadbalancers]
@@ -49,7 +57,8 @@ class UpdateWriter:
             self._nodes.keep(pool.id)
         self._nodes.sweep()
         build = build_update if version == "1.0" else version2.build_update
-        return f"{_dump(build(())).removesuffix(_END)}{','.join(texts)}{_END}"
+        text = f"{_dump(build(())).removesuffix(_END)}{','.join(texts)}{_END}"
+        return text if nodes is None else f'{text[:-1]},"{FIELD}":{_dump(build_nodes(nodes))}}}'
 
     def _write_one(self, loadbalancer: LoadBalancer) -> str:
         first = self._version == "1.0"

@@ -93,6 +93,7 @@ class Device:
     that, which nothing takes back. `announced_at` is when its worker last told something new, `started_at` when that
     worker was started. `stopped`: a clean stop of the controller destroyed its host, and the next
     start boots it again; until then nobody asks it how it does.
+    `reports_health`: its proxy answers health checks of nodes.
     """
 
     id: str
@@ -117,6 +118,7 @@ class Device:
     started_at: datetime | None = None
     reason: str = ""
     stopped: bool = False
+    reports_health: bool = False
 
     @property
     def is_older(self) -> bool:

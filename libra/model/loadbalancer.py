@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from libra.model.listener import Listener
+from libra.model.nodestatus import ReportedNode
 from libra.model.pool import Pool
 
 
@@ -31,13 +32,15 @@ class Desired:
     """What a device shall run: the whole truth for its driver.
 
     Suspended load balancers keep their configuration and refuse new connections. `generation` counts what a controller
-    asked for, 0 where none does; `version` is that of the message which it came by.
+    asked for, 0 where none does; `version` is that of the message which it came by. `nodes` are those whose health a
+    device with a health reporter reports; None where it was told of none.
     """
 
     loadbalancers: tuple[LoadBalancer, ...] = ()
     suspended: bool = False
     generation: int = 0
     version: str = "1.0"
+    nodes: tuple[ReportedNode, ...] | None = None
 
     @property
     def is_empty(self) -> bool:

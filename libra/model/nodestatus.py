@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
+from typing import NamedTuple
 
 from libra.errors import Conflict
 
@@ -135,6 +136,20 @@ def ensure_enough(
 
 def _count_online(nodes: Iterable[Node]) -> int:
     return sum(node.is_online for node in nodes)
+
+
+class ReportedNode(NamedTuple):
+    """What a device reports of a node by itself: a tuple, for there are thousands."""
+
+    group: str
+    name: str
+    status: NodeStatus
+
+
+def reported(board: "Board") -> tuple[ReportedNode, ...]:
+    """All of it, in one order."""
+    found = (ReportedNode(group, name, status) for name, (group, status) in board.items())
+    return tuple(sorted(found, key=lambda item: item[:2]))
 
 
 Board = Mapping[str, tuple[str, NodeStatus]]

@@ -12,7 +12,7 @@ from libra.model.rolloutplan import Policy
 class Options:
     """Times in seconds. `command` is a program with its arguments, or with `shell` one text for /bin/sh.
 
-    In it and in URLs {node} and {address} stand for the node's.
+    In it and in URLs {node}, {address}, {port} and {group} stand for the node's.
     """
 
     command: tuple[str, ...] = ()

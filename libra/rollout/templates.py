@@ -1,4 +1,4 @@
-"""{node} and {address} in commands and URLs."""
+"""{node}, {address}, {port} and {group} in commands and URLs."""
 
 import re
 import shlex
@@ -8,20 +8,22 @@ from urllib.parse import quote
 
 from libra.errors import Invalid
 
-_PLACE = re.compile(r"\{(node|address|group)\}")
+_PLACE = re.compile(r"\{(node|address|port|group)\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """What a command is told of the node that it is for."""
+    """What a command is told of the node that it is for. `port` is None where the node has none."""
 
     name: str
     address: str
+    port: int | None
     group: str
 
     def values(self) -> dict[str, str]:
         """By what stands for them."""
-        return {"node": self.name, "address": self.address, "group": self.group}
+        port = "" if self.port is None else str(self.port)
+        return {"node": self.name, "address": self.address, "port": port, "group": self.group}
 
 
 def fill_words(words: Sequence[str], node: Node) -> list[str]:

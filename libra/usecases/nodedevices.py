@@ -7,6 +7,7 @@ from libra.model.draining import canonical_address
 from libra.model.job import JobPriority
 from libra.model.nodestatus import Node
 from libra.storage.base import PLACEMENT, UnitOfWork, hold_devices
+from libra.storage.query import Query
 from libra.usecases.outbox import add_update
 from libra.usecases.services import Services
 
@@ -18,6 +19,17 @@ def devices_of(unit: UnitOfWork, nodes: Iterable[Node]) -> set[str]:
     """
     addresses = {canonical_address(node.address) for node in nodes if node.address}
     return {key for address in sorted(addresses) for key in unit.nodes.devices_with(address)}
+
+
+def reporters(unit: UnitOfWork) -> set[str]:
+    """The ids of those that report the status of every node by themselves."""
+    found = unit.devices.find(Query(where={"reports_health": True}))
+    return {device.id for device in found}
+
+
+def told_of(unit: UnitOfWork, nodes: Iterable[Node]) -> set[str]:
+    """The ids of those that must be told when the status of one of these changes."""
+    return devices_of(unit, nodes) | reporters(unit)
 
 
 def hold_told(unit: UnitOfWork, devices: Collection[str]) -> None:

@@ -10,7 +10,7 @@ from libra.model.access import Caller
 from libra.model.nodestatus import DEFAULT_GROUP, Node, is_node_name
 from libra.storage.base import UnitOfWork
 from libra.storage.query import EVERYTHING, Query
-from libra.usecases.nodedevices import devices_of, hold_told, tell_devices
+from libra.usecases.nodedevices import hold_told, reporters, tell_devices, told_of
 from libra.usecases.nodegroups import ensure_group, get_group
 from libra.usecases.outbox import add_event
 from libra.usecases.services import Services, new_id
@@ -56,7 +56,9 @@ def create_node(services: Services, caller: Caller, fields: Fields) -> Node:
         raise Invalid(f"cannot name a node {quoted(name)}: up to 128 letters, digits and . _ : @ -")
     _ensure_port_has_address(given.get("address", ""), given.get("port"))
     now = services.clock()
+    devices = services.storage.look(reporters)
     with services.storage.writing() as unit:
+        hold_told(unit, devices)
         unit.hold(NODES)
         if unit.nodes.count({"name": name}):
             raise AlreadyExists(f"cannot add the node {quoted(name)}: there is one of that name")
@@ -73,6 +75,8 @@ def create_node(services: Services, caller: Caller, fields: Fields) -> Node:
         unit.nodes.add(node)
         reason = f"'{name}' of the group '{owner.name}'"
         add_event(unit, services, caller, "node.added", node.id, reason=reason)
+        tell_devices(unit, services, caller, devices)
+    services.bell.ring()
     return node
 
 
@@ -83,7 +87,7 @@ def change_node(services: Services, caller: Caller, name: str, fields: Fields) -
     now = services.clock()
     changed = replace(find_node(services, name), **given)
     places = [find_node(services, name), changed]
-    devices = services.storage.look(lambda unit: devices_of(unit, places))
+    devices = services.storage.look(lambda unit: told_of(unit, places))
     with services.storage.writing() as unit:
         hold_told(unit, devices)
         unit.hold(NODES)
@@ -95,7 +99,8 @@ def change_node(services: Services, caller: Caller, name: str, fields: Fields) -
         unit.nodes.replace(changed)
         what = ", ".join(f"{key}={value}" for key, value in sorted(fields.items()))
         add_event(unit, services, caller, "node.changed", changed.id, reason=f"'{name}': {what}")
-        if not before.is_online and _place(before) != _place(changed):
+        moved = not before.is_online and _place(before) != _place(changed)
+        if moved or before.group_id != changed.group_id:
             tell_devices(unit, services, caller, devices)
     services.bell.ring()
     return changed
@@ -104,15 +109,14 @@ def change_node(services: Services, caller: Caller, name: str, fields: Fields) -
 def remove_node(services: Services, caller: Caller, name: str) -> None:
     """Its mark goes with it: what was drained serves again. Raises `NotFound`."""
     found = find_node(services, name)
-    devices = services.storage.look(lambda unit: devices_of(unit, [found]))
+    devices = services.storage.look(lambda unit: told_of(unit, [found]))
     with services.storage.writing() as unit:
         hold_told(unit, devices)
         unit.hold(NODES)
         node = get_node(unit, name)
         unit.nodes.remove(node.id)
         add_event(unit, services, caller, "node.removed", node.id, reason=f"'{name}'")
-        if not node.is_online:
-            tell_devices(unit, services, caller, devices)
+        tell_devices(unit, services, caller, reporters(unit) if node.is_online else devices)
     services.bell.ring()
 
 

@@ -17,7 +17,7 @@ from libra.model.nodestatus import (
 )
 from libra.storage.base import UnitOfWork
 from libra.storage.query import Query
-from libra.usecases.nodedevices import devices_of, hold_told, tell_devices
+from libra.usecases.nodedevices import hold_told, tell_devices, told_of
 from libra.usecases.nodegroups import get_group
 from libra.usecases.nodes import NODES, get_nodes
 from libra.usecases.outbox import add_event
@@ -67,7 +67,7 @@ def set_status(
 
 def expire_marks(services: Services, caller: Caller, nodes: Iterable[Node]) -> list[Marked]:
     """Bring those online whose marks are over by now."""
-    devices = services.storage.look(lambda unit: devices_of(unit, nodes))
+    devices = services.storage.look(lambda unit: told_of(unit, nodes))
     with services.storage.writing() as unit:
         hold_told(unit, devices)
         unit.hold(NODES)
@@ -87,7 +87,7 @@ def load_board(services: Services) -> Board:
 
 def _devices(unit: UnitOfWork, names: Iterable[str]) -> set[str]:
     """A name that is not there is refused later, under the lock."""
-    return devices_of(unit, unit.nodes.find(Query(where={"name": list(names)})))
+    return told_of(unit, unit.nodes.find(Query(where={"name": list(names)})))
 
 
 def _ensure_in_group(unit: UnitOfWork, nodes: Iterable[Node], group: str | None) -> None:

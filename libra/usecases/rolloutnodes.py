@@ -1,15 +1,18 @@
 """What rollouts see of the nodes of a group, and how they mark them."""
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from libra.errors import Conflict, NotFound
 from libra.model.access import Caller
+from libra.model.device import Device
 from libra.model.draining import canonical_address
 from libra.model.nodesessions import NodeSessions, read_members
 from libra.model.nodestatus import Mark, Node, NodeGroup, NodeStatus, least_online
-from libra.model.rollout import FailurePolicy, Phase, Rollout, RolloutStep, count_minimum
+from libra.model.rollout import FailurePolicy, Phase, Rollout, count_minimum
 from libra.storage.base import UnitOfWork
 from libra.storage.query import Query
 from libra.usecases.nodedevices import devices_of
@@ -19,6 +22,7 @@ from libra.usecases.nodestatus import set_status
 from libra.usecases.rollouts import Whole, abort_rollout, find_led, find_rollout
 from libra.usecases.services import Services
 
+Json = Mapping[str, Any]
 MARKS = {
     Phase.DRAINING: NodeStatus.OFFLINE,
     Phase.WITHDRAWING: NodeStatus.OFFLINE,
@@ -30,10 +34,11 @@ MARKS = {
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A node, and what the fleet says of it."""
+    """A node, and what the fleet says of it. `unused` of its members are closed because their owners want that."""
 
     node: Node
     sessions: NodeSessions
+    unused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +60,43 @@ def look_at_group(services: Services, name: str, within: timedelta = WITHIN) -> 
         devices = {item.id: item for item in unit.devices.find(Query(where={"id": wanted}))}
     at = services.clock()
     replies = services.ask_statistics(list(devices.values()), within) if devices else {}
-    looked = []
-    for node in nodes:
-        places = frozenset({(canonical_address(node.address), node.port)})
-        told = [
-            member
-            for key in sorted(keys[node.id] & replies.keys())
-            for member in read_members(devices[key].name, replies[key], places)
-        ]
-        silent = sorted(
-            devices[key].name for key in keys[node.id] & devices.keys() - replies.keys()
-        )
-        looked.append(Looked(node, NodeSessions(at=at, members=tuple(told), silent=tuple(silent))))
+    told = [
+        _read(node, {key: devices[key] for key in keys[node.id] & devices.keys()}, replies, at)
+        for node in nodes
+    ]
+    unused = _find_unused(services, told)
+    looked = (
+        Looked(node, found, sum(item.member_id in unused for item in found.members))
+        for node, found in zip(nodes, told, strict=True)
+    )
     return GroupLook(group, tuple(looked), least_online(group, len(nodes)))
+
+
+def _read(
+    node: Node, devices: Mapping[str, Device], replies: Mapping[str, Json], at: datetime
+) -> NodeSessions:
+    places = frozenset({(canonical_address(node.address), node.port)})
+    members = (
+        member
+        for key in sorted(devices.keys() & replies.keys())
+        for member in read_members(devices[key].name, replies[key], places)
+    )
+    silent = sorted(device.name for key, device in devices.items() if key not in replies)
+    return NodeSessions(at=at, members=tuple(members), silent=tuple(silent))
+
+
+def _find_unused(services: Services, told: Iterable[NodeSessions]) -> set[str]:
+    """The ids of members that take nothing because they are switched off, or have no weight: no node brings them back.
+
+    Only of those that are closed is it asked.
+    """
+    closed = {item.member_id for node in told for item in node.members if not item.takes_traffic}
+    if not closed:
+        return set()
+    found = services.storage.look(
+        lambda unit: unit.members.find(Query(where={"id": sorted(closed)}))
+    )
+    return {item.id for item in found if not item.admin_state_up or not item.weight}
 
 
 def mark_node(services: Services, caller: Caller, key: str, lease: int, name: str) -> Whole:
@@ -121,10 +150,6 @@ def abort_with_nodes(services: Services, caller: Caller, key: str, restore: bool
 
 def _left_offline(unit: UnitOfWork, whole: Whole) -> list[str]:
     """By this rollout, and by nobody else since."""
-    names = [step.node for step in whole.steps if _may_be_left(step)]
+    names = [step.node for step in whole.steps if step.taken]
     wanted = {"name": names, "status": NodeStatus.OFFLINE, "reason": tell_mark(whole.rollout)}
     return [node.name for node in unit.nodes.find(Query(where=wanted))]
-
-
-def _may_be_left(step: RolloutStep) -> bool:
-    return step.taken

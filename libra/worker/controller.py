@@ -48,6 +48,7 @@ log = structlog.get_logger(__name__)
 INTERNAL = "internal error; the worker's log has the details"
 WARNING = "hpcs_warning"
 DIGEST = "digest"
+HEALTH_REPORTER = "health_reporter"
 GENERATION = "generation"
 MAX_ERROR = 8000  # characters; a proxy may have a word on each of thousands of nodes
 
@@ -341,7 +342,12 @@ class LBaaSController:
             "driver": self._driver.name,
             "proxy": proxy.name,
             "proxy_version": proxy.version,
+            **self._capabilities(),
         }
+
+    def _capabilities(self) -> JsonObject:
+        """What a controller has to know to tell this device all it needs, and no more."""
+        return {HEALTH_REPORTER: True} if self._driver.reports_health else {}
 
     def _stats(self) -> JsonObject:
         """A saved state that cannot be read is no reason to call a serving proxy dead: the reply warns of it."""
@@ -360,7 +366,8 @@ class LBaaSController:
         entries = [
             render_statistics(item, detailed=detailed, answers=answers) for item in statistics
         ]
-        return {"loadbalancers": entries, **self._identify(desired), **warning}
+        told = {**self._identify(desired), **self._capabilities(), **warning}
+        return {"loadbalancers": entries, **told}
 
     def _archive(self, request: Archive) -> JsonObject:
         return self._archiver.archive(request, self._configured("archive"), self._driver)
@@ -378,6 +385,7 @@ def _follow(before: Desired, request: Update) -> Desired:
         suspended=before.suspended and bool(request.loadbalancers),
         generation=generation,
         version=request.version,
+        nodes=request.nodes,
     )
 
 

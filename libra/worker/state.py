@@ -133,7 +133,8 @@ class FileState:
             fields["version"] = desired.version if desired.loadbalancers else SECOND_VERSION
         head = json.dumps(fields, separators=(",", ":"))
         version = str(fields.get("version", PROTOCOL_VERSION))
-        update = self._writer.write(desired.loadbalancers, version)
+        nodes = desired.nodes if version == SECOND_VERSION else None
+        update = self._writer.write(desired.loadbalancers, version, nodes)
         return f'{head[:-1]},"update":{update}}}\n'.encode("ascii")
 
     def _keep_unreadable(self) -> None:
@@ -205,6 +206,7 @@ def _parse_state(data: bytes) -> Desired:
         suspended=suspended,
         generation=_parse_generation(value),
         version=request.version,
+        nodes=request.nodes,
     )
 
 

@@ -98,7 +98,10 @@ def build_keys(lab: ControlLab, pem: dict[str, str]) -> dict[str, str]:
     service = {"path": "/", "type": "nodeinfo"}
     service = lab.post(f"/v1/webclusters/{cluster}/services", service)["service"]
     node = lab.post("/v1/nodes", {"name": "node1", "group": "web"})["node"]["name"]
+    lab.post("/v1/nodes", {"name": "node9", "group": "web"})
+    rollout = lab.post("/v1/rollouts", {"group": "web", "holder": "me"})["rollout"]["id"]
     return {
+        "rollout_id": rollout,
         "loadbalancer_id": made["id"],
         "listener_id": made["listeners"][0]["id"],
         "pool_id": stored["id"],
@@ -166,6 +169,12 @@ def build_bodies(keys: dict[str, str], pem: dict[str, str]) -> dict[str, Any]:
         "NodeStatusBody": {"status": "offline"},
         "NodeGroupBody": {"name": "edge"},
         "NodeGroupChange": {"min_online": 0},
+        "RolloutBody": {"group": "web", "holder": "me"},
+        "RolloutResume": {"holder": "me"},
+        "LeaseBody": {"lease": 1},
+        "StepBody": {"lease": 1, "node": keys["node"], "phase": "draining"},
+        "EndBody": {"lease": 1, "state": "stopped"},
+        "AbortBody": {"restore": True},
     }
 
 

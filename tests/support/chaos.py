@@ -41,7 +41,7 @@ class ChaosLab:
     def __init__(self, directory: Path, url: str, *, gearmand: bool) -> None:
         self.directory = directory
         self.admin_socket = directory / "a"
-        self.network, self.member_network = _choose_networks()
+        self.network, self.member_network = choose_networks()
         self.url = url
         self._gearmand = gearmand
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -204,7 +204,7 @@ class ChaosLab:
         return found
 
 
-def _choose_networks() -> tuple[str, str]:
+def choose_networks() -> tuple[str, str]:
     """Loopback addresses that no other test at the same moment is likely to have: two HAProxys would share a port.
 
     The network of load balancers, and the first three numbers of members.

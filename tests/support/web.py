@@ -31,8 +31,8 @@ class _HttpServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, identity: str, port: int) -> None:
-        super().__init__((LOOPBACK, port), _Handler)
+    def __init__(self, identity: str, port: int, host: str) -> None:
+        super().__init__((host, port), _Handler)
         self.identity = identity
         self.status = 200
         self.requests = 0
@@ -84,8 +84,8 @@ class Serving:
 class WebServer(Serving):
     """Answers every GET with its name, over HTTP/1.1 with keep-alive."""
 
-    def __init__(self, name: str, port: int = 0) -> None:
-        self._http = _HttpServer(name, port)
+    def __init__(self, name: str, port: int = 0, *, host: str = LOOPBACK) -> None:
+        self._http = _HttpServer(name, port, host)
         super().__init__(self._http)
 
     @property

@@ -29,6 +29,7 @@ PARTS = {
     "failover": "kill -9 of a worker and its HAProxy until traffic flows on a spare, one and 50 at once",
     "takeover": "the managing controller is killed or frozen until another one manages",
     "webcluster": "one change of a web cluster on 3 to 50 simulated nodes, and a standby's promotion",
+    "health": "health checks of 10,000 nodes, and from offline to drained beside sleep(20) (wants wrk)",
     "table": "the figures of UPDATE beside their aims, on both HAProxy versions",
 }
 DEFAULT = [name for name in PARTS if name != "table"]  # its figures are the other parts' own

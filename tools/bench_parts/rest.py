@@ -83,7 +83,7 @@ def _measure(title: str, url: str, directory: Path, *, quick: bool) -> Table:
     key = _prepare(url, directory, count)
     columns = ("request", "clients", "requests/s", "p50", "p99", "CPU ms", "of the bare")
     table = Table(*columns, title=f"{title}, {count:,} load balancers")
-    with _served("bare") as other, _served(url, str(directory)) as api:
+    with served("bare") as other, served(url, str(directory)) as api:
         for name, path, clients in (
             ("show", f"{PATH}/{key}", CONNECTIONS),
             ("list, 20", f"{PATH}?limit=20", CONNECTIONS),
@@ -91,8 +91,8 @@ def _measure(title: str, url: str, directory: Path, *, quick: bool) -> Table:
             ("list, 1,000", PATH, CONNECTIONS),
             ("list, 1,000", PATH, 1),
         ):
-            bare = _ask(other, "/", clients, seconds)
-            found = _ask(api, path, clients, seconds)
+            bare = ask(other, "/", clients, seconds)
+            found = ask(api, path, clients, seconds)
             table.add_row("bare", str(clients), *bare.cells(), "")
             ratio = f"{found.a_second / bare.a_second:.2f} x"
             table.add_row(name, str(clients), *found.cells(), ratio, end_section=True)
@@ -115,7 +115,7 @@ def _prepare(url: str, directory: Path, count: int) -> str:
 
 
 @contextmanager
-def _served(*arguments: str) -> Iterator[Server]:
+def served(*arguments: str) -> Iterator[Server]:
     """Until the block ends."""
     command = [sys.executable, "-m", "tools.bench_parts.rest", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as process:
@@ -126,7 +126,7 @@ def _served(*arguments: str) -> Iterator[Server]:
             process.kill()
 
 
-def _ask(server: Server, path: str, clients: int, seconds: int) -> Rate:
+def ask(server: Server, path: str, clients: int, seconds: int) -> Rate:
     """Every answer is a good one."""
     url = server.address + path
     first = urllib.request.Request(url, headers={"X-Auth-Token": SECRET})

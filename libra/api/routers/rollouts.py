@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 
 from libra.api.auth import DEPLOYERS, NODE_READERS, Asking, Given
 from libra.api.rendering import WrittenRoute
@@ -27,7 +27,7 @@ from libra.usecases.rollouts import Begin, Whole
 from libra.usecases.services import Services
 
 router = APIRouter(prefix="/v1/rollouts", route_class=WrittenRoute, tags=["rollouts"])
-live = APIRouter(prefix="/v1/node-groups", route_class=WrittenRoute, tags=["rollouts"])
+live = APIRouter(prefix="/v1/nodegroups", route_class=WrittenRoute, tags=["rollouts"])
 READ, WRITE = [Depends(NODE_READERS)], [Depends(DEPLOYERS)]
 _ROLLOUT = (
     *("id", "group", "state", "reason", "author", "holder", "lease", "lease_until", "wish"),
@@ -51,6 +51,11 @@ def _show_one(services: Services, whole: Whole) -> Json:
     shown["options"] = json.loads(whole.rollout.options)
     shown["nodes"] = [show_fields(step, _STEP) for step in whole.steps]
     return {"rollout": shown}
+
+
+def _refresh(request: Request) -> None:
+    """The next health check that this controller answers is of what was just marked."""
+    request.app.state.board.refresh_quietly()
 
 
 def _write(options: RolloutOptions) -> str:
@@ -110,12 +115,18 @@ def record_step(rollout_id: str, body: StepBody, services: Given, caller: Asking
     return _show_one(services, whole)
 
 
-@router.post("/{rollout_id}/nodes/{node_name}/mark", dependencies=WRITE)
+@router.post("/{rollout_id}/nodes/{node}/mark", dependencies=WRITE)
 def mark_node(
-    rollout_id: str, node_name: str, body: LeaseBody, services: Given, caller: Asking
+    rollout_id: str,
+    node: str,
+    body: LeaseBody,
+    request: Request,
+    services: Given,
+    caller: Asking,
 ) -> Json:
     """Online or offline, as the phase says that was recorded."""
-    whole = rolloutnodes.mark_node(services, caller, rollout_id, body.lease, node_name)
+    whole = rolloutnodes.mark_node(services, caller, rollout_id, body.lease, node)
+    _refresh(request)
     return _show_one(services, whole)
 
 
@@ -141,16 +152,19 @@ def stop_rollout(rollout_id: str, services: Given, caller: Asking) -> Json:
 
 
 @router.post("/{rollout_id}/abort", dependencies=WRITE)
-def abort_rollout(rollout_id: str, body: AbortBody, services: Given, caller: Asking) -> Json:
+def abort_rollout(
+    rollout_id: str, body: AbortBody, request: Request, services: Given, caller: Asking
+) -> Json:
     """For good: at once, or by its leader after the nodes in work."""
     whole = rolloutnodes.abort_with_nodes(services, caller, rollout_id, body.restore)
+    _refresh(request)
     return _show_one(services, whole)
 
 
-@live.get("/{group_name}/sessions", dependencies=READ)
-def look_at_group(group_name: str, services: Given) -> Json:
+@live.get("/{group}/sessions", dependencies=READ)
+def look_at_group(group: str, services: Given) -> Json:
     """Its nodes by name, and what every device says of them now; asks them all, once."""
-    look = rolloutnodes.look_at_group(services, group_name)
+    look = rolloutnodes.look_at_group(services, group)
     return {
         "group": {"name": look.group.name, "least_online": look.least},
         "nodes": [_show_looked(item) for item in look.nodes],
@@ -158,7 +172,10 @@ def look_at_group(group_name: str, services: Given) -> Json:
 
 
 def _show_looked(item: Looked) -> Json:
-    """`sessions` as far as they are known: `silent` are the devices that did not say."""
+    """`sessions` as far as they are known: `silent` are the devices that did not say.
+
+    Members that their owners have switched off are not among `members`.
+    """
     told = item.sessions
     return {
         **show_fields(
@@ -166,6 +183,6 @@ def _show_looked(item: Looked) -> Json:
         ),
         "sessions": told.sessions,
         "silent": list(told.silent),
-        "members": len(told.members),
+        "members": len(told.members) - item.unused,
         "open_members": sum(member.takes_traffic for member in told.members),
     }

@@ -40,7 +40,7 @@ Url = Annotated[
     str,
     StringConstraints(max_length=2000, pattern=r"^https?://"),
     AfterValidator(_line),
-    Field(description="{node} and {address} stand for the node's"),
+    Field(description="{node}, {address}, {port} and {group} stand for the node's"),
 ]
 Reason = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_line)]
 Words = Annotated[

@@ -7,11 +7,12 @@ from libra.drivers.haproxy.config import Check, Material, Server
 
 @dataclass(frozen=True, slots=True)
 class SetWeight:
-    """Weight of a running server; 0 drains it."""
+    """Weight of a running server; 0 drains it. `recheck`: it is down until its checks have passed again."""
 
     backend: str
     server: str
     weight: int
+    recheck: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +84,10 @@ class SetCertificate:
 
 @dataclass(frozen=True, slots=True)
 class SetMap:
-    """The new lines of a map that is loaded, all at once."""
+    """The new lines of a map that is loaded: all at once, or the values of these keys, where nothing else differs."""
 
     material: Material
+    changes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

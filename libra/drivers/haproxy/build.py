@@ -18,6 +18,7 @@ from libra.drivers.haproxy.config import (
 )
 from libra.drivers.haproxy.materials import build_networks, build_paths, build_tls
 from libra.drivers.haproxy.names import backend_name, frontend_name, server_name
+from libra.drivers.haproxy.reporter import build_reporter
 from libra.drivers.haproxy.serverids import prefer_id, with_distinct_ids
 from libra.drivers.haproxy.services import IPV6, build_rewrite, build_routes, find_service
 from libra.model.listener import Listener, Protocol, ToldHeader
@@ -91,7 +92,14 @@ def build(
         build_part(loadbalancer, servers, suspended=desired.suspended)
         for loadbalancer in desired.loadbalancers
     ]
-    return join_parts(parts, options)
+    return join_parts([*parts, *build_own(desired, options)], options)
+
+
+def build_own(desired: Desired, options: Options) -> list[Part]:
+    """What belongs to no load balancer: the health reporter, where this host has one."""
+    if options.health_reporter is None:
+        return []
+    return [Part((build_reporter(options.health_reporter, desired.nodes or ()),), ())]
 
 
 def build_part(loadbalancer: LoadBalancer, servers: BuildServers, *, suspended: bool) -> Part:

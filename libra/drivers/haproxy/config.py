@@ -115,13 +115,13 @@ class Material:
     """A file that HAProxy reads beside its configuration, such as a certificate with its key.
 
     Its name holds `stem`, which stays the same when its content is renewed, and the digest of the content. So an old
-    text finds its old file. `networks` are the lines of one that is a map.
+    text finds its old file. `entries` are the keys and values of one that is a map.
     """
 
     stem: str
     suffix: str  # pem or map
     content: str = field(repr=False)
-    networks: tuple[str, ...] = ()
+    entries: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @cached_property
     def digest(self) -> str:
@@ -181,7 +181,8 @@ class Frontend:
 
     With `routes`, the one with the longest path that fits decides, and without one that fits it answers 404, also where
     there are none: `paths` is a map of all but "/" to their places in `routes`. `threads` is how many of HAProxy's
-    serve it; a `quiet` one logs nothing; a `shared` port may be somebody else's, too.
+    serve it; a `quiet` one logs nothing; a `shared` port may be somebody else's, too. With `statuses`, a map from nodes
+    to their status, it answers health checks by that, and nothing else.
     """
 
     name: str
@@ -205,6 +206,7 @@ class Frontend:
     threads: int | None = None
     quiet: bool = False
     shared: bool = False
+    statuses: Material | None = None
 
     @property
     def has_local(self) -> bool:
@@ -212,10 +214,16 @@ class Frontend:
         return any(route.service is not None for route in self.routes or ())
 
     @property
+    def maps(self) -> tuple[Material, ...]:
+        """Those whose content changes at runtime."""
+        return tuple(item for item in (self.allowed, self.statuses) if item is not None)
+
+    @property
     def materials(self) -> tuple[Material, ...]:
         """Every file that it names."""
         tls = self.tls
-        given = (self.allowed, self.paths, *((tls.client_ca, tls.client_crl) if tls else ()))
+        given = [self.allowed, self.paths, self.statuses]
+        given += [tls.client_ca, tls.client_crl] if tls else []
         return (*(tls.certificates if tls else ()), *(item for item in given if item is not None))
 
 
@@ -226,7 +234,7 @@ class Options:
     `version` is HAProxy's (major, minor, patch), for a few lines that older ones do not know.
     `material_dir` is where certificates and maps are. `peers_socket` and `clients_file` keep clients at their servers
     over a reload, where their address ties them. `serving_socket` is where the server of web services listens;
-    `processors` how many threads HAProxy has by itself.
+    `processors` how many threads HAProxy has by itself; `health_reporter` where it answers health checks of nodes.
     """
 
     admin_socket: str
@@ -239,6 +247,7 @@ class Options:
     material_dir: str = "/nonexistent"
     serving_socket: str | None = None
     processors: int = 1
+    health_reporter: tuple[str, int] | None = None
     user: str | None = None
     group: str | None = None
     extra_global: tuple[str, ...] = ()

@@ -21,12 +21,13 @@ from libra.drivers.haproxy.actions import (
     SetReady,
     SetWeight,
 )
-from libra.drivers.haproxy.config import Backend, Configuration, Frontend, Server
-from libra.drivers.haproxy.effects import Running, effective_weight, in_maintenance
+from libra.drivers.haproxy.config import Backend, Configuration, Frontend, Material, Server
+from libra.drivers.haproxy.effects import Running, effective_weight, in_maintenance, serves
 from libra.model.remembered import unequal_middle
 
 Changes = Sequence[tuple[Server | None, Server | None]]
 """Servers that differ: as they are and as they shall be."""
+MOST_VALUES = 200  # beyond it the whole map is given
 MOST_STEPS = 400  # beyond it one reload is quicker than its steps
 
 
@@ -83,11 +84,13 @@ def _frontend_reasons(running: Running, desired: Configuration) -> Iterator[str]
 
 def structure(frontend: Frontend) -> Frontend:
     """What of it needs a reload to be changed: not the content of its certificates, nor of its map."""
-    if not frontend.disabled and frontend.allowed is None and frontend.tls is None:
+    if not frontend.disabled and not frontend.maps and frontend.tls is None:
         return frontend  # most are so, and a copy of hundreds takes its time
     bare = replace(frontend, disabled=False)
     if bare.allowed is not None:
         bare = replace(bare, allowed=bare.allowed.blank)
+    if bare.statuses is not None:
+        bare = replace(bare, statuses=bare.statuses.blank)
     if bare.tls is not None:
         blank = tuple(item.blank for item in bare.tls.certificates)
         bare = replace(bare, tls=replace(bare.tls, certificates=blank))
@@ -165,11 +168,24 @@ def _suspensions(running: Running, desired: Configuration) -> Iterator[Action]:
 def _renewals(now: Configuration, wanted: Configuration) -> Iterator[Action]:
     """Before a listener opens, its map and its certificates are the wanted ones."""
     for one, other in zip(now.frontends, wanted.frontends, strict=True):
+        if one is other:
+            continue
         if other.allowed is not None and other.allowed != one.allowed:
             yield SetMap(other.allowed)
+        if other.statuses is not None and other.statuses != one.statuses:
+            yield SetMap(other.statuses, _changed_values(one.statuses, other.statuses))
         if one.tls is not None and other.tls is not None:
             pairs = zip(one.tls.certificates, other.tls.certificates, strict=True)
             yield from (SetCertificate(new) for old, new in pairs if old != new)
+
+
+def _changed_values(now: Material | None, wanted: Material) -> tuple[tuple[str, str], ...]:
+    """Few values, where the keys are the same; else nothing, and the whole map is given."""
+    old = now.entries if now is not None else ()
+    if [key for key, _ in old] != [key for key, _ in wanted.entries]:
+        return ()
+    changed = tuple(new for before, new in zip(old, wanted.entries, strict=True) if before != new)
+    return changed if len(changed) <= MOST_VALUES else ()
 
 
 def _resumptions(running: Running, desired: Configuration) -> Iterator[Action]:
@@ -184,6 +200,7 @@ def _server_steps(wanted: Backend, pairs: Changes) -> Iterator[Action]:
     """
     losses: list[Action] = []
     changes: list[Action] = []
+    recheck = wanted.check is not None and bool(pairs) and _has_another(wanted, pairs)
     for one, other in pairs:
         if one is None and other is not None:
             with_cookie = wanted.cookie is not None
@@ -192,18 +209,34 @@ def _server_steps(wanted: Backend, pairs: Changes) -> Iterator[Action]:
             losses.append(RemoveServer(wanted.name, one.name))
         elif one is not None and other is not None:
             steps = losses if in_maintenance(other) or not effective_weight(other) else changes
-            steps.extend(_change_steps(wanted.name, one, other, checked=wanted.check is not None))
+            checked = wanted.check is not None
+            steps.extend(_change_steps(wanted.name, one, other, checked=checked, recheck=recheck))
     yield from changes
     yield from losses
 
 
-def _change_steps(backend: str, now: Server, wanted: Server, *, checked: bool) -> Iterator[Action]:
+def _has_another(wanted: Backend, pairs: Changes) -> bool:
+    """Whether a server serves all the while: only then may one that comes back be kept waiting."""
+    changed = {other.name: one for one, other in pairs if other is not None}
+    return any(
+        serves(server)
+        and ((before := changed.get(server.name, server)) is not None)
+        and serves(before)
+        for server in wanted.servers
+    )
+
+
+def _change_steps(
+    backend: str, now: Server, wanted: Server, *, checked: bool, recheck: bool
+) -> Iterator[Action]:
+    """One that was drained may be another program by now, of which HAProxy's last check knows nothing."""
     if in_maintenance(wanted) and not in_maintenance(now):
         yield SetMaint(backend, now.name)
     if (now.address, now.port) != (wanted.address, wanted.port):
         yield SetAddress(backend, now.name, wanted.address, wanted.port)
     if effective_weight(now) != effective_weight(wanted):
-        yield SetWeight(backend, now.name, effective_weight(wanted))
+        returns = not effective_weight(now) and not in_maintenance(now) and serves(wanted)
+        yield SetWeight(backend, now.name, effective_weight(wanted), recheck and returns)
     if in_maintenance(now) and not in_maintenance(wanted):
         yield SetReady(backend, now.name, checked)
 

@@ -103,6 +103,11 @@ class HAProxyDriver(LoadBalancerDriver):
         """Both sockets stay, and with them the counters."""
         self._use(settings.haproxy)
 
+    @property
+    def reports_health(self) -> bool:
+        """By the settings."""
+        return self._settings.health_reporter is not None
+
     def apply(self, desired: Desired, meanwhile: Callable[[], None] | None = None) -> None:
         """Build, observe, decide, then change what runs or load it anew; go back where that fails."""
         wanted = self._render(desired)

@@ -58,6 +58,11 @@ def in_maintenance(server: Server) -> bool:
     return server.state is ServerState.MAINT
 
 
+def serves(server: Server) -> bool:
+    """Whether something new goes there, as far as that is configured."""
+    return not in_maintenance(server) and effective_weight(server) > 0
+
+
 def _apply_one(running: Running, action: Action, desired: Configuration) -> Running:
     match action:
         case Reload():
@@ -96,6 +101,8 @@ def _renewed(frontend: Frontend, material: Material) -> Frontend:
         return frontend
     if frontend.allowed is not None and frontend.allowed.stem == material.stem:
         return replace(frontend, allowed=material)
+    if frontend.statuses is not None and frontend.statuses.stem == material.stem:
+        return replace(frontend, statuses=material)
     assert frontend.tls is not None
     certificates = tuple(
         material if item.stem == material.stem else item for item in frontend.tls.certificates

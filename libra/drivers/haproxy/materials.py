@@ -45,9 +45,13 @@ def _chosen(tls: Tls, *, for_1_3: bool) -> str | None:
 
 def build_networks(listener: Listener) -> Material:
     """A map whose keys are the networks; its values say nothing."""
-    networks = listener.allowed_cidrs
-    content = "".join(f"{network} 1\n" for network in networks)
-    return Material(_stem("allow", listener), "map", content, networks)
+    entries = tuple((network, "1") for network in listener.allowed_cidrs)
+    return build_map(_stem("allow", listener), entries)
+
+
+def build_map(stem: str, entries: tuple[tuple[str, str], ...]) -> Material:
+    """One whose content can be changed at runtime."""
+    return Material(stem, "map", "".join(f"{key} {value}\n" for key, value in entries), entries)
 
 
 def build_paths(listener: Listener, routes: Sequence[Route]) -> Material | None:

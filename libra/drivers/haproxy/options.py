@@ -41,11 +41,20 @@ def build_options(
         material_dir=str(material_directory(settings.config_file)),
         serving_socket=str(serving_socket) if serving_socket is not None else None,
         processors=len(os.sched_getaffinity(0)),
+        health_reporter=parse_place(settings.health_reporter),
         user=settings.user,
         group=settings.group,
         extra_global=settings.extra_global,
         extra_defaults=settings.extra_defaults,
     )
+
+
+def parse_place(text: str | None) -> tuple[str, int] | None:
+    """An address without brackets, and a port."""
+    if text is None:
+        return None
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)
 
 
 def server_state_file(config_file: Path) -> Path:

@@ -19,6 +19,7 @@ from libra.drivers.haproxy.actions import (
 )
 from libra.drivers.haproxy.effects import effective_weight, in_maintenance
 from libra.drivers.haproxy.install import Installed
+from libra.drivers.haproxy.reporter import STEM
 from libra.drivers.haproxy.running import Plan
 from libra.drivers.haproxy.serverlines import host
 from libra.drivers.textdiff import render_diff
@@ -46,8 +47,9 @@ def describe(action: RuntimeAction) -> str:
     """One step as a person would say it."""
     match action:
         case SetWeight(backend, server, weight):
-            drains = ", so that it drains" if weight == 0 else ""
-            return f"set weight of {backend}/{server} to {weight}{drains}"
+            so = ", so that it drains" if weight == 0 else ""
+            so = so or (", once its checks have passed" if action.recheck else "")
+            return f"set weight of {backend}/{server} to {weight}{so}"
         case SetAddress(backend, server, address, port):
             return f"move {backend}/{server} to {host(address)}:{port}"
         case SetReady(backend, server):
@@ -71,7 +73,9 @@ def _describe_renewal(action: SetCertificate | SetMap) -> str:
     material = action.material
     if isinstance(action, SetCertificate):
         return f"renew the certificate {material.stem}"
-    return f"let {len(material.networks)} networks in by {material.stem}"
+    if material.stem == STEM:
+        return f"report the status of {len(action.changes) or len(material.entries)} names"
+    return f"let {len(material.entries)} networks in by {material.stem}"
 
 
 def _describe_addition(action: AddServer) -> str:

@@ -26,6 +26,7 @@ from libra.drivers.haproxy.config import (
 )
 from libra.drivers.haproxy.diff import structure
 from libra.drivers.haproxy.ports import SHARED
+from libra.drivers.haproxy.reporter import render_reporter
 from libra.drivers.haproxy.routes import local_backend, render_rewrite, render_routes, render_uses
 from libra.drivers.haproxy.serverlines import host, render_server, shape_of
 from libra.errors import Invalid
@@ -266,6 +267,9 @@ def _request_rules(frontend: Frontend, options: Options) -> Iterator[str]:
         yield f"    {overwritten if frontend.routes is not None else 'option forwardfor'}"
     for name, value in frontend.told:
         yield f"    http-request set-header {name} {value}"
+    if frontend.statuses is not None:
+        statuses = _path(frontend.statuses, options)
+        yield from render_reporter(_expressible(statuses, "report nodes"))
     if frontend.routes is not None:
         paths = _path(frontend.paths, options) if frontend.paths else None
         found = _expressible(paths, "serve paths") if paths else None

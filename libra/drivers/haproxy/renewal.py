@@ -37,7 +37,7 @@ def renew(admin: AdminSocket, action: SetCertificate | SetMap) -> None:
         if isinstance(action, SetCertificate):
             _renew_certificate(admin, name, material)
         else:
-            _renew_map(admin, name, material)
+            _renew_map(admin, name, action)
 
 
 def _end_transaction(admin: AdminSocket) -> None:
@@ -57,8 +57,7 @@ def overlay_materials(admin: AdminSocket, running: Running) -> Running:
 
 def _renewable(configuration: Configuration) -> Iterable[SetCertificate | SetMap]:
     for frontend in configuration.frontends:
-        if frontend.allowed is not None:
-            yield SetMap(frontend.allowed)
+        yield from map(SetMap, frontend.maps)
         if frontend.tls is not None:
             yield from map(SetCertificate, frontend.tls.certificates)
 
@@ -83,8 +82,8 @@ def _has_certificate(admin: AdminSocket, name: str, material: Material) -> bool:
 
 def _has_map(admin: AdminSocket, name: str, material: Material) -> bool:
     lines = admin.ask(build_command("show", "map", name)).splitlines()
-    keys = [line.split()[1] for line in lines if len(line.split()) > 1]
-    return sorted(keys) == sorted(material.networks)
+    pairs = [tuple(line.split()[1:3]) for line in lines if len(line.split()) > 2]
+    return sorted(pairs) == sorted(material.entries)
 
 
 def fingerprint(chain: str) -> str | None:
@@ -129,13 +128,19 @@ def _renew_certificate(admin: AdminSocket, name: str, material: Material) -> Non
         raise
 
 
-def _renew_map(admin: AdminSocket, name: str, material: Material) -> None:
-    """Filled beside, then swapped: at no moment is it half full."""
+def _renew_map(admin: AdminSocket, name: str, action: SetMap) -> None:
+    """Filled beside, then swapped: at no moment is it half full. Single values are set as they are."""
+    material = action.material
+    if action.changes:
+        admin.order([build_command("set", "map", name, *change) for change in action.changes])
+        return
     match = _VERSION.search(admin.ask(build_command("prepare", "map", name)))
     if match is None:
         raise RuntimeRefused(f"cannot renew {material.stem}: HAProxy prepares no new version")
     version = f"@{match[1]}"
-    additions = [build_command("add", "map", version, name, key, 1) for key in material.networks]
+    additions = [
+        build_command("add", "map", version, name, key, value) for key, value in material.entries
+    ]
     answers = admin.ask_all([*additions, build_command("commit", "map", version, name)])
     for answer in answers:
         raise_refused(answer)

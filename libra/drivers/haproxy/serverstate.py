@@ -2,13 +2,14 @@
 
 HAProxy reads it from a file in the format of `show servers state` (management guide). The file may not decide what
 the operator decides: maintenance, weight and address come from the configuration, so a line goes in only where it
-says the same, and a server that comes out of maintenance starts afresh.
+says the same, and a server that comes out of maintenance starts afresh. One that was drained and comes back while
+others serve is down until its checks have passed again.
 """
 
 from collections.abc import Iterator
 
 from libra.drivers.haproxy.config import Configuration, Server
-from libra.drivers.haproxy.effects import effective_weight, in_maintenance
+from libra.drivers.haproxy.effects import effective_weight, in_maintenance, serves
 from libra.drivers.haproxy.observe import FORCED_MAINTENANCE, UNKNOWN
 
 EMPTY = "1\n#\n"  # what a process that has nothing to take along reads
@@ -32,14 +33,29 @@ def _kept(lines: list[str], column: dict[str, int], desired: Configuration) -> I
         for server in backend.servers
     }
     backend, name = column["be_name"], column["srv_name"]
-    for line in lines:
-        fields = line.split(" ")
+    rows = [line.split(" ") for line in lines]
+    busy = {
+        fields[backend]
+        for fields in rows
+        if (server := servers.get((fields[backend], fields[name]))) is not None
+        and serves(server)
+        and _takes_traffic(fields, column)
+    }
+    for fields in rows:
         server = servers.get((fields[backend], fields[name]))
         if server is not None and _may_stay(fields, column, server):
+            returns = serves(server) and int(fields[column["srv_uweight"]]) == 0
+            if returns and fields[backend] in busy:
+                fields[column["srv_op_state"]] = fields[column["srv_check_health"]] = "0"
             weight = str(effective_weight(server))
             fields[column["srv_uweight"]] = fields[column["srv_iweight"]] = weight
             fields[column["srv_admin_state"]] = "0"
             yield " ".join(fields)
+
+
+def _takes_traffic(fields: list[str], column: dict[str, int]) -> bool:
+    is_out = int(fields[column["srv_admin_state"]]) & FORCED_MAINTENANCE
+    return not is_out and int(fields[column["srv_uweight"]]) > 0
 
 
 def _may_stay(fields: list[str], column: dict[str, int], server: Server) -> bool:

@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from libra.drivers.haproxy.build import Part, PoolShape, build_part, build_server, join_parts
+from libra.drivers.haproxy.build import (
+    Part,
+    PoolShape,
+    build_own,
+    build_part,
+    build_server,
+    join_parts,
+)
 from libra.drivers.haproxy.config import Backend, Configuration, Options, Server
 from libra.drivers.haproxy.render import Sections, compose, render_sections
 from libra.drivers.haproxy.serverlines import ServerShape, render_server, shape_of
@@ -52,8 +59,10 @@ class WantedBuilder:
         self._made.replace(desired.loadbalancers, made)
         self._servers.sweep()
         self._lines.sweep()
-        configuration = join_parts([item.part for item in made], options)
+        own = build_own(desired, options)
+        configuration = join_parts([*(item.part for item in made), *own], options)
         sections = [item.sections for item in made]
+        sections += [render_sections(*part, options) for part in own]
         text, description = compose(sections, options, configuration.around)
         return Wanted(configuration, text, description)
 

@@ -44,6 +44,7 @@ devices = Table(
     time("announced_at", nullable=True),
     time("started_at", nullable=True),
     Column("stopped", Boolean, nullable=False, server_default=false()),
+    Column("reports_health", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("name"),
 )
 

@@ -1,4 +1,4 @@
-"""Nodes whose health is reported, their groups, and members by address."""
+"""Nodes whose health is reported, their groups, members by address, and devices that report health themselves."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -41,4 +41,8 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_nodes_group_id"), "nodes", ["group_id"], unique=False)
     op.create_index(op.f("ix_nodes_status"), "nodes", ["status"], unique=False)
+    op.add_column(
+        "devices",
+        sa.Column("reports_health", sa.Boolean(), nullable=False, server_default=sa.false()),
+    )
     op.create_index(op.f("ix_members_address"), "members", ["address"], unique=False)
