@@ -1,7 +1,7 @@
 """The application: every router on one screen, with who may call it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
@@ -13,6 +13,7 @@ from libra import __version__
 from libra.api import errors
 from libra.api.auth import EVERYBODY, caller_of
 from libra.api.docs import render_docs
+from libra.api.doors import Doors
 from libra.api.metrics import Metrics
 from libra.api.middleware import Surroundings
 from libra.api.openapi import build_openapi
@@ -22,6 +23,7 @@ from libra.api.routers import (
     clusters,
     devices,
     events,
+    identity,
     listeners,
     loadbalancers,
     monitors,
@@ -48,6 +50,8 @@ ROUTERS: tuple[tuple[str, APIRouter, bool], ...] = (
     *((base, around.networks, True) for base in BASES),
     ("", around.versions, False),
     ("", around.projects, True),
+    ("", identity.logins, False),
+    ("", identity.router, True),
     ("", v1.router, True),
     ("", events.router, True),
     ("", devices.router, True),
@@ -73,6 +77,8 @@ class ApiParts:
     max_page: int = 1000
     max_streams: int = 100
     anonymous_metrics: bool = True
+    doors: Doors = field(default_factory=Doors)
+    issued_lifetime: timedelta = timedelta(hours=1)
     beat: Callable[[], datetime | None] = lambda: None
     manages: Callable[[], bool | None] = lambda: None
 
@@ -88,6 +94,8 @@ def create_app(parts: ApiParts) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = parts.services
+    app.state.doors = parts.doors
+    app.state.issued_lifetime = parts.issued_lifetime
     app.state.max_page = parts.max_page
     app.state.streams = Streams(parts.services.storage, parts.max_streams)
     metrics = Metrics(parts.services, app.state.streams, parts.beat, parts.manages)

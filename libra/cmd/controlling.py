@@ -13,8 +13,11 @@ import structlog
 
 from libra import plugins
 from libra.api.app import ApiParts, create_app
+from libra.api.doors import Doors
+from libra.api.keystone import open_door
 from libra.api.server import ApiServer
 from libra.config.controller import AddressPoolSettings, QuotaSettings
+from libra.config.identity import IdentitySettings
 from libra.config.settings import JobServerSettings, Settings
 from libra.durable import replace_file
 from libra.errors import AlreadyExists, StateError
@@ -72,6 +75,8 @@ class Controller:
                 max_page=settings.api.max_page,
                 max_streams=settings.api.max_event_streams,
                 anonymous_metrics=settings.api.anonymous_metrics,
+                doors=build_doors(settings.identity),
+                issued_lifetime=timedelta(seconds=settings.identity.issued_token_seconds),
                 beat=lambda: self._manager.beat,
                 manages=lambda: self._manager.manages,
             )
@@ -160,6 +165,15 @@ def build_services(settings: Settings, storage: object) -> Services:
             web_ports=range(settings.web_clusters.first_port, settings.web_clusters.last_port + 1),
         ),
         address_pools=tuple(map(_build_pool, settings.address_pools)),
+    )
+
+
+def build_doors(given: IdentitySettings) -> Doors:
+    """Who may call without a token of the database; raises `StateError`."""
+    return Doors(
+        anonymous=given.anonymous_role,
+        project=given.anonymous_project,
+        elsewhere=open_door(given.keystone),
     )
 
 

@@ -23,6 +23,7 @@ from libra.storage.kinds import (
     DeviceRows,
     EventRows,
     Figures,
+    IssuedTokenRows,
     JobRows,
     LoadBalancerRows,
     Rows,
@@ -61,6 +62,7 @@ class UnitOfWork(Protocol):
     jobs: JobRows
     events: EventRows
     tokens: Rows[Token]
+    issued_tokens: IssuedTokenRows
     quotas: Rows[Quota]
     certificates: Rows[StoredCertificate]
     addresses: AddressRows

@@ -29,7 +29,7 @@ from libra.storage.fleet import SqlDevices, SqlJobs
 from libra.storage.loadbalancers import SqlLoadBalancers
 from libra.storage.rows import SqlRows
 from libra.storage.schema import NO_SCHEMA, check_schema, check_tables
-from libra.storage.side import SqlAddresses, SqlCounters, SqlEvents
+from libra.storage.side import SqlAddresses, SqlCounters, SqlEvents, SqlIssuedTokens
 from libra.storage.webclusters import SqlWebRevisions
 
 T = TypeVar("T")
@@ -56,6 +56,7 @@ class SqlUnitOfWork:
         self.jobs = SqlJobs(connection)
         self.events = SqlEvents(connection)
         self.tokens = SqlRows(connection, tables.tokens, Token)
+        self.issued_tokens = SqlIssuedTokens(connection)
         self.quotas = SqlRows(connection, tables.quotas, Quota)
         self.certificates = SqlRows(connection, tables.certificates, StoredCertificate)
         self.addresses = SqlAddresses(connection)

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from libra.errors import AlreadyExists, Invalid, NotFound, StorageUnavailable
-from libra.model.access import Role, Token
+from libra.model.access import IssuedToken, Role, Token
 from libra.model.counters import ListenerCounters
 from libra.model.device import DeviceState
 from libra.model.event import Event
@@ -91,6 +91,7 @@ def test_every_record_comes_back_as_it_went_in(storage: SqlStorage) -> None:
     pool = build_pool(owner, session_persistence=tied)
     member, monitor = build_member(pool, monitor_port=9), build_monitor(pool)
     token = Token(id=new_id(), name="t", digest="d", role=Role.ADMIN, created_at=NOW)
+    issued = IssuedToken(digest="i", token_id=token.id, issued_at=NOW, expires_at=at(4))
     quota = Quota(project_id="p1", listener=5)
     job = build_job(device, not_before=at(3))
     with storage.writing() as unit:
@@ -102,6 +103,7 @@ def test_every_record_comes_back_as_it_went_in(storage: SqlStorage) -> None:
             (unit.members, member),
             (unit.monitors, monitor),
             (unit.tokens, token),
+            (unit.issued_tokens, issued),
             (unit.quotas, quota),
             (unit.jobs, job),
         ):
@@ -114,6 +116,7 @@ def test_every_record_comes_back_as_it_went_in(storage: SqlStorage) -> None:
         assert unit.members.get(member.id) == member
         assert unit.monitors.get(monitor.id) == monitor
         assert unit.tokens.get(token.id) == token
+        assert unit.issued_tokens.get("i") == issued
         assert unit.quotas.get("p1") == quota
         assert unit.jobs.get(job.id) == job
         tree = unit.loadbalancers.tree(owner.id)

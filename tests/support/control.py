@@ -18,6 +18,7 @@ from libra.config.controller import (
     ProviderSettings,
     QuotaSettings,
 )
+from libra.config.identity import IdentitySettings
 from libra.config.settings import JobServerSettings, Settings
 from libra.drivers.noop import NoopDriver
 from libra.jobs.embedded import EmbeddedJobServer
@@ -98,7 +99,14 @@ class ThreadWorker:
 class ControlLab:
     """Everything, stopped in the right order; `client` is an administrator's."""
 
-    def __init__(self, directory: Path, url: str, **manager: object) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        url: str,
+        *,
+        identity: IdentitySettings | None = None,
+        **manager: object,
+    ) -> None:
         self._stack = ExitStack()
         self.directory = directory
         self.server = EmbeddedJobServer("127.0.0.1", 0)
@@ -110,6 +118,7 @@ class ControlLab:
             controller=ControllerSettings(
                 key_file=directory / "secrets.key", admin_token_file=directory / "admin-token"
             ),
+            identity=identity or IdentitySettings(),
             database=DatabaseSettings(url=url),
             address_pools=(AddressPoolSettings(),),
             manager=ManagerSettings.model_validate({**pace, **manager}),
@@ -205,9 +214,11 @@ def whole(port: int = 8080) -> Json:
 
 
 @contextmanager
-def control_lab(directory: Path, **manager: object) -> Iterator[ControlLab]:
+def control_lab(
+    directory: Path, *, identity: IdentitySettings | None = None, **manager: object
+) -> Iterator[ControlLab]:
     """On SQLite."""
-    lab = ControlLab(directory, lay_out(directory), **manager)
+    lab = ControlLab(directory, lay_out(directory), identity=identity, **manager)
     try:
         yield lab
     finally:

@@ -1,6 +1,12 @@
 """The tables. A column is named as the field of its record, and holds what that holds."""
 
-from libra.storage.tables.access import certificates, events, quotas, tokens
+from libra.storage.tables.access import (
+    certificates,
+    events,
+    issued_tokens,
+    quotas,
+    tokens,
+)
 from libra.storage.tables.fleet import device_pools, devices, jobs, leases, moves
 from libra.storage.tables.octavia import (
     SEEN,
@@ -30,6 +36,7 @@ __all__ = [
     "device_pools",
     "devices",
     "events",
+    "issued_tokens",
     "jobs",
     "leases",
     "listeners",
