@@ -13,6 +13,7 @@ import structlog
 from libra.errors import StorageUnavailable
 from libra.jobs.base import JobClient
 from libra.manager.keeper import FleetKeeper
+from libra.manager.noop import provision_noops
 from libra.manager.poolkeeper import OpenProvider, PoolKeeper, no_provider
 from libra.manager.prober import Prober
 from libra.manager.sender import Sender
@@ -20,7 +21,7 @@ from libra.manager.settle import finish_job, mark_error, repair
 from libra.manager.webmonitor import WebMonitor
 from libra.model.device import WATCHED, Device
 from libra.model.job import OPEN, Job, JobAction, JobState
-from libra.model.resources.loadbalancer import LoadBalancer
+from libra.model.resources.loadbalancer import NOOP, LoadBalancer
 from libra.model.status import PENDING, ProvisioningStatus
 from libra.model.webplan import Pace as WebPace
 from libra.storage.base import Lease, UnitOfWork, device_lock
@@ -149,6 +150,7 @@ class Manager:
         if now >= self._chores_at:
             self._chores_at = now + timedelta(seconds=CHORES_SECONDS)
             self._do_chores(now)
+        provision_noops(self._services)
         self._dispatch(now)
         if now >= self._devices_at:
             self._keeper.finish_moves()
@@ -201,6 +203,8 @@ class Manager:
 
     def _is_late(self, unit: UnitOfWork, owner: LoadBalancer, now: datetime) -> bool:
         """Whether the job that was stored with its change is past its deadline; it may be another's by now."""
+        if owner.provider == NOOP:
+            return False
         where = {"loadbalancer_id": owner.id, "generation": owner.generation, "alone": False}
         jobs = unit.jobs.find(Query(where=where))
         return not any(job.deadline > now for job in jobs)

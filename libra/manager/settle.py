@@ -56,6 +56,15 @@ def _still_there(unit: UnitOfWork, job: Job, plan: DevicePlan) -> list[LoadBalan
 def _activate(
     unit: UnitOfWork, services: Services, tree: LoadBalancerTree, materials: Materials
 ) -> None:
+    activate_records(unit, services, tree)
+    live = unit.loadbalancers.tree(tree.loadbalancer.id)
+    if live is not None:
+        unit.loadbalancers.set_applied(live, seal_shown(services.sealer, live, materials))
+    confirm_move(unit, tree.loadbalancer)
+
+
+def activate_records(unit: UnitOfWork, services: Services, tree: LoadBalancerTree) -> None:
+    """What was on its way is there, and what was going is gone."""
     now, kept = services.clock(), without_deleted(tree)
     remaining = {record.id for record in records(kept)}
     for record in records(tree):
@@ -70,10 +79,6 @@ def _activate(
             if isinstance(record, HealthMonitor):
                 changes["operating_status"] = status_of_monitor(record)
             rows.replace(replace(_as_kept(record, kept), **changes))
-    live = unit.loadbalancers.tree(tree.loadbalancer.id)
-    if live is not None:
-        unit.loadbalancers.set_applied(live, seal_shown(services.sealer, live, materials))
-    confirm_move(unit, tree.loadbalancer)
     _tell(unit, services, tree.loadbalancer, "loadbalancer.active")
 
 

@@ -24,6 +24,7 @@ from libra.api.schemas.types import (
 )
 from libra.messages.version2.listeners import MAX_AGE, MAX_MILLISECONDS
 from libra.model.resources.listener import ListenerProtocol
+from libra.model.resources.loadbalancer import NOOP
 from libra.model.resources.monitor import HealthMonitorType
 from libra.model.resources.pool import (
     PersistenceKind,
@@ -53,8 +54,13 @@ Spreading = Annotated[PoolAlgorithm, later("SOURCE_IP_PORT")]
 MonitorKind = Annotated[HealthMonitorType, later("PING", "UDP-CONNECT", "SCTP")]
 TlsVersions = Literal["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
 Alpn = Literal["h2", "http/1.1", "http/1.0"]
-PROVIDERS = ("libra", "octavia", "amphora")
-"""One, and what clients call it that were made for another; each is told what it said."""
+PROVIDERS = {
+    "libra": "HAProxy on plain hosts.",
+    "octavia": "The same, for clients that ask for it.",
+    "amphora": "The same, for clients that ask for it.",
+    NOOP: "Records alone: it serves nothing, and says that it does.",
+}
+"""One, what clients call it that were made for another, each of which is told what it said, and none."""
 HEADERS = (
     "X-Forwarded-For",
     "X-Forwarded-Port",
