@@ -18,6 +18,7 @@ from libra.api.metrics import Metrics
 from libra.api.middleware import Surroundings
 from libra.api.openapi import build_openapi
 from libra.api.routers import (
+    amphorae,
     around,
     certificates,
     clusters,
@@ -47,6 +48,7 @@ OCTAVIA = (
 # Prefixes, routers, and who may call them at least; a route may ask for more.
 ROUTERS: tuple[tuple[str, APIRouter, bool], ...] = (
     *((f"{base}/lbaas", router, True) for base in BASES for router in OCTAVIA),
+    *((f"{base}/octavia", amphorae.router, True) for base in BASES),
     *((base, around.networks, True) for base in BASES),
     ("", around.versions, False),
     ("", around.projects, True),

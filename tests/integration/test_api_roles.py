@@ -106,6 +106,7 @@ def build_keys(lab: ControlLab, pem: dict[str, str]) -> dict[str, str]:
         "project_id": OWN,
         "provider": "libra",
         "device_id": "web1",
+        "amphora_id": lab.get("/v1/devices/web1")["device"]["id"],
         "order": "hold",
         "webcluster_id": cluster,
         "node_id": "web1",
