@@ -28,6 +28,7 @@ from libra.api.routers import (
     listeners,
     loadbalancers,
     monitors,
+    policies,
     pools,
     v1,
     webclusters,
@@ -42,6 +43,7 @@ OCTAVIA = (
     listeners.router,
     pools.router,
     monitors.router,
+    policies.router,
     around.router,
 )
 

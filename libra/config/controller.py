@@ -143,6 +143,10 @@ class QuotaSettings(Section):
     """Members."""
     health_monitor: Whole = Field(default=-1, ge=-1)
     """Health monitors."""
+    l7policy: Whole = Field(default=-1, ge=-1)
+    """L7 policies of listeners."""
+    l7rule: Whole = Field(default=-1, ge=-1)
+    """L7 rules of policies."""
 
 
 class WebClusterSettings(Section):

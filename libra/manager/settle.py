@@ -6,14 +6,13 @@ from typing import Any
 
 from libra.manager.plan import DevicePlan
 from libra.manager.secrets import seal_shown
-from libra.manager.statuses import records, status_of_monitor
+from libra.manager.statuses import UNMEASURED, records, status_of_unmeasured
 from libra.manager.webparts import confirm_parts, refuse_parts
 from libra.model.access import Caller, Role
 from libra.model.device import Device, DeviceState, Mover, ensure_transition
 from libra.model.job import OPEN, Job, JobPriority, JobState
 from libra.model.materials import Materials
 from libra.model.resources.loadbalancer import LoadBalancer
-from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.resource import Resource
 from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import OperatingStatus, ProvisioningStatus
@@ -76,8 +75,8 @@ def activate_records(unit: UnitOfWork, services: Services, tree: LoadBalancerTre
             changes["updated_at"] = now
             if isinstance(record, LoadBalancer):
                 changes["reason"] = ""
-            if isinstance(record, HealthMonitor):
-                changes["operating_status"] = status_of_monitor(record)
+            if isinstance(record, UNMEASURED):
+                changes["operating_status"] = status_of_unmeasured(record)
             rows.replace(replace(_as_kept(record, kept), **changes))
     _tell(unit, services, tree.loadbalancer, "loadbalancer.active")
 
@@ -207,6 +206,8 @@ def rows_of(unit: UnitOfWork, record: Resource) -> Rows[Any]:
         "Pool": unit.pools,
         "Member": unit.members,
         "HealthMonitor": unit.monitors,
+        "L7Policy": unit.l7policies,
+        "L7Rule": unit.l7rules,
     }
     return kinds[type(record).__name__]
 

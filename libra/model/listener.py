@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
+from libra.model.policy import Policy
 from libra.model.pool import Pool
 from libra.model.tls import StrictTransport, Tls
 from libra.model.webservice import ReverseProxy, WebService
@@ -49,6 +50,9 @@ class Listener:
     answers 404, and where there are none (yet) to everything; None is a listener without paths. `ip_version` 4 or 6
     limits it to that; `threads` is how many of the proxy's serve it; `shared` lets other programs listen on the same
     port.
+
+    `policies`, which are for HTTP without services, look at each request: those that reject first, then those to
+    elsewhere, then those to a pool; of these the first one that fits.
     """
 
     id: str
@@ -67,6 +71,7 @@ class Listener:
     hsts: StrictTransport | None = None
     tls: Tls | None = None
     services: tuple[WebService, ...] | None = None
+    policies: tuple[Policy, ...] = ()
     ip_version: int | None = None
     backlog: int | None = None
     threads: int | None = None
@@ -79,5 +84,6 @@ class Listener:
         own = (self.pool,) if self.pool is not None else ()
         return (
             *own,
+            *(item.pool for item in self.policies if item.pool is not None),
             *(item.pool for item in self.services or () if isinstance(item, ReverseProxy)),
         )

@@ -12,6 +12,7 @@ from libra.model.access import Token
 from libra.model.devicepool import DevicePool, Move
 from libra.model.quota import Quota
 from libra.model.resources.certificate import StoredCertificate
+from libra.model.resources.l7policy import L7Policy, L7Rule
 from libra.model.resources.listener import Listener
 from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor
@@ -56,6 +57,8 @@ class UnitOfWork(Protocol):
     pools: Rows[Pool]
     members: Rows[Member]
     monitors: Rows[HealthMonitor]
+    l7policies: Rows[L7Policy]
+    l7rules: Rows[L7Rule]
     devices: DeviceRows
     device_pools: Rows[DevicePool]
     moves: Rows[Move]

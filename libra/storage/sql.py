@@ -16,6 +16,7 @@ from libra.model.access import Token
 from libra.model.devicepool import DevicePool, Move
 from libra.model.quota import Quota
 from libra.model.resources.certificate import StoredCertificate
+from libra.model.resources.l7policy import L7Policy, L7Rule
 from libra.model.resources.listener import Listener
 from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor
@@ -50,6 +51,8 @@ class SqlUnitOfWork:
         self.pools = SqlRows(connection, tables.pools, Pool)
         self.members = SqlRows(connection, tables.members, Member)
         self.monitors = SqlRows(connection, tables.monitors, HealthMonitor)
+        self.l7policies = SqlRows(connection, tables.l7policies, L7Policy)
+        self.l7rules = SqlRows(connection, tables.l7rules, L7Rule)
         self.devices = SqlDevices(connection)
         self.device_pools = SqlRows(connection, tables.device_pools, DevicePool)
         self.moves = SqlRows(connection, tables.moves, Move)

@@ -23,6 +23,7 @@ from libra.usecases.fitting import (
     ensure_tls,
 )
 from libra.usecases.quotas import ensure_room
+from libra.usecases.senders import senders_of
 from libra.usecases.services import Services, new_id
 
 Fields = Mapping[str, Any]
@@ -77,7 +78,7 @@ def _ensure_pool(change: Change, listener: Listener) -> None:
     if pool is None or pool.loadbalancer_id != listener.loadbalancer_id:
         raise NotFound(f"Pool {listener.default_pool_id} not found.")
     ensure_pair(listener, pool)
-    ensure_sharing(listener, change.unit.listeners.find(Query(where={"default_pool_id": pool.id})))
+    ensure_sharing(listener, pool.id, senders_of(change.unit, pool.id))
 
 
 def _ensure_port(change: Change, owner: LoadBalancer, listener: Listener) -> None:

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from libra.api.schemas.named import Described, Named
+from libra.api.schemas.policies import PolicyUpdate, RuleBody
 from libra.api.schemas.types import (
     Absent,
     Address,
@@ -17,12 +19,13 @@ from libra.api.schemas.types import (
     Network,
     Path,
     Reference,
-    Tags,
     Text,
     Whole,
     later,
 )
 from libra.messages.version2.listeners import MAX_AGE, MAX_MILLISECONDS
+from libra.messages.version2.policies import MAX_POLICIES, MAX_RULES
+from libra.model.policy import PolicyAction
 from libra.model.resources.listener import ListenerProtocol
 from libra.model.resources.loadbalancer import NOOP
 from libra.model.resources.monitor import HealthMonitorType
@@ -69,20 +72,6 @@ HEADERS = (
     "X-Client-IP",
     "X-Real-IP",
 )
-
-
-class Named(Body):
-    """What everything has."""
-
-    name: Text | None = None
-    admin_state_up: bool | None = None
-    tags: Tags | None = None
-
-
-class Described(Named):
-    """What load balancers, listeners and pools have."""
-
-    description: Text | None = None
 
 
 class PersistenceBody(Body):
@@ -222,12 +211,23 @@ class ListenerUpdate(Described):
     hsts_preload: bool | None = None
 
 
+class NestedPolicyBody(PolicyUpdate):
+    """With its load balancer."""
+
+    action: PolicyAction
+    redirect_pool: NestedPoolBody | None = None
+    rules: Annotated[list[RuleBody], Field(max_length=MAX_RULES)] | None = None
+    project_id: Text | None = None
+    tenant_id: Text | None = None
+
+
 class NestedListenerBody(ListenerUpdate):
     """With its load balancer."""
 
     protocol: ListenerKind
     protocol_port: Port
     default_pool: NestedPoolBody | None = None
+    l7policies: Annotated[list[NestedPolicyBody], Field(max_length=MAX_POLICIES)] | None = None
     project_id: Text | None = None
     tenant_id: Text | None = None
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
 
+from libra.drivers.haproxy.branches import build_branches
 from libra.drivers.haproxy.config import (
     SOURCE,
     Backend,
@@ -142,6 +143,7 @@ def _build_frontend(loadbalancer: LoadBalancer, listener: Listener, *, suspended
         inspect_delay=listener.timeouts.inspect,
         allowed=build_networks(listener) if listener.allowed_cidrs else None,
         tls=build_tls(listener, listener.tls) if listener.tls else None,
+        branches=build_branches(listener),
         routes=routes,
         paths=build_paths(listener, routes or ()),
         only_ipv6=listener.ip_version == IPV6,

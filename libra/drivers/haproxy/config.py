@@ -141,12 +141,16 @@ class Material:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsBind:
-    """How a frontend ends TLS; the first certificate is for clients that ask for no other."""
+    """How a frontend ends TLS; the first certificate is for clients that ask for no other.
+
+    A `lenient` one lets clients in whose certificate is no good, for rules that look at it.
+    """
 
     certificates: tuple[Material, ...]
     verify: str | None = None  # optional or required
     client_ca: Material | None = None
     client_crl: Material | None = None
+    lenient: bool = False
     least_version: str | None = None
     last_version: str | None = None
     ciphers: str | None = None  # up to TLS 1.2
@@ -172,12 +176,37 @@ class Route:
     service: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Whether what `fetch` finds of a request compares with `value`; `match` are the words in between."""
+
+    fetch: str
+    match: str
+    value: str
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """What happens to requests that all conditions are true of: denied unless they go to a backend or elsewhere.
+
+    `prefix` puts their own path behind the URL. `tolerant`: also with a certificate that is no good.
+    """
+
+    conditions: tuple[Condition, ...]
+    backend: str | None = None
+    redirection: Redirection | None = None
+    prefix: bool = False
+    tolerant: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frontend:
     """One section `frontend`. `bind_address` None means every IPv4 address; a disabled one does not listen.
 
     Without `backend` it answers 503, or closes. `told` are request headers and what they hold, `hsts` the value of
-    that header. Only clients in the networks of `allowed` may come, where it is given.
+    that header. Only clients in the networks of `allowed` may come, where it is given. `branches` stand in the order in
+    which they are tried.
 
     With `routes`, the one with the longest path that fits decides, and without one that fits it answers 404, also where
     there are none: `paths` is a map of all but "/" to their places in `routes`. `threads` is how many of HAProxy's
@@ -198,6 +227,7 @@ class Frontend:
     inspect_delay: timedelta | None = None
     allowed: Material | None = None
     tls: TlsBind | None = None
+    branches: tuple[Branch, ...] = ()
     routes: tuple[Route, ...] | None = None
     paths: Material | None = None
     only_ipv6: bool = False

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from libra.drivers.haproxy.config import Material, Route, TlsBind
 from libra.drivers.haproxy.names import encode_name
 from libra.model.listener import Listener
+from libra.model.policy import RuleType
 from libra.model.tls import ClientAuthentication, Tls, TlsVersion
 from libra.model.webservice import ROOT
 
@@ -28,12 +29,18 @@ def build_tls(listener: Listener, tls: Tls) -> TlsBind:
         verify=verify,
         client_ca=_optional("ca", listener, tls.client_ca) if verify else None,
         client_crl=_optional("crl", listener, tls.client_crl) if verify else None,
+        lenient=verify is not None and _looks_at_result(listener),
         least_version=_VERSIONS[tls.versions[0]] if tls.versions else None,
         last_version=_VERSIONS[tls.versions[-1]] if tls.versions else None,
         ciphers=_chosen(tls, for_1_3=False),
         ciphersuites=_chosen(tls, for_1_3=True),
         alpn=tls.alpn,
     )
+
+
+def _looks_at_result(listener: Listener) -> bool:
+    rules = (rule for policy in listener.policies for rule in policy.rules)
+    return any(rule.type is RuleType.SSL_VERIFY_RESULT for rule in rules)
 
 
 def _chosen(tls: Tls, *, for_1_3: bool) -> str | None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
 
+from libra.drivers.haproxy.branches import render_branches, render_choices
 from libra.drivers.haproxy.config import (
     SOURCE,
     Backend,
@@ -25,19 +26,17 @@ from libra.drivers.haproxy.config import (
     TlsBind,
 )
 from libra.drivers.haproxy.diff import structure
+from libra.drivers.haproxy.formats import IN_EXPRESSION, word
 from libra.drivers.haproxy.ports import SHARED
 from libra.drivers.haproxy.routes import local_backend, render_rewrite, render_routes, render_uses
 from libra.drivers.haproxy.serverlines import host, render_server, shape_of
 from libra.errors import Invalid
-from libra.messages.fields import has_control_characters
 
 MARK = "# Managed by libra: changes made by hand are lost."
 # The first releases wrote one digest only: of such a text nobody knows the structure.
 _DESCRIPTION = re.compile(
     r"^    description (libra ([0-9a-f]{32})(?: [0-9a-f]{32})?)$", re.MULTILINE
 )
-_PLAIN = re.compile(r"[A-Za-z0-9_./:*\[\],+=@%?&~-]+")
-IN_EXPRESSION = re.compile(r"[A-Za-z0-9_./+-]+")
 _TIMEOUTS = (("connect", 5), ("client", 50), ("server", 50), ("http-request", 10))  # seconds
 CLIENT_EXPIRY = timedelta(minutes=30)  # how long a client that does not come stays tied
 MOST_THREADS = 64  # of one group of HAProxy's, and so many it takes by itself
@@ -142,15 +141,6 @@ def structure_in(description: str | None) -> str | None:
 
 def _description(digest: str, structure: str) -> str:
     return f"libra {digest} {structure}"
-
-
-def word(text: str) -> str:
-    """One word of the file, quoted where HAProxy would read more into it."""
-    if has_control_characters(text):
-        raise Invalid("cannot write a control character into the configuration")
-    if _PLAIN.fullmatch(text):
-        return text
-    return "'" + text.replace("'", "'\\''") + "'"
 
 
 def _digest(text: str) -> str:
@@ -270,6 +260,7 @@ def _request_rules(frontend: Frontend, options: Options) -> Iterator[str]:
         paths = _path(frontend.paths, options) if frontend.paths else None
         found = _expressible(paths, "serve paths") if paths else None
         yield from render_routes(frontend.routes, found)
+    yield from render_branches(frontend, options)
     if frontend.hsts is not None:
         yield f"    http-after-response set-header Strict-Transport-Security {word(frontend.hsts)}"
 
@@ -290,6 +281,8 @@ def _tls(tls: TlsBind | None, options: Options) -> str:
         words.append(f"verify {tls.verify} ca-file {word(_path(tls.client_ca, options))}")
     if tls.client_crl is not None:
         words.append(f"crl-file {word(_path(tls.client_crl, options))}")
+    if tls.lenient:
+        words.append("ca-ignore-err all crt-ignore-err all")
     given = {"ssl-min-ver": tls.least_version, "ssl-max-ver": tls.last_version}
     given |= {"ciphers": tls.ciphers, "ciphersuites": tls.ciphersuites}
     given |= {"alpn": ",".join(tls.alpn) or None}
@@ -312,6 +305,7 @@ def _binding(frontend: Frontend, sticky: Collection[str]) -> Iterator[str]:
     if frontend.backend in sticky:
         # An old process empties its stick tables, but for clients that are still connected and tracked.
         yield f"    tcp-request connection track-sc0 src table {frontend.backend}"
+    yield from render_choices(frontend)
     if frontend.backend is not None:
         yield f"    default_backend {frontend.backend}"
     yield from render_uses(frontend.routes or ())

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from libra.messages.codec import JsonObject
 from libra.messages.version2.listeners import FORWARDED_FOR
+from libra.messages.version2.writtenpolicies import build_policy
 from libra.messages.version2.writtenservices import build_service
 from libra.messages.written import build_node, build_options, without_none
 from libra.model.listener import Listener, Protocol
@@ -64,6 +65,7 @@ def _web(listener: Listener) -> JsonObject:
     services = listener.services
     return {
         "services": None if services is None else list(map(build_service, services)),
+        "policies": list(map(build_policy, listener.policies)) or None,
         "ip_version": listener.ip_version,
         "backlog": listener.backlog,
         "threads": listener.threads,
