@@ -23,6 +23,7 @@ from libra.model.policy import Comparison, PolicyAction, RuleType
 from libra.model.quota import Quota
 from libra.model.resources.l7policy import L7Policy, L7Rule
 from libra.model.resources.listener import Listener
+from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.pool import PersistenceKind, PoolPersistence
 from libra.model.resources.tree import LoadBalancerTree, PolicyTree, PoolTree
 from libra.model.status import MUTABLE, ProvisioningStatus
