@@ -25,6 +25,20 @@ class ToldHeader(Enum):
     FORWARDED_IP = "X-Forwarded-IP"
     CLIENT_IP = "X-Client-IP"
     REAL_IP = "X-Real-IP"
+    # Of the certificate that the client has shown.
+    SSL_CLIENT_VERIFY = "X-SSL-Client-Verify"
+    SSL_CLIENT_HAS_CERT = "X-SSL-Client-Has-Cert"
+    SSL_CLIENT_DN = "X-SSL-Client-DN"
+    SSL_CLIENT_CN = "X-SSL-Client-CN"
+    SSL_ISSUER = "X-SSL-Issuer"
+    SSL_CLIENT_SHA1 = "X-SSL-Client-SHA1"
+    SSL_CLIENT_NOT_BEFORE = "X-SSL-Client-Not-Before"
+    SSL_CLIENT_NOT_AFTER = "X-SSL-Client-Not-After"
+
+    @property
+    def of_certificate(self) -> bool:
+        """True where TLS must end for there to be any."""
+        return self.value.startswith("X-SSL-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

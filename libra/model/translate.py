@@ -12,7 +12,9 @@ from libra.model.materials import (
     NO_MATERIALS,
     Materials,
     is_complete,
+    is_pool_complete,
     translate_hsts,
+    translate_member_tls,
     translate_tls,
 )
 from libra.model.policy import Policy, Rule
@@ -80,7 +82,7 @@ def _left_of_policies(
 def translate(tree: LoadBalancerTree, materials: Materials = NO_MATERIALS) -> LoadBalancer:
     """What the device shall run of it. `materials` are what its listeners refer to, by id."""
     left = without_deleted(tree)
-    pools = {item.pool.id: _pool(item) for item in left.pools}
+    pools = {item.pool.id: _pool(item, materials) for item in left.pools}
     policies = sorted(left.policies, key=lambda item: item.policy.position)
     owner = left.loadbalancer
     return LoadBalancer(
@@ -157,17 +159,19 @@ def _milliseconds(value: int) -> timedelta | None:
     return timedelta(milliseconds=value) if value > 0 else None
 
 
-def _pool(tree: PoolTree) -> Pool:
+def _pool(tree: PoolTree, materials: Materials) -> Pool:
     owner = tree.pool
+    is_complete = is_pool_complete(owner, materials)
     return Pool(
         id=owner.id,
         name=owner.name.strip() or None,
-        enabled=owner.admin_state_up,
+        enabled=owner.admin_state_up and is_complete,
         protocol=PoolProtocol(owner.protocol.value),
         members=tuple(_member(item) for item in tree.members),
         algorithm=Algorithm(owner.lb_algorithm.value),
         monitor=_monitor(tree.monitor) if tree.monitor and tree.monitor.admin_state_up else None,
         persistence=_persistence(owner.session_persistence),
+        tls=translate_member_tls(owner, materials) if is_complete else None,
     )
 
 

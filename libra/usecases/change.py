@@ -11,7 +11,7 @@ from libra.model.device import Device
 from libra.model.resources.listener import Listener
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.pool import Pool
-from libra.model.resources.references import references_of
+from libra.model.resources.references import tree_references
 from libra.model.resources.resource import Resource
 from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import MUTABLE, ProvisioningStatus
@@ -132,8 +132,10 @@ def _pending(part: Resource) -> ProvisioningStatus:
 def _refusal(trees: Iterable[LoadBalancerTree]) -> str:
     """Why messages of 1.0 cannot say it; empty where they can."""
     trees = list(trees)
-    if any(references_of(item) for tree in trees for item in tree.listeners):
-        return "cannot run it on this device: its worker is of an older release, which ends no TLS"
+    if any(map(tree_references, trees)):
+        return (
+            "cannot run it on this device: its worker is of an older release, which speaks no TLS"
+        )
     try:
         build_older([translate(tree) for tree in trees])
     except Invalid as error:

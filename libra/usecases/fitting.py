@@ -26,6 +26,12 @@ TLS_FIELDS = frozenset(
         *("hsts_max_age", "hsts_include_subdomains", "hsts_preload"),
     )
 )
+POOL_TLS_FIELDS = frozenset(
+    (
+        *("tls_enabled", "tls_container_ref", "ca_tls_container_ref", "crl_container_ref"),
+        *("tls_ciphers", "tls_versions", "alpn_protocols"),
+    )
+)
 _PROXY = {PoolProtocol.PROXY, PoolProtocol.PROXYV2}
 FITTING = {
     ListenerProtocol.HTTP: {PoolProtocol.HTTP} | _PROXY,
@@ -38,7 +44,14 @@ _WITHOUT_COOKIES = {PoolProtocol.TCP, PoolProtocol.HTTPS}
 
 
 def ensure_pool(pool: Pool) -> None:
-    """Raises `Invalid` for cookies where there are no requests."""
+    """Raises `Invalid` for cookies where there are no requests, and for TLS that cannot be spoken."""
+    if pool.tls_enabled and pool.protocol is PoolProtocol.HTTPS:
+        raise Invalid(
+            "Validation failure: tls_enabled does not go with HTTPS: what clients send is TLS already"
+        )
+    if pool.crl_container_ref is not None and pool.ca_tls_container_ref is None:
+        raise Invalid("Validation failure: crl_container_ref requires ca_tls_container_ref")
+    _ensure_neighbours(pool.tls_versions)
     if _is_tied_by_cookie(pool) and pool.protocol in _WITHOUT_COOKIES:
         raise Invalid(
             f"Validation failure: session persistence by cookie does not go with {pool.protocol.value}"
@@ -106,8 +119,12 @@ def ensure_tls(listener: Listener) -> None:
         raise Invalid(
             "Validation failure: hsts_include_subdomains and hsts_preload require hsts_max_age"
         )
+    _ensure_neighbours(listener.tls_versions)
+
+
+def _ensure_neighbours(versions: Iterable[str]) -> None:
     order = [item.value for item in TlsVersion]
-    places = sorted({order.index(item) for item in listener.tls_versions})
+    places = sorted({order.index(item) for item in versions})
     if places and places[-1] - places[0] + 1 != len(places):
         raise Invalid("Validation failure: tls_versions must be without a gap")
 

@@ -8,7 +8,7 @@ from libra.errors import AlreadyExists, Conflict, NotFound
 from libra.model.access import Caller
 from libra.model.resources.listener import Listener
 from libra.model.resources.loadbalancer import LoadBalancer
-from libra.model.resources.references import references_of
+from libra.model.resources.references import wanted_by_listener
 from libra.model.status import ProvisioningStatus
 from libra.storage.query import Query
 from libra.usecases.access import ensure_may_see
@@ -67,8 +67,7 @@ def add_listener(change: Change, owner: LoadBalancer, fields: Fields) -> Listene
 
 def _ensure_tls(change: Change, listener: Listener) -> None:
     ensure_tls(listener)
-    if references_of(listener):
-        ensure_references(change.unit, listener)
+    ensure_references(change.unit, listener.project_id, wanted_by_listener(listener))
 
 
 def _ensure_pool(change: Change, listener: Listener) -> None:

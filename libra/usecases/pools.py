@@ -8,11 +8,13 @@ from libra.errors import Conflict, Invalid, NotFound
 from libra.model.access import Caller
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.pool import Pool
+from libra.model.resources.references import wanted_by_pool
 from libra.model.status import ProvisioningStatus
 from libra.storage.query import Query
 from libra.usecases.access import ensure_may_see
+from libra.usecases.certificates import ensure_references
 from libra.usecases.change import Change
-from libra.usecases.fitting import ensure_pair, ensure_pool, ensure_pools
+from libra.usecases.fitting import POOL_TLS_FIELDS, ensure_pair, ensure_pool, ensure_pools
 from libra.usecases.quotas import ensure_room
 from libra.usecases.senders import policies_of, senders_of
 from libra.usecases.services import Services, new_id
@@ -63,6 +65,7 @@ def add_pool(change: Change, owner: LoadBalancer, fields: Fields) -> Pool:
         **fields,
     )
     ensure_pool(pool)
+    ensure_references(change.unit, pool.project_id, wanted_by_pool(pool))
     change.unit.pools.add(pool)
     return pool
 
@@ -98,6 +101,8 @@ def update(services: Services, caller: Caller, key: str, fields: Fields) -> Pool
         pending = {"provisioning_status": ProvisioningStatus.PENDING_UPDATE}
         pool = replace(change.pool(key), **{**fields, **pending})
         ensure_pool(pool)
+        if POOL_TLS_FIELDS & set(fields):
+            ensure_references(unit, pool.project_id, wanted_by_pool(pool))
         for listener in senders_of(unit, key):
             ensure_pair(listener, pool)
         change.touch(pool)

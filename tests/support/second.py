@@ -30,6 +30,7 @@ from libra.model.pool import (
 from libra.model.tls import (
     Certificate,
     ClientAuthentication,
+    MemberTls,
     StrictTransport,
     Tls,
     TlsVersion,
@@ -138,6 +139,17 @@ def persistences(draw: st.DrawFn, blind: bool) -> SessionPersistence:
     return SessionPersistence(type=kind, cookie_name=draw(cookies[kind]), timeout=timeout)
 
 
+member_tls = st.none() | st.builds(
+    MemberTls,
+    certificate=st.none() | st.just(Certificate(id="c", chain=PEM, key=KEY)),
+    authorities=st.just(PEM),
+    revocations=st.none() | st.just(CRL),
+    versions=st.sampled_from([(), (TlsVersion.TLS_1_2, TlsVersion.TLS_1_3)]),
+    ciphers=st.sampled_from([None, "ECDHE-RSA-AES128-GCM-SHA256:TLS_AES_128_GCM_SHA256"]),
+    alpn=st.sampled_from([(), ("h2", "http/1.1")]),
+)
+
+
 @st.composite
 def pools(draw: st.DrawFn, identity: str, protocol: Protocol) -> Pool:
     """One that a listener of that protocol may send to."""
@@ -155,6 +167,7 @@ def pools(draw: st.DrawFn, identity: str, protocol: Protocol) -> Pool:
         algorithm=draw(st.sampled_from(Algorithm)),
         monitor=draw(st.none() | monitors()),
         persistence=draw(st.none() | persistences(protocol is Protocol.TCP)),
+        tls=draw(member_tls),
     )
 
 
@@ -291,7 +304,8 @@ def listeners(draw: st.DrawFn, identity: str, port: int, given: list[Pool]) -> L
     protocol = Protocol.HTTP if ends_tls else draw(st.sampled_from(Protocol))
     fitting = [item for item in given if item.id.startswith(protocol.value)]
     is_http = protocol is Protocol.HTTP
-    headers = st.sets(st.sampled_from(ToldHeader))
+    told = [item for item in ToldHeader if ends_tls or not item.of_certificate]
+    headers = st.sets(st.sampled_from(told))
     address = draw(st.sampled_from([None, "127.0.0.1", "::1"]))
     kinds = [None, 6 if ":" in address else 4] if address else [None]
     web = draw(st.none() | st.just(()) | services(identity)) if is_http else None

@@ -6,6 +6,7 @@ from typing import Any
 
 from libra.api.schemas.octavia import (
     HEADERS,
+    OF_CERTIFICATES,
     ListenerUpdate,
     MemberUpdate,
     MonitorUpdate,
@@ -16,7 +17,7 @@ from libra.api.schemas.octavia import (
 )
 from libra.api.schemas.policies import PolicyUpdate, RuleUpdate
 from libra.api.schemas.types import Body
-from libra.errors import Invalid, NotImplementedHere
+from libra.errors import Invalid
 from libra.messages.addresses import parse_ip_address
 from libra.messages.fields import quoted
 from libra.model.resources.l7policy import L7Policy, L7Rule
@@ -97,9 +98,8 @@ def _headers(
     wanted: Mapping[str, Any], protocol: ListenerProtocol | None
 ) -> tuple[tuple[str, str], ...]:
     for name, value in wanted.items():
-        if name.upper().startswith("X-SSL-") and protocol is ListenerProtocol.TERMINATED_HTTPS:
-            raise NotImplementedHere(f"cannot insert {quoted(name)}: this release does not have it")
-        if name not in HEADERS:
+        ends_tls = protocol is ListenerProtocol.TERMINATED_HTTPS
+        if name not in HEADERS or (name in OF_CERTIFICATES and not ends_tls):
             raise Invalid(f"Invalid input for field/attribute insert_headers: {quoted(name)}")
         if str(value).lower() not in ("true", "false"):
             raise Invalid(f"Invalid value for insert_headers {name}: it must be true or false")

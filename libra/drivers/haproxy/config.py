@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import NamedTuple
 
 SOURCE = "source"  # the algorithm that goes by the client's address
+CLIENT_PORT = "sess.libra_port"
+BY_CONNECTION = f"hash src,concat(:,{CLIENT_PORT})"  # and by its port; since 2.6
 
 
 class Mode(Enum):
@@ -98,6 +100,14 @@ class Backend:
     retries: int | None = None
     timeout_tunnel: timedelta | None = None
     rewrite: Rewrite | None = None
+    tls: "ServerTls | None" = None
+
+    @property
+    def materials(self) -> "tuple[Material, ...]":
+        """Every file that it names."""
+        tls = self.tls
+        given = (tls.certificate, tls.authorities, tls.revocations) if tls else ()
+        return tuple(item for item in given if item is not None)
 
     @property
     def numbered(self) -> bool:
@@ -140,7 +150,27 @@ class Material:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TlsBind:
+class TlsChoice:
+    """What is spoken; None leaves HAProxy's defaults."""
+
+    least_version: str | None = None
+    last_version: str | None = None
+    ciphers: str | None = None  # up to TLS 1.2
+    ciphersuites: str | None = None  # of TLS 1.3
+    alpn: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerTls(TlsChoice):
+    """How a backend's servers are spoken to: `certificate` is shown to them, `authorities` is who signs theirs."""
+
+    certificate: Material | None = None
+    authorities: Material | None = None
+    revocations: Material | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsBind(TlsChoice):
     """How a frontend ends TLS; the first certificate is for clients that ask for no other.
 
     A `lenient` one lets clients in whose certificate is no good, for rules that look at it.
@@ -151,11 +181,6 @@ class TlsBind:
     client_ca: Material | None = None
     client_crl: Material | None = None
     lenient: bool = False
-    least_version: str | None = None
-    last_version: str | None = None
-    ciphers: str | None = None  # up to TLS 1.2
-    ciphersuites: str | None = None  # of TLS 1.3
-    alpn: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,5 +339,6 @@ class Configuration:
     @property
     def materials(self) -> tuple[Material, ...]:
         """Every file beside it, each once."""
-        files = (item for frontend in self.frontends for item in frontend.materials)
+        files = [item for frontend in self.frontends for item in frontend.materials]
+        files += (item for backend in self.backends for item in backend.materials)
         return tuple({item.name: item for item in files}.values())

@@ -134,6 +134,11 @@ def _parse_headers(fields: Fields, kind: ListenerProtocol) -> frozenset[str]:
             f"cannot read {fields.where('insert_headers')}: {quoted(strangers[0])} is none of {', '.join(known)}"
         )
     wanted = frozenset(name for name in known if given.flag(name.lower(), default=False))
+    secret = sorted(
+        item.value for item in ToldHeader if item.value in wanted and item.of_certificate
+    )
+    if secret and kind is not ListenerProtocol.TERMINATED_HTTPS:
+        raise fields.fault("insert_headers", f"without {secret[0]}, for no TLS ends here")
     if wanted and not kind.is_http:
         raise fields.fault("insert_headers", f"left out, for {kind.value} has no headers")
     return wanted

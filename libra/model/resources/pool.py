@@ -22,6 +22,7 @@ class PoolAlgorithm(Enum):
     ROUND_ROBIN = "ROUND_ROBIN"
     LEAST_CONNECTIONS = "LEAST_CONNECTIONS"
     SOURCE_IP = "SOURCE_IP"
+    SOURCE_IP_PORT = "SOURCE_IP_PORT"
 
 
 class PersistenceKind(Enum):
