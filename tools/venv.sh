@@ -1,6 +1,6 @@
 # Sourced by tools/run, tools/test and tools/bench: makes .venv and installs the checkout into it.
 
-everything="haproxy,controller,swift,addresses,serving,test" # the extras that the tests need; a venv with them serves everybody
+everything="haproxy,controller,swift,addresses,serving,keystone,test" # the extras that the tests need; a venv with them serves everybody
 
 # ensure_venv EXTRAS: installs anew only when setup.cfg, the extras or the interpreter changed.
 ensure_venv() {

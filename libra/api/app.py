@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.exceptions import RequestValidationError
@@ -13,23 +14,27 @@ from libra.api import errors
 from libra.api.auth import EVERYBODY, caller_of
 from libra.api.board import NodeBoard
 from libra.api.docs import render_docs
+from libra.api.doors import Doors
 from libra.api.insight import Insight
 from libra.api.metrics import Metrics
 from libra.api.middleware import Surroundings
 from libra.api.openapi import build_openapi
 from libra.api.probes import Probes
 from libra.api.routers import (
+    amphorae,
     around,
     certificates,
     clusters,
     devices,
     events,
     health,
+    identity,
     listeners,
     loadbalancers,
     monitors,
     nodes,
     objectstores,
+    policies,
     pools,
     rollouts,
     scheduler,
@@ -47,17 +52,21 @@ OCTAVIA = (
     listeners.router,
     pools.router,
     monitors.router,
+    policies.router,
     around.router,
 )
 
 # Prefixes, routers, and who may call them at least; a route may ask for more.
 ROUTERS: tuple[tuple[str, APIRouter, bool], ...] = (
     *((f"{base}/lbaas", router, True) for base in BASES for router in OCTAVIA),
+    *((f"{base}/octavia", amphorae.router, True) for base in BASES),
     *((base, around.networks, True) for base in BASES),
     ("", around.versions, False),
     ("", scheduler.root.router, False),
     *(("", router, True) for router in scheduler.ROUTERS),
     ("", around.projects, True),
+    ("", identity.logins, False),
+    ("", identity.router, True),
     ("", v1.router, True),
     ("", events.router, True),
     ("", devices.router, True),
@@ -90,6 +99,8 @@ class ApiParts:
     anonymous_metrics: bool = True
     insight: Insight = field(default_factory=Insight)
     beats: Beats = field(default_factory=Beats)
+    doors: Doors = field(default_factory=Doors)
+    issued_lifetime: timedelta = timedelta(hours=1)
     manages: Callable[[], bool | None] = lambda: None
 
 
@@ -104,6 +115,8 @@ def create_app(parts: ApiParts) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = parts.services
+    app.state.doors = parts.doors
+    app.state.issued_lifetime = parts.issued_lifetime
     app.state.max_page = parts.max_page
     app.state.insight = parts.insight
     app.state.streams = Streams(parts.services.storage, parts.max_streams, parts.beats)

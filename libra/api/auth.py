@@ -13,13 +13,17 @@ from typing import Annotated
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
+from libra.api.doors import Doors
 from libra.api.errors import Unauthorized
 from libra.errors import Forbidden, Invalid
 from libra.messages.addresses import parse_ip_address
 from libra.model.access import Caller, Role
 from libra.usecases.admin.comments import parse_comment
+from libra.usecases.identity import look_for_token
 from libra.usecases.services import Services
-from libra.usecases.tokens import LONGEST_SECRET, identify, look_for_token
+from libra.usecases.tokens import LONGEST_SECRET, identify
+
+LONGEST_ELSEWHERE = 8192
 
 COMMENT_HEADER = "x-libra-comment"
 """Why it is asked; for the events."""
@@ -32,15 +36,25 @@ async def services_of(request: Request) -> Services:
 
 
 async def caller_of(request: Request) -> Caller:
-    """By X-Auth-Token, a bearer token, or basic authentication with a token's name and secret."""
+    """By X-Auth-Token, a bearer token, or basic authentication with a token's name and secret.
+
+    Without any of them where callers of this host may be anonymous, and by a token that another service knows.
+    """
+    doors: Doors = request.app.state.doors
+    anonymous = doors.anonymous_caller(request)
+    if anonymous is not None:
+        return anonymous
     name, secret = _credentials(request)
-    if not secret or len(secret) > LONGEST_SECRET:
+    if not secret or len(secret) > _longest(doors):
         raise Unauthorized("a token is required: X-Auth-Token, or basic authentication")
     digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
     services: Services = request.app.state.services
     token = services.known_tokens.get(digest)
     token = token or await run_in_threadpool(look_for_token, services, digest)
-    caller = identify(services, token, name, request.state.request_id) if token else None
+    request_id = request.state.request_id
+    caller = identify(services, token, name, request_id) if token else None
+    if token is None and name is None and doors.elsewhere is not None:
+        caller = await run_in_threadpool(doors.elsewhere, secret, request_id)
     if caller is None:
         raise Unauthorized("the token is not known, was revoked, or has expired")
     return replace(caller, remote=remote_of(request), comment=_comment(request))
@@ -81,6 +95,11 @@ def _basic(value: str) -> tuple[str | None, str]:
     except (binascii.Error, ValueError):
         raise Unauthorized("the basic authentication cannot be read") from None
     return name, secret
+
+
+def _longest(doors: Doors) -> int:
+    """Others' tokens may be much longer than ours."""
+    return LONGEST_SECRET if doors.elsewhere is None else LONGEST_ELSEWHERE
 
 
 Asking = Annotated[Caller, Depends(caller_of)]

@@ -32,7 +32,9 @@ STATUSES: tuple[tuple[type[errors.LibraError], int], ...] = (
 MOST_FAULTS = 5
 METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 """All that any route here has."""
-_ENVELOPES = frozenset(("loadbalancer", "listener", "pool", "member", "healthmonitor", "quota"))
+_ENVELOPES = frozenset(
+    ("loadbalancer", "listener", "pool", "member", "healthmonitor", "quota", "l7policy", "rule")
+)
 _PLAIN = re.compile(r"[A-Za-z0-9_.]{1,255}")
 
 

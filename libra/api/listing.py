@@ -55,12 +55,12 @@ def parse_page(
     if not caller.sees_everything:
         asked = where.setdefault("project_id", caller.project_id)
         nothing = nothing or asked != caller.project_id
-    limit = _parse_limit(params.get("limit"), most)
+    limit = parse_limit(params.get("limit"), most)
     query = Query(
         where=where,
         tags=_parse_tags(params),
         parts=tuple(found.parts),
-        sort=_parse_sort(
+        sort=parse_sort(
             params, [item.name for item in fields(kind) if not is_hidden(kind, item.name)]
         ),
         marker=params.get("marker") or None,
@@ -70,7 +70,7 @@ def parse_page(
     return Page(query, _split(params.getlist("fields")), limit, nothing)
 
 
-def _parse_limit(text: str | None, most: int) -> int:
+def parse_limit(text: str | None, most: int) -> int:
     """Nothing, 0, a negative number and "infinite" mean as many as there may be."""
     if text is None or text.lower() == "infinite":
         return most
@@ -101,7 +101,7 @@ def _split(values: Sequence[str]) -> tuple[str, ...]:
     return tuple(part for value in values for part in value.split(",") if part)
 
 
-def _parse_sort(params: QueryParams, known: Sequence[str]) -> tuple[tuple[str, bool], ...]:
+def parse_sort(params: QueryParams, known: Sequence[str]) -> tuple[tuple[str, bool], ...]:
     """sort=KEY:DIR,KEY or sort_key and sort_dir."""
     if params.get("sort"):
         pairs = [part.partition(":")[::2] for part in _split(params.getlist("sort"))]

@@ -4,7 +4,7 @@ import re
 
 _OCTAVIA = re.compile(
     r"(?P<base>(?:/load-balancer)?/v2(?:\.0)?)(?:/lbaas)?"
-    r"(?P<rest>/(?:loadbalancers|listeners|pools|healthmonitors|quotas|providers)(?:/.*)?)",
+    r"(?P<rest>/(?:loadbalancers|listeners|pools|healthmonitors|l7policies|quotas|providers)(?:/.*)?)",
     re.DOTALL,
 )
 _ENDINGS = re.compile(r"(?:\.json)?/?\Z")

@@ -13,9 +13,12 @@ import structlog
 
 from libra import plugins
 from libra.api.app import ApiParts, create_app
+from libra.api.doors import Doors
 from libra.api.insight import Insight
+from libra.api.keystone import open_door
 from libra.api.server import TICK_SECONDS, ApiServer
 from libra.config.controller import AddressPoolSettings, QuotaSettings
+from libra.config.identity import IdentitySettings
 from libra.config.settings import JobServerSettings, Settings
 from libra.config.showing import show_settings
 from libra.daemon.beats import Beats
@@ -92,6 +95,8 @@ class Controller:
                 anonymous_metrics=settings.api.anonymous_metrics,
                 insight=build_insight(settings),
                 beats=self.beats,
+                doors=build_doors(settings.identity),
+                issued_lifetime=timedelta(seconds=settings.identity.issued_token_seconds),
                 manages=lambda: self._manager.manages,
             )
         )
@@ -214,6 +219,15 @@ def build_stores(settings: Settings) -> Callable[[str], ObjectStore]:
         return stores[kind]
 
     return find
+
+
+def build_doors(given: IdentitySettings) -> Doors:
+    """Who may call without a token of the database; raises `StateError`."""
+    return Doors(
+        anonymous=given.anonymous_role,
+        project=given.anonymous_project,
+        elsewhere=open_door(given.keystone),
+    )
 
 
 def build_pace(settings: Settings) -> Pace:

@@ -1,5 +1,6 @@
 """The settings of the API side: controller, API, database, manager, quotas, address pools, web clusters."""
 
+import ipaddress
 from pathlib import Path
 
 from pydantic import Field, model_validator
@@ -16,6 +17,7 @@ from libra.config.types import (
     Seconds,
     Whole,
 )
+from libra.messages.addresses import parse_ip_address
 
 
 class ControllerSettings(Section):
@@ -59,6 +61,14 @@ class ApiSettings(Section):
     pages: bool = True
     """Serve the page for people at /ui."""
 
+    @property
+    def is_local(self) -> bool:
+        """True where only this host reaches it."""
+        address = parse_ip_address(self.host)
+        return self.host == "localhost" or (
+            address is not None and ipaddress.ip_address(address).is_loopback
+        )
+
     @model_validator(mode="after")
     def _both_or_none(self) -> "ApiSettings":
         if (self.cert is None) != (self.key is None):
@@ -67,8 +77,7 @@ class ApiSettings(Section):
 
     @model_validator(mode="after")
     def _safe(self) -> "ApiSettings":
-        local = self.host.startswith("127.") or self.host in ("::1", "localhost")
-        if not local and self.cert is None and not self.allow_clear_text:
+        if not self.is_local and self.cert is None and not self.allow_clear_text:
             raise ValueError(
                 f"host {self.host} is not the loopback address: give cert and key, or set allow_clear_text"
             )
@@ -149,6 +158,10 @@ class QuotaSettings(Section):
     """Members."""
     health_monitor: Whole = Field(default=-1, ge=-1)
     """Health monitors."""
+    l7policy: Whole = Field(default=-1, ge=-1)
+    """L7 policies of listeners."""
+    l7rule: Whole = Field(default=-1, ge=-1)
+    """L7 rules of policies."""
 
 
 class WebClusterSettings(Section):

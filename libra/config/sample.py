@@ -103,7 +103,11 @@ def _note(field: FieldInfo) -> str:
 def _comment(text: str, indent: str) -> list[str]:
     prefix = f"{indent}# "
     return textwrap.wrap(
-        text.strip(), WIDTH, initial_indent=prefix, subsequent_indent=prefix, break_on_hyphens=False
+        " ".join(text.split()),
+        WIDTH,
+        initial_indent=prefix,
+        subsequent_indent=prefix,
+        break_on_hyphens=False,
     )
 
 

@@ -20,6 +20,7 @@ from libra.config.controller import (
     QuotaSettings,
     WebClusterSettings,
 )
+from libra.config.identity import IdentitySettings
 from libra.config.section import Section
 from libra.config.types import (
     AbsolutePath,
@@ -278,6 +279,7 @@ class Settings(Section):
     object_stores: ObjectStoreSettings = ObjectStoreSettings()
     controller: ControllerSettings = ControllerSettings()
     api: ApiSettings = ApiSettings()
+    identity: IdentitySettings = IdentitySettings()
     database: DatabaseSettings = DatabaseSettings()
     manager: ManagerSettings = ManagerSettings()
     providers: ProviderSettings = ProviderSettings()
@@ -287,6 +289,14 @@ class Settings(Section):
     address_pools: tuple[AddressPoolSettings, ...] = Field(default=(), max_length=64)
     """Where load balancers get their addresses from. Without one they share the address of their device."""
     logging: LoggingSettings = LoggingSettings()
+
+    @model_validator(mode="after")
+    def _anonymous_at_home(self) -> "Settings":
+        if self.identity.anonymous_role is not None and not self.api.is_local:
+            raise ValueError(
+                f"identity.anonymous_role needs the loopback address as api.host, which is {self.api.host}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _each_pool_once(self) -> "Settings":

@@ -153,6 +153,16 @@ EndpointPattern = Annotated[
     _matches(r"(?=[!-~]{1,2048}$)[a-z*?]+://[^/@\\#]+(/[^\\#]*)?"),
     Takes("a pattern of URLs without spaces, as https://swift.example.com/*"),
 ]
+ServiceUrl = Annotated[
+    str,
+    _matches(r"https?://[^/@\\#?\x00-\x20\x7f]+(/[!-~]*)?"),
+    Takes("an http or https URL without a user, as https://keystone.example:5000/v3"),
+]
+AnyName = Annotated[
+    str,
+    _matches(r"[^\x00-\x1f\x7f]{1,255}"),
+    Takes("a name of up to 255 characters"),
+]
 AnyCase = Annotated[E, BeforeValidator(_fold)]
 
 

@@ -8,7 +8,7 @@ from libra.daemon.loop import Guard, Singly
 from libra.manager.pace import Pace
 from libra.manager.settle import finish_job, mark_error, repair
 from libra.model.job import OPEN, Job, JobState
-from libra.model.resources.loadbalancer import LoadBalancer
+from libra.model.resources.loadbalancer import NOOP, LoadBalancer
 from libra.model.status import PENDING, ProvisioningStatus
 from libra.storage.base import UnitOfWork, device_lock
 from libra.storage.query import Query
@@ -74,6 +74,8 @@ class Chores:
 
     def _is_late(self, unit: UnitOfWork, owner: LoadBalancer, now: datetime) -> bool:
         """Whether the job that was stored with its change is past its deadline; it may be another's by now."""
+        if owner.provider == NOOP:
+            return False
         where = {"loadbalancer_id": owner.id, "generation": owner.generation, "alone": False}
         jobs = unit.jobs.find(Query(where=where))
         return not any(job.deadline > now for job in jobs)

@@ -13,6 +13,7 @@ from libra.manager.chores import Guards as ChoreGuards
 from libra.manager.dispatcher import CountWorkers, Dispatcher
 from libra.manager.keeper import FleetKeeper
 from libra.manager.nodekeeper import NodeKeeper
+from libra.manager.noop import provision_noops
 from libra.manager.pace import Pace
 from libra.manager.poolkeeper import OpenProvider, PoolKeeper, no_provider
 from libra.manager.prober import Prober
@@ -109,7 +110,7 @@ class Manager:
         self._web_monitor = WebMonitor(services, self._pace.web, web)
         dispatch = guard("dispatch", LOOK_SECONDS, JOB_SERVERS)
         prune, look = guard("prune", CHORES_SECONDS), guard("look", DEVICES_SECONDS)
-        marks = guard("marks", CHORES_SECONDS, BELL)
+        marks, noops = guard("marks", CHORES_SECONDS, BELL), guard("noops", LOOK_SECONDS)
         yield Timed(jobs, lambda: CHORES_SECONDS, chores.keep_jobs)
         yield Timed(late, lambda: CHORES_SECONDS, chores.end_late)
         yield Timed(repairs, lambda: CHORES_SECONDS, chores.repair)
@@ -117,6 +118,7 @@ class Manager:
         yield Timed(pools, lambda: CHORES_SECONDS, self._pool_keeper.turn)
         yield Timed(marks, lambda: CHORES_SECONDS, NodeKeeper(services).turn)
         yield Timed(prune, lambda: CHORES_SECONDS, chores.prune)
+        yield Timed(noops, lambda: 0.0, lambda _now: provision_noops(services))
         yield Timed(dispatch, lambda: 0.0, self._dispatcher.turn)
         yield Timed(moves, self._pause, self._keeper.finish_moves)
         yield Timed(web, self._pause, self._web_monitor.turn)

@@ -6,14 +6,13 @@ from typing import Any
 
 from libra.manager.plan import DevicePlan
 from libra.manager.secrets import seal_shown
-from libra.manager.statuses import records, status_of_monitor
+from libra.manager.statuses import UNMEASURED, records, status_of_unmeasured
 from libra.manager.webparts import confirm_parts, refuse_parts
 from libra.model.access import Caller, Role
 from libra.model.device import Device, DeviceState, Mover, ensure_transition
 from libra.model.job import OPEN, Job, JobPriority, JobState
 from libra.model.materials import Materials
 from libra.model.resources.loadbalancer import LoadBalancer
-from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.resource import Resource
 from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import OperatingStatus, ProvisioningStatus
@@ -56,6 +55,15 @@ def _still_there(unit: UnitOfWork, job: Job, plan: DevicePlan) -> list[LoadBalan
 def _activate(
     unit: UnitOfWork, services: Services, tree: LoadBalancerTree, materials: Materials
 ) -> None:
+    activate_records(unit, services, tree)
+    live = unit.loadbalancers.tree(tree.loadbalancer.id)
+    if live is not None:
+        unit.loadbalancers.set_applied(live, seal_shown(services.sealer, live, materials))
+    confirm_move(unit, tree.loadbalancer)
+
+
+def activate_records(unit: UnitOfWork, services: Services, tree: LoadBalancerTree) -> None:
+    """What was on its way is there, and what was going is gone."""
     now, kept = services.clock(), without_deleted(tree)
     remaining = {record.id for record in records(kept)}
     for record in records(tree):
@@ -67,13 +75,9 @@ def _activate(
             changes["updated_at"] = now
             if isinstance(record, LoadBalancer):
                 changes["reason"] = ""
-            if isinstance(record, HealthMonitor):
-                changes["operating_status"] = status_of_monitor(record)
+            if isinstance(record, UNMEASURED):
+                changes["operating_status"] = status_of_unmeasured(record)
             rows.replace(replace(_as_kept(record, kept), **changes))
-    live = unit.loadbalancers.tree(tree.loadbalancer.id)
-    if live is not None:
-        unit.loadbalancers.set_applied(live, seal_shown(services.sealer, live, materials))
-    confirm_move(unit, tree.loadbalancer)
     _tell(unit, services, tree.loadbalancer, "loadbalancer.active")
 
 
@@ -204,6 +208,8 @@ def rows_of(unit: UnitOfWork, record: Resource) -> Rows[Any]:
         "Pool": unit.pools,
         "Member": unit.members,
         "HealthMonitor": unit.monitors,
+        "L7Policy": unit.l7policies,
+        "L7Rule": unit.l7rules,
     }
     return kinds[type(record).__name__]
 

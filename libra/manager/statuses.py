@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from libra.model.counters import ListenerCounters
+from libra.model.resources.l7policy import L7Policy, L7Rule
 from libra.model.resources.listener import Listener
 from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor
@@ -16,6 +17,7 @@ from libra.model.resources.resource import Resource
 from libra.model.resources.tree import LoadBalancerTree, PoolTree
 from libra.model.status import OperatingStatus
 
+UNMEASURED = (HealthMonitor, L7Policy, L7Rule)
 Report = Mapping[str, Any]
 _LISTENER = {
     "OPEN": OperatingStatus.ONLINE,
@@ -52,9 +54,11 @@ def measure(tree: LoadBalancerTree, entry: Report) -> Measured:
         pools[pool.pool.id] = _pool(pool, report, found)
     statuses: dict[str, OperatingStatus] = {**listeners, **pools, **members}
     statuses[tree.loadbalancer.id] = _loadbalancer(tree, listeners, pools)
-    for pool in tree.pools:
-        if pool.monitor is not None:
-            statuses[pool.monitor.id] = status_of_monitor(pool.monitor)
+    statuses |= {
+        record.id: status_of_unmeasured(record)
+        for record in records(tree)
+        if isinstance(record, UNMEASURED)
+    }
     return Measured(
         changed=tuple(
             replace(record, operating_status=statuses[record.id])
@@ -67,9 +71,9 @@ def measure(tree: LoadBalancerTree, entry: Report) -> Measured:
     )
 
 
-def status_of_monitor(monitor: HealthMonitor) -> OperatingStatus:
-    """It is not measured: it is ONLINE as soon as its device has it, as in Octavia."""
-    return OperatingStatus.ONLINE if monitor.admin_state_up else OperatingStatus.OFFLINE
+def status_of_unmeasured(record: Resource) -> OperatingStatus:
+    """Nobody measures it: it is ONLINE as soon as its device has it, as in Octavia."""
+    return OperatingStatus.ONLINE if record.admin_state_up else OperatingStatus.OFFLINE
 
 
 def records(tree: LoadBalancerTree) -> list[Resource]:
@@ -77,6 +81,8 @@ def records(tree: LoadBalancerTree) -> list[Resource]:
     found: list[Resource] = [tree.loadbalancer, *tree.listeners]
     for pool in tree.pools:
         found += [pool.pool, *pool.members, *([pool.monitor] if pool.monitor else [])]
+    for item in tree.policies:
+        found += [item.policy, *item.rules]
     return found
 
 

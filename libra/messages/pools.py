@@ -17,6 +17,7 @@ from libra.model.pool import (
 )
 
 MONITORS = (MonitorType.CONNECT, MonitorType.HTTP)
+ALGORITHMS = (Algorithm.ROUND_ROBIN, Algorithm.LEAST_CONNECTIONS, Algorithm.SOURCE_IP)
 PERSISTENCES = (PersistenceType.HTTP_COOKIE, PersistenceType.SOURCE_IP)
 MAX_MONITOR_SECONDS = 3600
 MAX_CODES = 100
@@ -33,7 +34,9 @@ def parse_pool(
     return Pool(
         id=identity,
         members=members(fields, protocol.value),
-        algorithm=fields.choice("algorithm", Algorithm, default=Algorithm.ROUND_ROBIN),
+        algorithm=fields.choice(
+            "algorithm", Algorithm, default=Algorithm.ROUND_ROBIN, among=ALGORITHMS
+        ),
         monitor=_parse_monitor(fields.nested("monitor")) if fields.has("monitor") else None,
         persistence=_parse_persistence(fields, protocol),
     )

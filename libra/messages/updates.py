@@ -12,7 +12,7 @@ from libra.messages.written import build_node, build_options, without_none
 from libra.model.listener import Listener
 from libra.model.loadbalancer import LoadBalancer
 from libra.model.nodestatus import ReportedNode
-from libra.model.pool import HealthMonitor, Member, MonitorType, SessionPersistence
+from libra.model.pool import HealthMonitor, Member, MonitorType, Pool, SessionPersistence
 from libra.model.remembered import ByIdentity, RememberedByKey
 from libra.model.webservice import ReverseProxy, WebService
 
@@ -82,9 +82,14 @@ def _bare(listener: Listener) -> Listener:
     pool, services = listener.pool, listener.services
     return replace(
         listener,
-        pool=replace(pool, members=()) if pool is not None else None,
+        pool=_empty(pool),
+        policies=tuple(replace(item, pool=_empty(item.pool)) for item in listener.policies),
         services=services if services is None else tuple(map(_bare_service, services)),
     )
+
+
+def _empty(pool: Pool | None) -> Pool | None:
+    return replace(pool, members=()) if pool is not None else None
 
 
 def _bare_service(service: WebService) -> WebService:

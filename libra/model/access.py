@@ -30,6 +30,20 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedToken:
+    """What is good for a while in place of a token's own secret, for one project where it was asked for one.
+
+    `digest` is the SHA-256 of what was handed out, in hexadecimal. It ends with its token, at the latest.
+    """
+
+    digest: str
+    token_id: str
+    project_id: str | None = None
+    issued_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """Who asks: `name` for events, `request_id` for events and logs. `oid` is its token's id, "" where it has none.
 

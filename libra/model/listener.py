@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
+from libra.model.policy import Policy
 from libra.model.pool import Pool
 from libra.model.tls import StrictTransport, Tls
 from libra.model.webservice import ReverseProxy, WebService
@@ -24,6 +25,20 @@ class ToldHeader(Enum):
     FORWARDED_IP = "X-Forwarded-IP"
     CLIENT_IP = "X-Client-IP"
     REAL_IP = "X-Real-IP"
+    # Of the certificate that the client has shown.
+    SSL_CLIENT_VERIFY = "X-SSL-Client-Verify"
+    SSL_CLIENT_HAS_CERT = "X-SSL-Client-Has-Cert"
+    SSL_CLIENT_DN = "X-SSL-Client-DN"
+    SSL_CLIENT_CN = "X-SSL-Client-CN"
+    SSL_ISSUER = "X-SSL-Issuer"
+    SSL_CLIENT_SHA1 = "X-SSL-Client-SHA1"
+    SSL_CLIENT_NOT_BEFORE = "X-SSL-Client-Not-Before"
+    SSL_CLIENT_NOT_AFTER = "X-SSL-Client-Not-After"
+
+    @property
+    def of_certificate(self) -> bool:
+        """True where TLS must end for there to be any."""
+        return self.value.startswith("X-SSL-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +64,9 @@ class Listener:
     answers 404, and where there are none (yet) to everything; None is a listener without paths. `ip_version` 4 or 6
     limits it to that; `threads` is how many of the proxy's serve it; `shared` lets other programs listen on the same
     port.
+
+    `policies`, which are for HTTP without services, look at each request: those that reject first, then those to
+    elsewhere, then those to a pool; of these the first one that fits.
     """
 
     id: str
@@ -67,6 +85,7 @@ class Listener:
     hsts: StrictTransport | None = None
     tls: Tls | None = None
     services: tuple[WebService, ...] | None = None
+    policies: tuple[Policy, ...] = ()
     ip_version: int | None = None
     backlog: int | None = None
     threads: int | None = None
@@ -79,5 +98,6 @@ class Listener:
         own = (self.pool,) if self.pool is not None else ()
         return (
             *own,
+            *(item.pool for item in self.policies if item.pool is not None),
             *(item.pool for item in self.services or () if isinstance(item, ReverseProxy)),
         )

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from libra.model.resources.listener import Listener, ListenerProtocol
-from libra.model.resources.references import id_of, references_of, shown_of
-from libra.model.tls import Certificate, StrictTransport, Tls, TlsVersion
+from libra.model.resources.pool import Pool
+from libra.model.resources.references import id_of, pool_references, references_of, shown_of
+from libra.model.tls import Certificate, MemberTls, StrictTransport, Tls, TlsVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,7 @@ def translate_tls(listener: Listener, materials: Materials) -> Tls | None:
     """None where it ends no TLS."""
     if listener.protocol is not ListenerProtocol.TERMINATED_HTTPS:
         return None
-    certificates = tuple(
-        Certificate(id=key, chain=materials[key].pem, key=materials[key].key)
-        for key in shown_of(listener)
-    )
+    certificates = tuple(_certificate(key, materials) for key in shown_of(listener))
     return Tls(
         certificates=certificates,
         client_authentication=listener.client_authentication,
@@ -47,6 +45,30 @@ def translate_tls(listener: Listener, materials: Materials) -> Tls | None:
 
 def _trusted(reference: str | None, materials: Materials) -> str | None:
     return materials[id_of(reference)].pem if reference else None
+
+
+def is_pool_complete(pool: Pool, materials: Materials) -> bool:
+    """One whose members are to be spoken to over TLS is never without what that takes."""
+    return not pool.tls_enabled or pool_references(pool) <= materials.keys()
+
+
+def translate_member_tls(pool: Pool, materials: Materials) -> MemberTls | None:
+    """None where members are spoken to in clear."""
+    if not pool.tls_enabled:
+        return None
+    shown = pool.tls_container_ref
+    return MemberTls(
+        certificate=_certificate(id_of(shown), materials) if shown else None,
+        authorities=_trusted(pool.ca_tls_container_ref, materials),
+        revocations=_trusted(pool.crl_container_ref, materials),
+        versions=tuple(item for item in TlsVersion if item.value in pool.tls_versions),
+        ciphers=pool.tls_ciphers,
+        alpn=tuple(dict.fromkeys(pool.alpn_protocols)),
+    )
+
+
+def _certificate(key: str, materials: Materials) -> Certificate:
+    return Certificate(id=key, chain=materials[key].pem, key=materials[key].key)
 
 
 def translate_hsts(listener: Listener) -> StrictTransport | None:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
+from libra.model.tls import MemberTls
+
 
 class Algorithm(Enum):
     """How the next member is chosen."""
@@ -11,6 +13,7 @@ class Algorithm(Enum):
     ROUND_ROBIN = "ROUND_ROBIN"
     LEAST_CONNECTIONS = "LEAST_CONNECTIONS"
     SOURCE_IP = "SOURCE_IP"
+    SOURCE_IP_PORT = "SOURCE_IP_PORT"  # one connection of a client always at one member
 
 
 class Condition(Enum):
@@ -115,7 +118,7 @@ class Pool:
     """Members, and how traffic is spread over them.
 
     `id` is unique on a device, member ids are unique in the pool. A disabled pool serves nobody. `protocol` None means
-    that of the listener.
+    that of the listener. `tls` is spoken to members.
     """
 
     id: str
@@ -126,3 +129,4 @@ class Pool:
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
     monitor: HealthMonitor | None = None
     persistence: SessionPersistence | None = None
+    tls: MemberTls | None = None

@@ -7,7 +7,7 @@ UNLIMITED = -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """None means the default of the settings, -1 no limit. There are no L7 policies and rules to be counted yet."""
+    """None means the default of the settings, -1 no limit."""
 
     project_id: str
     load_balancer: int | None = None

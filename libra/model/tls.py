@@ -31,19 +31,38 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tls:
+class TlsChoice:
+    """What is spoken: `versions` empty and `ciphers` None leave the proxy's defaults."""
+
+    versions: tuple[TlsVersion, ...] = ()
+    ciphers: str | None = None
+    alpn: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberTls(TlsChoice):
+    """TLS as a pool's members are spoken to; the rest is PEM.
+
+    They are shown `certificate`, where it is given, and must show one that one of `authorities` signed, where these
+    are. The name in it counts only where the client asked for one in a handshake of its own.
+    """
+
+    certificate: Certificate | None = None
+    authorities: str | None = field(default=None, repr=False)
+    revocations: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls(TlsChoice):
     """The first certificate is for clients that ask for no name that another one has.
 
-    `client_ca`, `client_crl` and `dhparam` are PEM, `versions` empty and `ciphers` None leave the proxy's defaults.
+    `client_ca`, `client_crl` and `dhparam` are PEM.
     """
 
     certificates: tuple[Certificate, ...]
     client_authentication: ClientAuthentication = ClientAuthentication.NONE
     client_ca: str | None = field(default=None, repr=False)
     client_crl: str | None = field(default=None, repr=False)
-    versions: tuple[TlsVersion, ...] = ()
-    ciphers: str | None = None
-    alpn: tuple[str, ...] = ()
     dhparam: str | None = field(default=None, repr=False)
 
 

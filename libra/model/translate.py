@@ -1,7 +1,7 @@
 """From a load balancer's records to what its device is told. Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,9 +12,12 @@ from libra.model.materials import (
     NO_MATERIALS,
     Materials,
     is_complete,
+    is_pool_complete,
     translate_hsts,
+    translate_member_tls,
     translate_tls,
 )
+from libra.model.policy import Policy, Rule
 from libra.model.pool import (
     Algorithm,
     Condition,
@@ -29,7 +32,7 @@ from libra.model.pool import (
 from libra.model.resources import member, monitor, pool
 from libra.model.resources.listener import Listener
 from libra.model.resources.monitor import HealthMonitorType
-from libra.model.resources.tree import LoadBalancerTree, PoolTree
+from libra.model.resources.tree import LoadBalancerTree, PolicyTree, PoolTree
 
 FORWARDED_FOR = "X-Forwarded-For"
 _TYPES = {
@@ -61,13 +64,26 @@ def without_deleted(tree: LoadBalancerTree) -> LoadBalancerTree:
         for item in tree.listeners
         if not item.going
     )
-    return replace(tree, listeners=listeners, pools=pools)
+    policies = tuple(_left_of_policies(tree, kept, {item.id for item in listeners}))
+    return replace(tree, listeners=listeners, pools=pools, policies=policies)
+
+
+def _left_of_policies(
+    tree: LoadBalancerTree, pools: Collection[str], listeners: Collection[str]
+) -> Iterator[PolicyTree]:
+    for item in tree.policies:
+        target = item.policy.redirect_pool_id
+        if item.policy.going or item.policy.listener_id not in listeners:
+            continue
+        if target is None or target in pools:
+            yield replace(item, rules=tuple(rule for rule in item.rules if not rule.going))
 
 
 def translate(tree: LoadBalancerTree, materials: Materials = NO_MATERIALS) -> LoadBalancer:
     """What the device shall run of it. `materials` are what its listeners refer to, by id."""
     left = without_deleted(tree)
-    pools = {item.pool.id: _pool(item) for item in left.pools}
+    pools = {item.pool.id: _pool(item, materials) for item in left.pools}
+    policies = sorted(left.policies, key=lambda item: item.policy.position)
     owner = left.loadbalancer
     return LoadBalancer(
         id=owner.id,
@@ -75,7 +91,7 @@ def translate(tree: LoadBalancerTree, materials: Materials = NO_MATERIALS) -> Lo
         enabled=owner.admin_state_up,
         address=owner.vip_address or None,
         listeners=tuple(
-            _listener(item, pools, materials)
+            replace(_listener(item, pools, materials), policies=_policies(item, policies, pools))
             for item in left.listeners
             if is_complete(item, materials)
         ),
@@ -108,21 +124,54 @@ def _listener(
     )
 
 
+def _policies(
+    listener: Listener, trees: Sequence[PolicyTree], pools: dict[str, Pool]
+) -> tuple[Policy, ...]:
+    """Those of the listener that can fit a request."""
+    found = (item for item in trees if item.policy.listener_id == listener.id)
+    built = (_policy(item, pools) for item in found if item.policy.admin_state_up)
+    return tuple(item for item in built if item.rules)
+
+
+def _policy(tree: PolicyTree, pools: dict[str, Pool]) -> Policy:
+    owner = tree.policy
+    return Policy(
+        id=owner.id,
+        action=owner.action,
+        rules=tuple(
+            Rule(
+                type=item.type,
+                comparison=item.compare_type,
+                value=item.value,
+                key=item.key,
+                invert=item.invert,
+            )
+            for item in tree.rules
+            if item.admin_state_up
+        ),
+        pool=pools.get(owner.redirect_pool_id or ""),
+        url=owner.redirect_url or owner.redirect_prefix,
+        code=owner.redirect_http_code,
+    )
+
+
 def _milliseconds(value: int) -> timedelta | None:
     return timedelta(milliseconds=value) if value > 0 else None
 
 
-def _pool(tree: PoolTree) -> Pool:
+def _pool(tree: PoolTree, materials: Materials) -> Pool:
     owner = tree.pool
+    is_complete = is_pool_complete(owner, materials)
     return Pool(
         id=owner.id,
         name=owner.name.strip() or None,
-        enabled=owner.admin_state_up,
+        enabled=owner.admin_state_up and is_complete,
         protocol=PoolProtocol(owner.protocol.value),
         members=tuple(_member(item) for item in tree.members),
         algorithm=Algorithm(owner.lb_algorithm.value),
         monitor=_monitor(tree.monitor) if tree.monitor and tree.monitor.admin_state_up else None,
         persistence=_persistence(owner.session_persistence),
+        tls=translate_member_tls(owner, materials) if is_complete else None,
     )
 
 

@@ -16,6 +16,7 @@ from libra.model.nodestatus import NodeGroup
 from libra.model.objectstore import ObjectStoreAccount
 from libra.model.quota import Quota
 from libra.model.resources.certificate import StoredCertificate
+from libra.model.resources.l7policy import L7Policy, L7Rule
 from libra.model.resources.listener import Listener
 from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor
@@ -28,6 +29,7 @@ from libra.storage.kinds import (
     DeviceRows,
     EventRows,
     Figures,
+    IssuedTokenRows,
     JobRows,
     LoadBalancerRows,
     NodeRows,
@@ -67,6 +69,8 @@ class UnitOfWork(Protocol):
     pools: Rows[Pool]
     members: Rows[Member]
     monitors: Rows[HealthMonitor]
+    l7policies: Rows[L7Policy]
+    l7rules: Rows[L7Rule]
     devices: DeviceRows
     device_pools: Rows[DevicePool]
     controllers: Rows[Controller]
@@ -74,6 +78,7 @@ class UnitOfWork(Protocol):
     jobs: JobRows
     events: EventRows
     tokens: Rows[Token]
+    issued_tokens: IssuedTokenRows
     quotas: Rows[Quota]
     certificates: Rows[StoredCertificate]
     object_stores: Rows[ObjectStoreAccount]

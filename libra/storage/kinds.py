@@ -6,6 +6,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Protocol, TypeVar
 
+from libra.model.access import IssuedToken
 from libra.model.counters import ListenerCounters
 from libra.model.device import Device, DeviceState, Place
 from libra.model.event import Event
@@ -47,6 +48,13 @@ class Rows(Protocol[R]):
 
     def remove(self, key: str) -> None:
         """Idempotent."""
+
+
+class IssuedTokenRows(Rows[IssuedToken], Protocol):
+    """Tokens that were handed out, by their digest."""
+
+    def prune(self, before: datetime) -> int:
+        """Forget those that ended before; how many went."""
 
 
 SealedMaterials = Mapping[str, tuple[str, str]]

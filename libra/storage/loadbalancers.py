@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 
+from libra.model.resources.l7policy import L7Policy, L7Rule
 from libra.model.resources.listener import Listener
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.pool import Pool
-from libra.model.resources.tree import LoadBalancerTree, PoolTree
+from libra.model.resources.tree import LoadBalancerTree, PolicyTree, PoolTree
 from libra.model.status import ProvisioningStatus
 from libra.storage import tables
 from libra.storage.kinds import NO_LOAD, NO_SEALED, Load, SealedMaterials
@@ -145,7 +146,7 @@ class SqlLoadBalancers(SqlRows[LoadBalancer]):
         return loads
 
     def _trees(self, condition: ColumnElement[bool]) -> list[LoadBalancerTree]:
-        """Five statements, however many there are; one where there are none."""
+        """Seven statements, however many there are; one where there are none."""
         balancers = self.matching(condition, *_by_creation(self._table))
         if not balancers:
             return []
@@ -163,6 +164,7 @@ class SqlLoadBalancers(SqlRows[LoadBalancer]):
             for pool in pools
         ]
         by_listener = _grouped(listeners, "loadbalancer_id")
+        by_policy = self._policies(wanted)
         by_pool: dict[str, list[PoolTree]] = {}
         for tree in trees:
             by_pool.setdefault(tree.pool.loadbalancer_id, []).append(tree)
@@ -171,9 +173,22 @@ class SqlLoadBalancers(SqlRows[LoadBalancer]):
                 loadbalancer=item,
                 listeners=tuple(by_listener.get(item.id, ())),
                 pools=tuple(by_pool.get(item.id, ())),
+                policies=tuple(by_policy.get(item.id, ())),
             )
             for item in balancers
         ]
+
+    def _policies(self, wanted: Any) -> dict[str, list[PolicyTree]]:
+        """By load balancer."""
+        policies = self._parts(tables.l7policies, L7Policy, wanted)
+        if not policies:
+            return {}
+        rules = _grouped(self._parts(tables.l7rules, L7Rule, wanted), "l7policy_id")
+        found: dict[str, list[PolicyTree]] = {}
+        for policy in policies:
+            tree = PolicyTree(policy=policy, rules=tuple(rules.get(policy.id, ())))
+            found.setdefault(policy.loadbalancer_id, []).append(tree)
+        return found
 
     def _parts(self, table: Any, kind: type[R], wanted: Any) -> list[R]:
         rows = SqlRows(self._connection, table, kind)

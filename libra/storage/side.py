@@ -1,4 +1,4 @@
-"""Events, addresses and counters in SQL."""
+"""Events, issued tokens, addresses and counters in SQL."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, and_, case, delete, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from libra.errors import AlreadyExists
+from libra.model.access import IssuedToken
 from libra.model.counters import ListenerCounters
 from libra.model.event import Event
 from libra.storage import tables
@@ -66,6 +67,19 @@ class SqlEvents:
         oldest = select(table.c.id).where(table.c.at < before).order_by(table.c.at).limit(limit)
         statement = delete(table).where(table.c.id.in_(oldest))
         return int(self._connection.execute(statement).rowcount)
+
+
+class SqlIssuedTokens(SqlRows[IssuedToken]):
+    """See `IssuedTokenRows`."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection, tables.issued_tokens, IssuedToken)
+
+    def prune(self, before: datetime) -> int:
+        """How many went."""
+        table = tables.issued_tokens
+        ended = delete(table).where(table.c.expires_at < before)
+        return int(self._connection.execute(ended).rowcount)
 
 
 class SqlAddresses:

@@ -20,6 +20,7 @@ from libra.model.nodestatus import NodeGroup
 from libra.model.objectstore import ObjectStoreAccount
 from libra.model.quota import Quota
 from libra.model.resources.certificate import StoredCertificate
+from libra.model.resources.l7policy import L7Policy, L7Rule
 from libra.model.resources.listener import Listener
 from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor
@@ -36,7 +37,7 @@ from libra.storage.nodes import SqlNodes
 from libra.storage.overview import SqlOverview
 from libra.storage.rows import SqlRows
 from libra.storage.schema import NO_SCHEMA, check_schema, check_tables
-from libra.storage.side import SqlAddresses, SqlCounters, SqlEvents
+from libra.storage.side import SqlAddresses, SqlCounters, SqlEvents, SqlIssuedTokens
 from libra.storage.webclusters import SqlWebRevisions
 
 T = TypeVar("T")
@@ -57,6 +58,8 @@ class SqlUnitOfWork:
         self.pools = SqlRows(connection, tables.pools, Pool)
         self.members = SqlRows(connection, tables.members, Member)
         self.monitors = SqlRows(connection, tables.monitors, HealthMonitor)
+        self.l7policies = SqlRows(connection, tables.l7policies, L7Policy)
+        self.l7rules = SqlRows(connection, tables.l7rules, L7Rule)
         self.devices = SqlDevices(connection)
         self.device_pools = SqlRows(connection, tables.device_pools, DevicePool)
         self.controllers = SqlRows(connection, tables.controllers, Controller)
@@ -64,6 +67,7 @@ class SqlUnitOfWork:
         self.jobs = SqlJobs(connection)
         self.events = SqlEvents(connection)
         self.tokens = SqlRows(connection, tables.tokens, Token)
+        self.issued_tokens = SqlIssuedTokens(connection)
         self.quotas = SqlRows(connection, tables.quotas, Quota)
         self.certificates = SqlRows(connection, tables.certificates, StoredCertificate)
         self.object_stores = SqlRows(connection, tables.object_store_accounts, ObjectStoreAccount)

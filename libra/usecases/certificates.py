@@ -6,7 +6,8 @@ from libra.errors import Conflict, Invalid, NotFound, QuotaExceeded
 from libra.model.access import Caller
 from libra.model.resources.certificate import CertificateType, StoredCertificate
 from libra.model.resources.listener import Listener
-from libra.model.resources.references import id_of, references_of, shown_of
+from libra.model.resources.pool import Pool
+from libra.model.resources.references import Wanted, pool_references, references_of
 from libra.model.status import MUTABLE, ProvisioningStatus
 from libra.storage.base import UnitOfWork, device_lock
 from libra.storage.query import Query
@@ -133,14 +134,16 @@ def _send(
 
 
 def delete(services: Services, caller: Caller, key: str) -> None:
-    """Raises `Conflict` while a listener or a web cluster uses it, or a device may still run it."""
+    """Raises `Conflict` while a listener, a pool or a web cluster uses it, or a device may still run it."""
     before = show(services, caller, key)
     ensure_may_write(caller, before.project_id)
     with services.storage.writing() as unit:
         unit.hold(_lock(before.project_id))
         users = _users(unit, before)
         if users:
-            raise Conflict(f"cannot delete certificate {key}: listener {users[0].id} uses it")
+            raise Conflict(
+                f"cannot delete certificate {key}: the {_kind(users[0])} {users[0].id} uses it"
+            )
         if clusters := renewals.users_of(unit, before):
             raise Conflict(
                 f"cannot delete certificate {key}: the web cluster '{clusters[0].name}' uses it"
@@ -149,24 +152,19 @@ def delete(services: Services, caller: Caller, key: str) -> None:
         _tell(unit, services, caller, "certificate.deleted", before)
 
 
-def ensure_references(unit: UnitOfWork, listener: Listener) -> None:
+def _kind(user: Listener | Pool) -> str:
+    return "listener" if isinstance(user, Listener) else "pool"
+
+
+def ensure_references(unit: UnitOfWork, project: str, wanted: Wanted) -> None:
     """Raises `Invalid` for what is not there, is another project's, or is of another type."""
-    unit.hold(_lock(listener.project_id))
-    found = unit.certificates.find(
-        Query(where={"id": sorted(references_of(listener)), "project_id": listener.project_id})
-    )
+    if not wanted:
+        return
+    unit.hold(_lock(project))
+    keys = sorted({key for key, _ in wanted})
+    found = unit.certificates.find(Query(where={"id": keys, "project_id": project}))
     types = {item.id: item.type for item in found}
-    wanted = dict.fromkeys(shown_of(listener), CertificateType.CERTIFICATE)
-    _ensure_types(types, wanted)
-    trusted = {
-        listener.client_ca_tls_container_ref: CertificateType.AUTHORITIES,
-        listener.client_crl_container_ref: CertificateType.REVOCATIONS,
-    }
-    _ensure_types(types, {id_of(item): kind for item, kind in trusted.items() if item})
-
-
-def _ensure_types(types: dict[str, CertificateType], wanted: dict[str, CertificateType]) -> None:
-    for key, kind in wanted.items():
+    for key, kind in wanted:
         if key not in types:
             raise Invalid(f"Could not retrieve certificate: {key}")
         if types[key] is not kind:
@@ -175,15 +173,20 @@ def _ensure_types(types: dict[str, CertificateType], wanted: dict[str, Certifica
             )
 
 
-def _users(unit: UnitOfWork, stored: StoredCertificate) -> list[Listener]:
+def _users(unit: UnitOfWork, stored: StoredCertificate) -> list[Listener | Pool]:
     """As they are wanted, and as devices have confirmed them where that is something else."""
     owned = {"project_id": stored.project_id}
-    listeners = unit.listeners.find(Query(where=owned))
     unsettled = [item for item in ProvisioningStatus if item is not ProvisioningStatus.ACTIVE]
     others = unit.loadbalancers.find(Query(where={**owned, "provisioning_status": unsettled}))
     applied = unit.loadbalancers.applied([item.id for item in others])
     running = [item for tree in applied.values() for item in tree.listeners]
-    return [item for item in (*listeners, *running) if stored.id in references_of(item)]
+    secret = [item.pool for tree in applied.values() for item in tree.pools]
+    listeners = (*unit.listeners.find(Query(where=owned)), *running)
+    pools = (*unit.pools.find(Query(where=owned)), *secret)
+    return [
+        *(item for item in listeners if stored.id in references_of(item)),
+        *(item for item in pools if stored.id in pool_references(item)),
+    ]
 
 
 def _parse(services: Services, kind: CertificateType, given: Given) -> Parsed:

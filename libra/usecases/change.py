@@ -8,17 +8,18 @@ from libra.errors import Conflict, Invalid, NotFound, NotImplementedHere
 from libra.messages.older import build_older
 from libra.model.access import Caller
 from libra.model.device import Device
+from libra.model.resources.listener import Listener
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.pool import Pool
-from libra.model.resources.references import references_of
+from libra.model.resources.references import tree_references
 from libra.model.resources.resource import Resource
 from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import MUTABLE, ProvisioningStatus
 from libra.model.translate import translate
 from libra.storage.base import UnitOfWork, device_lock
-from libra.storage.query import Query
 from libra.usecases.access import ensure_may_write
 from libra.usecases.outbox import add_event, add_update
+from libra.usecases.senders import policies_of, senders_of
 from libra.usecases.services import Services
 
 
@@ -65,8 +66,21 @@ class Change:
     def touch(self, pool: Pool) -> None:
         """A change below a pool is one of the pool, and of the listeners that send there."""
         self.unit.pools.replace(replace(pool, provisioning_status=_pending(pool)))
-        for listener in self.unit.listeners.find(Query(where={"default_pool_id": pool.id})):
-            self.unit.listeners.replace(replace(listener, provisioning_status=_pending(listener)))
+        for policy in policies_of(self.unit, pool.id):
+            self.unit.l7policies.replace(replace(policy, provisioning_status=_pending(policy)))
+        for listener in senders_of(self.unit, pool.id):
+            self.touch_listener(listener)
+
+    def listener(self, key: str) -> Listener:
+        """Raises `NotFound`."""
+        listener = self.unit.listeners.get(key)
+        if listener is None:
+            raise NotFound(f"Listener {key} not found.")
+        return listener
+
+    def touch_listener(self, listener: Listener) -> None:
+        """A change below a listener is one of the listener."""
+        self.unit.listeners.replace(replace(listener, provisioning_status=_pending(listener)))
 
     def send(self, owner: LoadBalancer, what: str) -> LoadBalancer:
         """Store the job that brings it live; gives the load balancer as it is stored now."""
@@ -118,8 +132,10 @@ def _pending(part: Resource) -> ProvisioningStatus:
 def _refusal(trees: Iterable[LoadBalancerTree]) -> str:
     """Why messages of 1.0 cannot say it; empty where they can."""
     trees = list(trees)
-    if any(references_of(item) for tree in trees for item in tree.listeners):
-        return "cannot run it on this device: its worker is of an older release, which ends no TLS"
+    if any(map(tree_references, trees)):
+        return (
+            "cannot run it on this device: its worker is of an older release, which speaks no TLS"
+        )
     try:
         build_older([translate(tree) for tree in trees])
     except Invalid as error:

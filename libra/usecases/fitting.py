@@ -6,10 +6,13 @@ Devices refuse the same; here it is told before anything is stored.
 import ipaddress
 from collections.abc import Iterable
 
-from libra.errors import Invalid, QuotaExceeded
+from libra.errors import Conflict, Invalid, QuotaExceeded
 from libra.messages.members import MAX_NODES
 from libra.messages.version2.loadbalancers import MAX_LISTENERS
+from libra.messages.version2.policies import MAX_POLICIES, MAX_RULES, find_fault, is_key
 from libra.messages.version2.pools import MAX_POOLS
+from libra.model.policy import COMPARISONS, Comparison
+from libra.model.resources.l7policy import L7Rule
 from libra.model.resources.listener import Listener, ListenerProtocol
 from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.pool import PersistenceKind, Pool, PoolProtocol
@@ -21,6 +24,12 @@ TLS_FIELDS = frozenset(
         *("client_ca_tls_container_ref", "client_crl_container_ref"),
         *("tls_ciphers", "tls_versions", "alpn_protocols"),
         *("hsts_max_age", "hsts_include_subdomains", "hsts_preload"),
+    )
+)
+POOL_TLS_FIELDS = frozenset(
+    (
+        *("tls_enabled", "tls_container_ref", "ca_tls_container_ref", "crl_container_ref"),
+        *("tls_ciphers", "tls_versions", "alpn_protocols"),
     )
 )
 _PROXY = {PoolProtocol.PROXY, PoolProtocol.PROXYV2}
@@ -35,7 +44,14 @@ _WITHOUT_COOKIES = {PoolProtocol.TCP, PoolProtocol.HTTPS}
 
 
 def ensure_pool(pool: Pool) -> None:
-    """Raises `Invalid` for cookies where there are no requests."""
+    """Raises `Invalid` for cookies where there are no requests, and for TLS that cannot be spoken."""
+    if pool.tls_enabled and pool.protocol is PoolProtocol.HTTPS:
+        raise Invalid(
+            "Validation failure: tls_enabled does not go with HTTPS: what clients send is TLS already"
+        )
+    if pool.crl_container_ref is not None and pool.ca_tls_container_ref is None:
+        raise Invalid("Validation failure: crl_container_ref requires ca_tls_container_ref")
+    _ensure_neighbours(pool.tls_versions)
     if _is_tied_by_cookie(pool) and pool.protocol in _WITHOUT_COOKIES:
         raise Invalid(
             f"Validation failure: session persistence by cookie does not go with {pool.protocol.value}"
@@ -56,11 +72,11 @@ def ensure_pair(listener: Listener, pool: Pool) -> None:
         )
 
 
-def ensure_sharing(listener: Listener, others: Iterable[Listener]) -> None:
+def ensure_sharing(listener: Listener, pool_id: str, others: Iterable[Listener]) -> None:
     """Raises `Invalid` where others send something else to the same pool."""
     if any(other.protocol.is_http != listener.protocol.is_http for other in others):
         raise Invalid(
-            f"Validation failure: the pool {listener.default_pool_id} serves listeners of HTTP or of TCP, "
+            f"Validation failure: the pool {pool_id} serves listeners of HTTP or of TCP, "
             "not of both"
         )
 
@@ -103,8 +119,12 @@ def ensure_tls(listener: Listener) -> None:
         raise Invalid(
             "Validation failure: hsts_include_subdomains and hsts_preload require hsts_max_age"
         )
+    _ensure_neighbours(listener.tls_versions)
+
+
+def _ensure_neighbours(versions: Iterable[str]) -> None:
     order = [item.value for item in TlsVersion]
-    places = sorted({order.index(item) for item in listener.tls_versions})
+    places = sorted({order.index(item) for item in versions})
     if places and places[-1] - places[0] + 1 != len(places):
         raise Invalid("Validation failure: tls_versions must be without a gap")
 
@@ -118,6 +138,34 @@ def _refuse_tls(listener: Listener) -> None:
         raise Invalid(
             f"Validation failure: {odd[0]} is only allowed on TERMINATED_HTTPS protocol listeners"
         )
+
+
+def ensure_requests(listener: Listener) -> None:
+    """Raises `Invalid` where there are none that an L7 policy could look at."""
+    if not listener.protocol.is_http:
+        raise Invalid(
+            f"Validation failure: L7 policies do not go with a listener of {listener.protocol.value}"
+        )
+
+
+def ensure_rule(rule: L7Rule) -> None:
+    """Raises `Invalid` for a key or a value that the type cannot have."""
+    if rule.compare_type not in COMPARISONS.get(rule.type, tuple(Comparison)):
+        raise Invalid(
+            f"Invalid input for field/attribute compare_type: {rule.compare_type.value} does not go with "
+            f"{rule.type.value}"
+        )
+    if rule.type.has_key != (rule.key is not None):
+        raise Invalid(
+            f"Validation failure: key {'is required with' if rule.type.has_key else 'does not go with'} "
+            f"{rule.type.value}"
+        )
+    if rule.key is not None and not is_key(rule.type, rule.key):
+        raise Invalid(
+            "Invalid input for field/attribute key: it must be the name of what is looked at"
+        )
+    if fault := find_fault(rule.type, rule.compare_type, rule.value):
+        raise Invalid(f"Invalid input for field/attribute value: it must be {fault}")
 
 
 def ensure_monitor(monitor: HealthMonitor) -> None:
@@ -139,6 +187,17 @@ def ensure_pools(count: int) -> None:
 def ensure_members(count: int) -> None:
     """Raises `QuotaExceeded` for more than a pool can have."""
     _ensure("Member", count, MAX_NODES, "a pool")
+
+
+def ensure_policies(count: int) -> None:
+    """Raises `QuotaExceeded` for more than a listener can have."""
+    _ensure("L7Policy", count, MAX_POLICIES, "a listener")
+
+
+def ensure_rules(count: int) -> None:
+    """Raises `Conflict` for more than a policy can have, as Octavia does."""
+    if count > MAX_RULES:
+        raise Conflict(f"Too many rules: an L7 policy may have {MAX_RULES} at most")
 
 
 def _ensure(what: str, count: int, most: int, owner: str) -> None:

@@ -8,7 +8,7 @@ from libra.errors import AlreadyExists, Conflict, NotFound
 from libra.model.access import Caller
 from libra.model.resources.listener import Listener
 from libra.model.resources.loadbalancer import LoadBalancer
-from libra.model.resources.references import references_of
+from libra.model.resources.references import wanted_by_listener
 from libra.model.status import ProvisioningStatus
 from libra.storage.query import Query
 from libra.usecases.access import ensure_may_see
@@ -23,6 +23,7 @@ from libra.usecases.fitting import (
     ensure_tls,
 )
 from libra.usecases.quotas import ensure_room
+from libra.usecases.senders import senders_of
 from libra.usecases.services import Services, new_id
 
 Fields = Mapping[str, Any]
@@ -66,8 +67,7 @@ def add_listener(change: Change, owner: LoadBalancer, fields: Fields) -> Listene
 
 def _ensure_tls(change: Change, listener: Listener) -> None:
     ensure_tls(listener)
-    if references_of(listener):
-        ensure_references(change.unit, listener)
+    ensure_references(change.unit, listener.project_id, wanted_by_listener(listener))
 
 
 def _ensure_pool(change: Change, listener: Listener) -> None:
@@ -77,7 +77,7 @@ def _ensure_pool(change: Change, listener: Listener) -> None:
     if pool is None or pool.loadbalancer_id != listener.loadbalancer_id:
         raise NotFound(f"Pool {listener.default_pool_id} not found.")
     ensure_pair(listener, pool)
-    ensure_sharing(listener, change.unit.listeners.find(Query(where={"default_pool_id": pool.id})))
+    ensure_sharing(listener, pool.id, senders_of(change.unit, pool.id))
 
 
 def _ensure_port(change: Change, owner: LoadBalancer, listener: Listener) -> None:

@@ -8,7 +8,7 @@ from libra.errors import Conflict, Invalid, NotFound, PoolExhausted
 from libra.model.access import Caller
 from libra.model.device import Device
 from libra.model.job import JobPriority
-from libra.model.resources.loadbalancer import LoadBalancer
+from libra.model.resources.loadbalancer import NOOP, LoadBalancer
 from libra.model.resources.tree import LoadBalancerTree
 from libra.model.status import OperatingStatus, ProvisioningStatus
 from libra.storage.base import PLACEMENT, UnitOfWork, device_lock, hold_devices
@@ -24,6 +24,8 @@ from libra.usecases.quotas import ensure_room
 from libra.usecases.services import Services, new_id
 
 Fields = Mapping[str, Any]
+NOWHERE = "192.0.2.1"
+"""An address that is nobody's, for documents."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,19 +55,22 @@ def create(
         change = Change(unit, services, caller)
         writer = PartsWriter(change, listeners, pools)
         unit.hold(PLACEMENT)
-        zone = fields.get("availability_zone")
-        device = _choose_device(unit, services, owner_project, vip, zone)
-        unit.hold(device_lock(device.id))
+        device = None
+        if fields.get("provider") != NOOP:
+            zone = fields.get("availability_zone")
+            device = _choose_device(unit, services, owner_project, vip, zone)
+            unit.hold(device_lock(device.id))
         ensure_room(unit, services, owner_project, load_balancer=1, **writer.counts())
         owner = LoadBalancer(
             id=new_id(),
             project_id=owner_project,
             created_at=change.now,
-            device_id=device.id,
+            device_id=device.id if device else None,
             **fields,
         )
         owner = _place(unit, services, owner, device, vip)
-        occupy(unit, device.id)
+        if device is not None:
+            occupy(unit, device.id)
         writer.write(owner)
         change.send(owner, "created")
         tree = unit.loadbalancers.tree(owner.id)
@@ -82,13 +87,14 @@ def _choose_device(
 
 
 def _place(
-    unit: UnitOfWork, services: Services, owner: LoadBalancer, device: Device, vip: Vip
+    unit: UnitOfWork, services: Services, owner: LoadBalancer, device: Device | None, vip: Vip
 ) -> LoadBalancer:
-    """Stored, with an address: of a pool, or the device's own where there is none."""
+    """Stored, with an address: of a pool, or the device's own where there is none. Without a device any is as good."""
     if not services.address_pools:
         if vip.pool not in (None, DEVICES_OWN):
             raise Invalid(f"Subnet {vip.pool} not found: no address pool is configured")
-        placed = _on_subnet(owner, DEVICES_OWN, device.address)
+        own = device.address if device else vip.address or NOWHERE
+        placed = _on_subnet(owner, DEVICES_OWN, own)
         unit.loadbalancers.add(placed)
         return placed
     pool = find_pool(services.address_pools, vip.pool)
@@ -166,6 +172,7 @@ def delete(services: Services, caller: Caller, key: str, *, cascade: bool) -> No
             )
         if owner.device_id is None:
             unit.loadbalancers.remove_tree(key)
+            change.tell("loadbalancer.deleted", owner, "it was on no device")
         else:
             change.send(replace(owner, going=True), "deleted")
     services.bell.ring()
@@ -226,6 +233,8 @@ def _send_again(unit: UnitOfWork, services: Services, caller: Caller, key: str) 
     """Before other jobs."""
     change = Change(unit, services, caller)
     owner = change.lock(key)
+    if owner.provider == NOOP:
+        return
     if owner.device_id is None:
         raise Conflict(f"cannot send Load Balancer {key} again: it is on no device")
     generation = unit.devices.next_generation(owner.device_id)

@@ -1,17 +1,21 @@
 """The parts that a load balancer is created with: listeners with default pools, pools with members and monitors.
 
-Listeners are mappings of a listener's fields, with `default_pool` (a pool, or {"name": NAME} of one in the request);
-pools are mappings of a pool's fields, with `members` and `healthmonitor`.
+Listeners are mappings of a listener's fields, with `default_pool` (a pool, or {"name": NAME} of one in the request) and
+`l7policies`; these are mappings of a policy's fields, with `redirect_pool` (as `default_pool`) and `rules`. Pools are
+mappings of a pool's fields, with `members` and `healthmonitor`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from libra.errors import Invalid
+from libra.model.resources.listener import Listener
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.pool import Pool
 from libra.usecases.change import Change
-from libra.usecases.fitting import ensure_pools
+from libra.usecases.fitting import ensure_listeners, ensure_pools
+from libra.usecases.l7policies import add_policy
+from libra.usecases.l7rules import add_rule
 from libra.usecases.listeners import add_listener
 from libra.usecases.members import add_member
 from libra.usecases.monitors import add_monitor
@@ -28,9 +32,12 @@ class PartsWriter:
     ) -> None:
         self._change = change
         self._listeners = listeners
-        self._pools = [*pools, *self._default_pools()]
+        self._policies = [item for one in listeners for item in one.get("l7policies", ())]
+        self._pools = [*pools, *self._pools_in_listeners()]
+        self._stored: dict[str, Pool] = {}
         self._ensure_names()
         ensure_pools(len(self._pools))
+        ensure_listeners(len(self._listeners))
 
     def counts(self) -> dict[str, int]:
         """How many of each kind."""
@@ -39,27 +46,37 @@ class PartsWriter:
             "pool": len(self._pools),
             "member": sum(len(pool.get("members", ())) for pool in self._pools),
             "health_monitor": sum(1 for pool in self._pools if pool.get("healthmonitor")),
+            "l7policy": len(self._policies),
+            "l7rule": sum(len(policy.get("rules", ())) for policy in self._policies),
         }
 
     def write(self, owner: LoadBalancer) -> None:
         """Pools first, for listeners name them."""
-        stored: dict[str, Pool] = {}
         for fields in self._pools:
-            stored[str(fields["name"])] = self._write_pool(owner, fields)
+            self._stored[str(fields["name"])] = self._write_pool(owner, fields)
         for fields in self._listeners:
-            given = {name: value for name, value in fields.items() if name != "default_pool"}
-            wanted = fields.get("default_pool")
-            if wanted is not None:
-                given["default_pool_id"] = stored[str(wanted["name"])].id
-            add_listener(self._change, owner, given)
+            self._write_listener(owner, fields)
+
+    def _write_listener(self, owner: LoadBalancer, fields: Fields) -> None:
+        given = _without(fields, "default_pool", "l7policies")
+        wanted = fields.get("default_pool")
+        if wanted is not None:
+            given["default_pool_id"] = self._stored[str(wanted["name"])].id
+        listener = add_listener(self._change, owner, given)
+        for policy in fields.get("l7policies", ()):
+            self._write_policy(listener, policy)
+
+    def _write_policy(self, listener: Listener, fields: Fields) -> None:
+        given = _without(fields, "redirect_pool", "rules")
+        wanted = fields.get("redirect_pool")
+        if wanted is not None:
+            given["redirect_pool_id"] = self._stored[str(wanted["name"])].id
+        policy = add_policy(self._change, listener, given)
+        for rule in fields.get("rules", ()):
+            add_rule(self._change, policy, rule)
 
     def _write_pool(self, owner: LoadBalancer, fields: Fields) -> Pool:
-        given = {
-            name: value
-            for name, value in fields.items()
-            if name not in ("members", "healthmonitor")
-        }
-        pool = add_pool(self._change, owner, given)
+        pool = add_pool(self._change, owner, _without(fields, "members", "healthmonitor"))
         monitor = fields.get("healthmonitor")
         for member in fields.get("members", ()):
             add_member(self._change, pool, member, monitored=bool(monitor))
@@ -67,12 +84,16 @@ class PartsWriter:
             add_monitor(self._change, pool, monitor)
         return pool
 
-    def _default_pools(self) -> Iterator[Fields]:
-        """Those that are more than a name."""
+    def _named(self) -> Iterator[Fields]:
+        """The pools that listeners and policies send to."""
         for listener in self._listeners:
-            pool = listener.get("default_pool")
-            if pool is not None and set(pool) - {"name"}:
-                yield pool
+            yield from _present(listener.get("default_pool"))
+        for policy in self._policies:
+            yield from _present(policy.get("redirect_pool"))
+
+    def _pools_in_listeners(self) -> Iterator[Fields]:
+        """Those that are more than a name."""
+        return (pool for pool in self._named() if set(pool) - {"name"})
 
     def _ensure_names(self) -> None:
         names = [pool.get("name") for pool in self._pools]
@@ -81,7 +102,15 @@ class PartsWriter:
         twice = [name for name in names if names.count(name) > 1]
         if twice:
             raise Invalid(f"Pool names must be unique: two are '{twice[0]}'")
-        for listener in self._listeners:
-            wanted = listener.get("default_pool")
-            if wanted is not None and wanted.get("name") not in names:
+        for wanted in self._named():
+            if wanted.get("name") not in names:
                 raise Invalid(f"Pool '{wanted.get('name')}' is not in the request")
+
+
+def _without(fields: Fields, *names: str) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names}
+
+
+def _present(pool: Fields | None) -> Iterator[Fields]:
+    if pool is not None:
+        yield pool

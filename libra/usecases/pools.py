@@ -8,12 +8,15 @@ from libra.errors import Conflict, Invalid, NotFound
 from libra.model.access import Caller
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.pool import Pool
+from libra.model.resources.references import wanted_by_pool
 from libra.model.status import ProvisioningStatus
 from libra.storage.query import Query
 from libra.usecases.access import ensure_may_see
+from libra.usecases.certificates import ensure_references
 from libra.usecases.change import Change
-from libra.usecases.fitting import ensure_pair, ensure_pool, ensure_pools
+from libra.usecases.fitting import POOL_TLS_FIELDS, ensure_pair, ensure_pool, ensure_pools
 from libra.usecases.quotas import ensure_room
+from libra.usecases.senders import policies_of, senders_of
 from libra.usecases.services import Services, new_id
 
 Fields = Mapping[str, Any]
@@ -62,6 +65,7 @@ def add_pool(change: Change, owner: LoadBalancer, fields: Fields) -> Pool:
         **fields,
     )
     ensure_pool(pool)
+    ensure_references(change.unit, pool.project_id, wanted_by_pool(pool))
     change.unit.pools.add(pool)
     return pool
 
@@ -97,7 +101,9 @@ def update(services: Services, caller: Caller, key: str, fields: Fields) -> Pool
         pending = {"provisioning_status": ProvisioningStatus.PENDING_UPDATE}
         pool = replace(change.pool(key), **{**fields, **pending})
         ensure_pool(pool)
-        for listener in unit.listeners.find(Query(where={"default_pool_id": key})):
+        if POOL_TLS_FIELDS & set(fields):
+            ensure_references(unit, pool.project_id, wanted_by_pool(pool))
+        for listener in senders_of(unit, key):
             ensure_pair(listener, pool)
         change.touch(pool)
         change.send(owner, f"pool {key} changed")
@@ -106,11 +112,16 @@ def update(services: Services, caller: Caller, key: str, fields: Fields) -> Pool
 
 
 def delete(services: Services, caller: Caller, key: str) -> None:
-    """With its members and its monitor; listeners that sent there send nowhere."""
+    """With its members and its monitor; listeners that sent there send nowhere.
+
+    Raises `Conflict` where an L7 policy redirects to it.
+    """
     before = show(services, caller, key)
     with services.storage.writing() as unit:
         change = Change(unit, services, caller)
         owner = change.lock(before.loadbalancer_id)
+        if users := policies_of(unit, key):
+            raise Conflict(f"Pool {key} is in use: the L7 policy {users[0].id} redirects to it")
         going = replace(
             change.pool(key), provisioning_status=ProvisioningStatus.PENDING_DELETE, going=True
         )

@@ -18,6 +18,8 @@ _WORDS = {
     "pool": "Pool",
     "member": "Member",
     "health_monitor": "HealthMonitor",
+    "l7policy": "L7Policy",
+    "l7rule": "L7Rule",
 }
 
 
@@ -40,6 +42,8 @@ def _count(unit: UnitOfWork, kind: str, project: str) -> int:
         "pool": unit.pools,
         "member": unit.members,
         "health_monitor": unit.monitors,
+        "l7policy": unit.l7policies,
+        "l7rule": unit.l7rules,
     }
     return rows[kind].count({"project_id": project})
 

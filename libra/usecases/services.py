@@ -71,7 +71,14 @@ class AddressPool:
 
 
 UNLIMITED_QUOTA = Quota(
-    project_id="", load_balancer=-1, listener=-1, pool=-1, member=-1, health_monitor=-1
+    project_id="",
+    load_balancer=-1,
+    listener=-1,
+    pool=-1,
+    member=-1,
+    health_monitor=-1,
+    l7policy=-1,
+    l7rule=-1,
 )
 
 

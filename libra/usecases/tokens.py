@@ -4,7 +4,6 @@ import hashlib
 import secrets
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 
 from libra.errors import Invalid, NotFound
 from libra.model.access import Caller, Role, Token
@@ -75,12 +74,8 @@ def revoke_token(services: Services, caller: Caller, key: str) -> Token:
     return revoked
 
 
-def look_for_token(services: Services, digest: str) -> Token | None:
-    """Asks the database, for one that is not known; None where there is none, or it was revoked."""
-    return services.known_tokens.look(digest, partial(_find, services))
-
-
-def _find(services: Services, digest: str) -> Token | None:
+def find_token(services: Services, digest: str) -> Token | None:
+    """Asks the database; None where there is none, or it was revoked."""
     known = Query(where={"digest": digest, "revoked_at": None})
     found = services.storage.look(lambda unit: unit.tokens.find(known))
     return found[0] if found else None

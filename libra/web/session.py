@@ -17,8 +17,9 @@ from fastapi import Request, Response
 from libra.api.auth import remote_of
 from libra.errors import Invalid
 from libra.model.access import Caller
+from libra.usecases.identity import look_for_token
 from libra.usecases.services import Services
-from libra.usecases.tokens import LONGEST_SECRET, identify, look_for_token
+from libra.usecases.tokens import LONGEST_SECRET, identify
 
 COOKIE = "libra_session"
 PATH = "/ui"

@@ -14,15 +14,18 @@ import pytest
 from sqlalchemy import text
 
 from libra.errors import AlreadyExists, Invalid, NotFound, StorageUnavailable
-from libra.model.access import Role, Token
+from libra.model.access import IssuedToken, Role, Token
 from libra.model.counters import ListenerCounters
 from libra.model.device import DeviceState
 from libra.model.event import Event
 from libra.model.job import JobPriority, JobState
+from libra.model.policy import Comparison, PolicyAction, RuleType
 from libra.model.quota import Quota
+from libra.model.resources.l7policy import L7Policy, L7Rule
 from libra.model.resources.listener import Listener
+from libra.model.resources.monitor import HealthMonitor
 from libra.model.resources.pool import PersistenceKind, PoolPersistence
-from libra.model.resources.tree import LoadBalancerTree, PoolTree
+from libra.model.resources.tree import LoadBalancerTree, PolicyTree, PoolTree
 from libra.model.status import MUTABLE, ProvisioningStatus
 from libra.storage.engines import (
     CONNECT_SECONDS,
@@ -91,7 +94,24 @@ def test_every_record_comes_back_as_it_went_in(storage: SqlStorage) -> None:
     pool = build_pool(owner, session_persistence=tied)
     member, monitor = build_member(pool, monitor_port=9), build_monitor(pool)
     token = Token(id=new_id(), name="t", digest="d", role=Role.ADMIN, created_at=NOW)
+    issued = IssuedToken(digest="i", token_id=token.id, issued_at=NOW, expires_at=at(4))
     quota = Quota(project_id="p1", listener=5)
+    policy = L7Policy(
+        **{**fields_of(monitor), "id": "policy", "name": "p"},
+        listener_id=listener.id,
+        action=PolicyAction.REDIRECT_TO_URL,
+        redirect_url="http://x/",
+        redirect_http_code=302,
+    )
+    rule = L7Rule(
+        **{**fields_of(monitor), "id": "rule"},
+        l7policy_id=policy.id,
+        type=RuleType.HEADER,
+        compare_type=Comparison.REGEX,
+        key="X-A",
+        value="^a",
+        invert=True,
+    )
     job = build_job(device, not_before=at(3))
     with storage.writing() as unit:
         unit.devices.add(device)
@@ -101,7 +121,10 @@ def test_every_record_comes_back_as_it_went_in(storage: SqlStorage) -> None:
             (unit.pools, pool),
             (unit.members, member),
             (unit.monitors, monitor),
+            (unit.l7policies, policy),
+            (unit.l7rules, rule),
             (unit.tokens, token),
+            (unit.issued_tokens, issued),
             (unit.quotas, quota),
             (unit.jobs, job),
         ):
@@ -114,11 +137,30 @@ def test_every_record_comes_back_as_it_went_in(storage: SqlStorage) -> None:
         assert unit.members.get(member.id) == member
         assert unit.monitors.get(monitor.id) == monitor
         assert unit.tokens.get(token.id) == token
+        assert unit.issued_tokens.get("i") == issued
         assert unit.quotas.get("p1") == quota
         assert unit.jobs.get(job.id) == job
         tree = unit.loadbalancers.tree(owner.id)
     parts = PoolTree(pool=pool, members=(member,), monitor=monitor)
-    assert tree == LoadBalancerTree(loadbalancer=owner, listeners=(listener,), pools=(parts,))
+    assert tree == LoadBalancerTree(
+        loadbalancer=owner,
+        listeners=(listener,),
+        pools=(parts,),
+        policies=(PolicyTree(policy=policy, rules=(rule,)),),
+    )
+
+
+def fields_of(part: HealthMonitor) -> dict[str, Any]:
+    """What all parts of a load balancer have."""
+    names = (
+        "project_id",
+        "loadbalancer_id",
+        "provisioning_status",
+        "created_at",
+        "updated_at",
+        "tags",
+    )
+    return {name: getattr(part, name) for name in names}
 
 
 def test_trees_and_what_was_applied(storage: SqlStorage) -> None:

@@ -74,7 +74,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             "operator": lab.token(Role.OPERATOR),
             "admin": lab.client,
         }
-        yield World(lab, keys, build_bodies(keys, pem), clients, lab.get("/openapi.json"))
+        yield World(lab, keys, build_bodies(lab, keys, pem), clients, lab.get("/openapi.json"))
 
 
 def build_pem(directory: Path) -> dict[str, str]:
@@ -114,6 +114,7 @@ def build_keys(lab: ControlLab, pem: dict[str, str]) -> dict[str, str]:
         "user": OWN,
         "provider": "libra",
         "device_id": "web1",
+        "amphora_id": lab.get("/v1/devices/web1")["device"]["id"],
         "order": "hold",
         "webcluster_id": cluster,
         "node_id": "web1",
@@ -129,9 +130,10 @@ def build_keys(lab: ControlLab, pem: dict[str, str]) -> dict[str, str]:
     }
 
 
-def build_bodies(keys: dict[str, str], pem: dict[str, str]) -> dict[str, Any]:
+def build_bodies(lab: ControlLab, keys: dict[str, str], pem: dict[str, str]) -> dict[str, Any]:
     """Good ones, by the name of their schema: a new one is to be added here."""
     monitor = {"type": "TCP", "delay": 5, "timeout": 3, "max_retries": 3}
+    login = {"name": "admin", "password": lab.secret}
     balancer = {"vip_subnet_id": "default", "project_id": OWN}
     listener = {"protocol": "HTTP", "protocol_port": 81, "loadbalancer_id": keys["loadbalancer_id"]}
     pool = {"protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
@@ -150,6 +152,7 @@ def build_bodies(keys: dict[str, str], pem: dict[str, str]) -> dict[str, Any]:
         "MonitorCreate": {"healthmonitor": {**monitor, "pool_id": keys["pool_id"]}},
         "MonitorChange": {"healthmonitor": {"name": "changed"}},
         "QuotaChange": {"quota": {"listener": 60}},
+        "LoginBody": {"auth": {"identity": {"methods": ["password"], "password": {"user": login}}}},
         "DeviceBody": {"name": "web2", "address": "127.0.0.2"},
         "DevicePoolBody": {"name": "edge"},
         "DevicePoolChange": {"min_spare": 1},

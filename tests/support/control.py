@@ -19,6 +19,7 @@ from libra.config.controller import (
     ProviderSettings,
     QuotaSettings,
 )
+from libra.config.identity import IdentitySettings
 from libra.config.settings import JobServerSettings, ObjectStoreSettings, Settings
 from libra.drivers.noop import NoopDriver
 from libra.jobs.embedded import EmbeddedJobServer
@@ -105,6 +106,7 @@ class ControlLab:
         url: str,
         object_stores: ObjectStoreSettings | None = None,
         admin: AdminSettings | None = None,
+        identity: IdentitySettings | None = None,
         **manager: object,
     ) -> None:
         self._stack = ExitStack()
@@ -118,6 +120,7 @@ class ControlLab:
             controller=ControllerSettings(
                 key_file=directory / "secrets.key", admin_token_file=directory / "admin-token"
             ),
+            identity=identity or IdentitySettings(),
             database=DatabaseSettings(url=url),
             address_pools=(AddressPoolSettings(),),
             manager=ManagerSettings.model_validate({**pace, **manager}),
@@ -219,10 +222,11 @@ def control_lab(
     directory: Path,
     object_stores: ObjectStoreSettings | None = None,
     admin: AdminSettings | None = None,
+    identity: IdentitySettings | None = None,
     **manager: object,
 ) -> Iterator[ControlLab]:
     """On SQLite."""
-    lab = ControlLab(directory, lay_out(directory), object_stores, admin, **manager)
+    lab = ControlLab(directory, lay_out(directory), object_stores, admin, identity, **manager)
     try:
         yield lab
     finally:

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 from hypothesis import strategies as st
 
+from libra.messages.pools import ALGORITHMS
 from libra.model.listener import Listener, Protocol, Timeouts
 from libra.model.loadbalancer import Desired, LoadBalancer
 from libra.model.pool import (
-    Algorithm,
     Condition,
     HealthMonitor,
     Member,
@@ -79,7 +79,7 @@ def listeners(draw: st.DrawFn, protocol: Protocol, identity: str) -> Listener:
     pool = Pool(
         id=identity,
         members=tuple(draw(st.lists(members, min_size=1, max_size=4, unique_by=lambda m: m.id))),
-        algorithm=draw(st.sampled_from(Algorithm)),
+        algorithm=draw(st.sampled_from(ALGORITHMS)),
         monitor=draw(st.none() | monitors),
         persistence=draw(st.none() | persistences) if protocol is Protocol.HTTP else None,
     )

@@ -7,6 +7,15 @@ from hypothesis import strategies as st
 
 from libra.model.listener import Listener, Protocol, Timeouts, ToldHeader
 from libra.model.loadbalancer import Desired, LoadBalancer
+from libra.model.policy import (
+    COMPARISONS,
+    REDIRECT_CODES,
+    Comparison,
+    Policy,
+    PolicyAction,
+    Rule,
+    RuleType,
+)
 from libra.model.pool import (
     Algorithm,
     Condition,
@@ -21,6 +30,7 @@ from libra.model.pool import (
 from libra.model.tls import (
     Certificate,
     ClientAuthentication,
+    MemberTls,
     StrictTransport,
     Tls,
     TlsVersion,
@@ -129,6 +139,17 @@ def persistences(draw: st.DrawFn, blind: bool) -> SessionPersistence:
     return SessionPersistence(type=kind, cookie_name=draw(cookies[kind]), timeout=timeout)
 
 
+member_tls = st.none() | st.builds(
+    MemberTls,
+    certificate=st.none() | st.just(Certificate(id="c", chain=PEM, key=KEY)),
+    authorities=st.just(PEM),
+    revocations=st.none() | st.just(CRL),
+    versions=st.sampled_from([(), (TlsVersion.TLS_1_2, TlsVersion.TLS_1_3)]),
+    ciphers=st.sampled_from([None, "ECDHE-RSA-AES128-GCM-SHA256:TLS_AES_128_GCM_SHA256"]),
+    alpn=st.sampled_from([(), ("h2", "http/1.1")]),
+)
+
+
 @st.composite
 def pools(draw: st.DrawFn, identity: str, protocol: Protocol) -> Pool:
     """One that a listener of that protocol may send to."""
@@ -146,6 +167,7 @@ def pools(draw: st.DrawFn, identity: str, protocol: Protocol) -> Pool:
         algorithm=draw(st.sampled_from(Algorithm)),
         monitor=draw(st.none() | monitors()),
         persistence=draw(st.none() | persistences(protocol is Protocol.TCP)),
+        tls=draw(member_tls),
     )
 
 
@@ -229,6 +251,52 @@ def service(path: str, pool_id: str) -> st.SearchStrategy[WebService]:
     )
 
 
+urls = st.sampled_from(["https://a.example/%20'b'?c=%[src]&d=$HOME", "/x", "http://b:8/}"])
+hostile = st.sampled_from(["/a", "}", "-i", "a b", "it's", '"$HOME"', "%[src]", "a,b", "#x", "or"])
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> Rule:
+    """One of any type, with a value that HAProxy could read more into where it may have one."""
+    kind = draw(st.sampled_from(RuleType))
+    comparison = draw(st.sampled_from(COMPARISONS.get(kind, tuple(Comparison))))
+    values = (
+        hostile if comparison is not Comparison.REGEX else st.sampled_from(["^/[a-z]+$", "a|}"])
+    )
+    if kind is RuleType.SSL_CONN_HAS_CERT:
+        values = st.just("true")
+    elif kind is RuleType.SSL_VERIFY_RESULT:
+        values = st.sampled_from(["0", "10"])
+    return Rule(
+        type=kind,
+        comparison=comparison,
+        value=draw(values),
+        key=draw(st.sampled_from(["CN", "X-Y"])) if kind.has_key else None,
+        invert=draw(st.booleans()),
+    )
+
+
+@st.composite
+def policies(draw: st.DrawFn, given: list[Pool]) -> tuple[Policy, ...]:
+    """`given` are the pools that they may send to."""
+    actions = [item for item in PolicyAction if given or item is not PolicyAction.REDIRECT_TO_POOL]
+    found: list[Policy] = []
+    for number in range(draw(st.integers(0, 3))):
+        action = draw(st.sampled_from(actions))
+        to_pool = action is PolicyAction.REDIRECT_TO_POOL
+        found.append(
+            Policy(
+                id=f"policy-{number}",
+                action=action,
+                rules=tuple(draw(st.lists(rules(), min_size=1, max_size=3))),
+                pool=draw(st.sampled_from(given)) if to_pool else None,
+                url=draw(urls) if action.is_elsewhere else None,
+                code=draw(st.sampled_from(REDIRECT_CODES)) if action.is_elsewhere else None,
+            )
+        )
+    return tuple(found)
+
+
 @st.composite
 def listeners(draw: st.DrawFn, identity: str, port: int, given: list[Pool]) -> Listener:
     """`given` are the pools of its protocol."""
@@ -236,7 +304,8 @@ def listeners(draw: st.DrawFn, identity: str, port: int, given: list[Pool]) -> L
     protocol = Protocol.HTTP if ends_tls else draw(st.sampled_from(Protocol))
     fitting = [item for item in given if item.id.startswith(protocol.value)]
     is_http = protocol is Protocol.HTTP
-    headers = st.sets(st.sampled_from(ToldHeader))
+    told = [item for item in ToldHeader if ends_tls or not item.of_certificate]
+    headers = st.sets(st.sampled_from(told))
     address = draw(st.sampled_from([None, "127.0.0.1", "::1"]))
     kinds = [None, 6 if ":" in address else 4] if address else [None]
     web = draw(st.none() | st.just(()) | services(identity)) if is_http else None
@@ -248,6 +317,7 @@ def listeners(draw: st.DrawFn, identity: str, port: int, given: list[Pool]) -> L
         port=port,
         pool=draw(st.none() | st.sampled_from(fitting)) if fitting and web is None else None,
         services=web,
+        policies=draw(policies(fitting)) if is_http and web is None else (),
         backlog=draw(st.none() | st.integers(1, 65535)),
         threads=draw(st.none() | st.integers(1, 4)),
         access_log=draw(st.booleans()),

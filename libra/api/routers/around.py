@@ -123,9 +123,8 @@ def reset_quota(project_id: str, services: Given) -> Response:
 
 @router.get("/providers")
 def list_providers(request: Request, caller: Asking) -> Json:
-    """One, by its names."""
-    words = ("HAProxy on plain hosts.", "The same, for clients that ask for it.")
-    providers = [{"name": name, "description": words[name != PROVIDERS[0]]} for name in PROVIDERS]
+    """By name."""
+    providers = [{"name": name, "description": text} for name, text in PROVIDERS.items()]
     shown = [only_wanted(request, provider) for provider in providers]
     return {"providers": shown, "providers_links": []}
 

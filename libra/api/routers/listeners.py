@@ -1,5 +1,7 @@
 """Octavia's listeners."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, Depends, Request, Response
 
 from libra.api.auth import WRITERS, Asking, Given
@@ -10,9 +12,15 @@ from libra.api.schemas.octavia import ListenerChange, ListenerCreate
 from libra.api.schemas.shown import show_listener, show_stats
 from libra.errors import NotImplementedHere
 from libra.model.resources.listener import Listener
+from libra.storage.base import UnitOfWork
 from libra.usecases import listeners
 
 router = APIRouter(prefix="/listeners", tags=["listeners"], route_class=WrittenRoute)
+
+
+def _show(unit: UnitOfWork, listeners: Sequence[Listener]) -> list[Json]:
+    policies = unit.l7policies.ids_by("listener_id", [item.id for item in listeners])
+    return [show_listener(item, policies[item.id]) for item in listeners]
 
 
 @router.get("")
@@ -21,7 +29,8 @@ def list_listeners(request: Request, services: Given, caller: Asking) -> Json:
     page = page_of(request, Listener, caller)
     with services.storage.reading() as unit:
         rows = find(unit.listeners, page)
-    return answer(request, "listeners", rows, [show_listener(row) for row in rows], page)
+        shown = _show(unit, rows)
+    return answer(request, "listeners", rows, shown, page)
 
 
 @router.post("", status_code=201, dependencies=[Depends(WRITERS)])
@@ -40,7 +49,9 @@ def create_listener(body: ListenerCreate, services: Given, caller: Asking) -> Js
 @router.get("/{listener_id}")
 def show_one(request: Request, listener_id: str, services: Given, caller: Asking) -> Json:
     """One."""
-    return one(request, "listener", show_listener(listeners.show(services, caller, listener_id)))
+    listener = listeners.show(services, caller, listener_id)
+    with services.storage.reading() as unit:
+        return one(request, "listener", _show(unit, [listener])[0])
 
 
 @router.put("/{listener_id}", dependencies=[Depends(WRITERS)])
@@ -50,7 +61,9 @@ def change_listener(
     """All but protocol and port."""
     before = listeners.show(services, caller, listener_id)
     fields = listener_fields(body.listener, before.protocol)
-    return {"listener": show_listener(listeners.update(services, caller, listener_id, fields))}
+    listener = listeners.update(services, caller, listener_id, fields)
+    with services.storage.reading() as unit:
+        return {"listener": _show(unit, [listener])[0]}
 
 
 @router.delete("/{listener_id}", status_code=204, dependencies=[Depends(WRITERS)])

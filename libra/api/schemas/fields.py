@@ -6,22 +6,27 @@ from typing import Any
 
 from libra.api.schemas.octavia import (
     HEADERS,
+    OF_CERTIFICATES,
     ListenerUpdate,
     MemberUpdate,
     MonitorUpdate,
     NestedListenerBody,
+    NestedPolicyBody,
     NestedPoolBody,
     PersistenceBody,
 )
+from libra.api.schemas.policies import PolicyUpdate, RuleUpdate
 from libra.api.schemas.types import Body
-from libra.errors import Invalid, NotImplementedHere
+from libra.errors import Invalid
 from libra.messages.addresses import parse_ip_address
 from libra.messages.fields import quoted
+from libra.model.resources.l7policy import L7Policy, L7Rule
 from libra.model.resources.listener import Listener, ListenerProtocol
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor, HealthMonitorType
 from libra.model.resources.pool import Pool
+from libra.usecases.l7policies import LAST
 
 TLS_DEFAULTS = {
     "tls_versions": ("TLSv1.2", "TLSv1.3"),
@@ -93,9 +98,8 @@ def _headers(
     wanted: Mapping[str, Any], protocol: ListenerProtocol | None
 ) -> tuple[tuple[str, str], ...]:
     for name, value in wanted.items():
-        if name.upper().startswith("X-SSL-") and protocol is ListenerProtocol.TERMINATED_HTTPS:
-            raise NotImplementedHere(f"cannot insert {quoted(name)}: this release does not have it")
-        if name not in HEADERS:
+        ends_tls = protocol is ListenerProtocol.TERMINATED_HTTPS
+        if name not in HEADERS or (name in OF_CERTIFICATES and not ends_tls):
             raise Invalid(f"Invalid input for field/attribute insert_headers: {quoted(name)}")
         if str(value).lower() not in ("true", "false"):
             raise Invalid(f"Invalid value for insert_headers {name}: it must be true or false")
@@ -109,7 +113,32 @@ def nested_listener(body: NestedListenerBody) -> dict[str, Any]:
     given = listener_fields(body, body.protocol)
     if body.default_pool is not None:
         given["default_pool"] = nested_pool(body.default_pool)
+    if body.l7policies:
+        given["l7policies"] = [_nested_policy(item) for item in body.l7policies]
     return given
+
+
+def _nested_policy(body: NestedPolicyBody) -> dict[str, Any]:
+    given = policy_fields(body)
+    given["rules"] = [rule_fields(item) for item in body.rules or ()]
+    if body.redirect_pool is not None:
+        given["redirect_pool"] = nested_pool(body.redirect_pool)
+    elif body.redirect_pool_id is not None:
+        raise Invalid(f"Pool {body.redirect_pool_id} not found: name one of the request")
+    return given
+
+
+def policy_fields(body: PolicyUpdate) -> dict[str, Any]:
+    """A position that is null is the last one."""
+    given = fields_of(body, L7Policy, "listener_id")
+    if "position" in given and body.position is None:
+        given["position"] = LAST
+    return given
+
+
+def rule_fields(body: RuleUpdate) -> dict[str, Any]:
+    """As they are."""
+    return fields_of(body, L7Rule)
 
 
 def nested_pool(body: NestedPoolBody) -> dict[str, Any]:

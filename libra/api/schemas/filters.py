@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from libra.model.quota import Quota
+from libra.model.resources.l7policy import L7Policy
 from libra.model.resources.listener import Listener
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.monitor import HealthMonitor, HealthMonitorType
@@ -22,6 +23,8 @@ PARTS: Mapping[Any, Mapping[str, tuple[str, str]]] = {
         "listeners": ("listeners", "loadbalancer_id"),
         "pools": ("pools", "loadbalancer_id"),
     },
+    Listener: {"l7policies": ("l7policies", "listener_id")},
+    L7Policy: {"rules": ("l7rules", "l7policy_id")},
     Pool: {
         "listeners": ("listeners", "default_pool_id"),
         "members": ("members", "pool_id"),

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from libra.api.schemas.named import Described, Named
+from libra.api.schemas.policies import PolicyUpdate, RuleBody
 from libra.api.schemas.types import (
     Absent,
     Address,
@@ -17,13 +19,16 @@ from libra.api.schemas.types import (
     Network,
     Path,
     Reference,
-    Tags,
     Text,
     Whole,
     later,
 )
 from libra.messages.version2.listeners import MAX_AGE, MAX_MILLISECONDS
+from libra.messages.version2.policies import MAX_POLICIES, MAX_RULES
+from libra.model.listener import ToldHeader
+from libra.model.policy import PolicyAction
 from libra.model.resources.listener import ListenerProtocol
+from libra.model.resources.loadbalancer import NOOP
 from libra.model.resources.monitor import HealthMonitorType
 from libra.model.resources.pool import (
     PersistenceKind,
@@ -39,6 +44,11 @@ def _as_text(value: object) -> object:
     return str(float(value)) if isinstance(value, int | float) else value
 
 
+NO_DATAGRAMS = "HAProxy balances connections of TCP, and neither UDP nor SCTP"
+NO_PING = (
+    "HAProxy would start a program for each check, and whatever keeps it from starting any would have to be switched "
+    "off; TCP on a port of the member tells more"
+)
 Port = Annotated[Whole, Field(ge=1, le=65535)]
 Count = Annotated[Whole, Field(ge=-1, le=2**31 - 1)]
 Weight = Annotated[Whole, Field(ge=0, le=256)]
@@ -47,36 +57,24 @@ Seconds = Annotated[Whole, Field(ge=1, le=3600)]
 Tries = Annotated[Whole, Field(ge=1, le=10)]
 Method = Literal["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"]
 HttpVersion = Annotated[Literal["1.0", "1.1"], BeforeValidator(_as_text)]
-ListenerKind = Annotated[ListenerProtocol, later("UDP", "SCTP", "PROMETHEUS")]
-PoolKind = Annotated[PoolProtocol, later("UDP", "SCTP")]
-Spreading = Annotated[PoolAlgorithm, later("SOURCE_IP_PORT")]
-MonitorKind = Annotated[HealthMonitorType, later("PING", "UDP-CONNECT", "SCTP")]
+ListenerKind = Annotated[
+    ListenerProtocol, later("UDP", "SCTP", why=NO_DATAGRAMS), later("PROMETHEUS")
+]
+PoolKind = Annotated[PoolProtocol, later("UDP", "SCTP", why=NO_DATAGRAMS)]
+MonitorKind = Annotated[
+    HealthMonitorType, later("UDP-CONNECT", "SCTP", why=NO_DATAGRAMS), later("PING", why=NO_PING)
+]
 TlsVersions = Literal["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
 Alpn = Literal["h2", "http/1.1", "http/1.0"]
-PROVIDERS = ("libra", "octavia", "amphora")
-"""One, and what clients call it that were made for another; each is told what it said."""
-HEADERS = (
-    "X-Forwarded-For",
-    "X-Forwarded-Port",
-    "X-Forwarded-Proto",
-    "X-Forwarded-IP",
-    "X-Client-IP",
-    "X-Real-IP",
-)
-
-
-class Named(Body):
-    """What everything has."""
-
-    name: Text | None = None
-    admin_state_up: bool | None = None
-    tags: Tags | None = None
-
-
-class Described(Named):
-    """What load balancers, listeners and pools have."""
-
-    description: Text | None = None
+PROVIDERS = {
+    "libra": "HAProxy on plain hosts.",
+    "octavia": "The same, for clients that ask for it.",
+    "amphora": "The same, for clients that ask for it.",
+    NOOP: "Records alone: it serves nothing, and says that it does.",
+}
+"""One, what clients call it that were made for another, each of which is told what it said, and none."""
+HEADERS = ("X-Forwarded-For", *(item.value for item in ToldHeader))
+OF_CERTIFICATES = frozenset(item.value for item in ToldHeader if item.of_certificate)
 
 
 class PersistenceBody(Body):
@@ -160,15 +158,15 @@ class MonitorBody(NestedMonitorBody):
 class PoolUpdate(Described):
     """Its protocol stays."""
 
-    lb_algorithm: Spreading | None = None
+    lb_algorithm: PoolAlgorithm | None = None
     session_persistence: PersistenceBody | None = None
-    tls_enabled: Absent = None
-    tls_container_ref: Absent = None
-    ca_tls_container_ref: Absent = None
-    crl_container_ref: Absent = None
-    tls_ciphers: Absent = None
-    tls_versions: Absent = None
-    alpn_protocols: Absent = None
+    tls_enabled: bool | None = None
+    tls_container_ref: Reference | None = None
+    ca_tls_container_ref: Reference | None = None
+    crl_container_ref: Reference | None = None
+    tls_ciphers: Ciphers | None = None
+    tls_versions: Annotated[list[TlsVersions], Field(max_length=4)] | None = None
+    alpn_protocols: Annotated[list[Alpn], Field(max_length=3)] | None = None
 
 
 class NestedPoolBody(PoolUpdate):
@@ -185,7 +183,7 @@ class PoolBody(PoolUpdate):
     """Of a load balancer or a listener."""
 
     protocol: PoolKind
-    lb_algorithm: Spreading
+    lb_algorithm: PoolAlgorithm
     loadbalancer_id: Id | None = None
     listener_id: Id | None = None
     project_id: Text | None = None
@@ -216,12 +214,23 @@ class ListenerUpdate(Described):
     hsts_preload: bool | None = None
 
 
+class NestedPolicyBody(PolicyUpdate):
+    """With its load balancer."""
+
+    action: PolicyAction
+    redirect_pool: NestedPoolBody | None = None
+    rules: Annotated[list[RuleBody], Field(max_length=MAX_RULES)] | None = None
+    project_id: Text | None = None
+    tenant_id: Text | None = None
+
+
 class NestedListenerBody(ListenerUpdate):
     """With its load balancer."""
 
     protocol: ListenerKind
     protocol_port: Port
     default_pool: NestedPoolBody | None = None
+    l7policies: Annotated[list[NestedPolicyBody], Field(max_length=MAX_POLICIES)] | None = None
     project_id: Text | None = None
     tenant_id: Text | None = None
 

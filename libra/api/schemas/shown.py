@@ -11,6 +11,7 @@ from typing import Any, get_args, get_type_hints
 
 from libra.model.counters import ListenerCounters
 from libra.model.quota import Quota
+from libra.model.resources.l7policy import L7Policy, L7Rule
 from libra.model.resources.listener import Listener
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.member import Member
@@ -20,7 +21,6 @@ from libra.model.resources.resource import Resource
 from libra.model.resources.tree import LoadBalancerTree, PoolTree
 
 Shown = dict[str, Any]
-_NO_TLS = ("tls_container_ref", "ca_tls_container_ref", "crl_container_ref")
 ALIKE: Mapping[type[Resource], Shown] = {
     LoadBalancer: {
         "vip_vnic_type": "normal",
@@ -28,17 +28,15 @@ ALIKE: Mapping[type[Resource], Shown] = {
         "additional_vips": [],
         **dict.fromkeys(("vip_qos_policy_id", "flavor_id")),
     },
-    Listener: {"l7policies": []},
-    Pool: {
-        "tls_enabled": False,
-        **dict.fromkeys((*_NO_TLS, "tls_ciphers", "tls_versions", "alpn_protocols")),
-    },
     Member: {"vnic_type": "normal"},
 }
 """What is the same for all: shown, and good for filters, but never stored."""
 _PLAIN = {str, int, bool, NoneType}
 SPELLINGS = frozenset(("address_as_given", "monitor_address_as_given"))
-_HIDDEN = SPELLINGS | {"device_id", "generation", "reason", "loadbalancer_id", "pool_id", "going"}
+_HIDDEN = SPELLINGS | {
+    *("device_id", "generation", "reason", "loadbalancer_id", "pool_id", "l7policy_id", "going")
+}
+_NAMELESS = (L7Rule,)
 NULL_WHERE_EMPTY = frozenset(("allowed_cidrs", "tls_versions", "alpn_protocols"))
 
 
@@ -65,7 +63,11 @@ def _common(record: Resource) -> Shown:
 @cache
 def _reading(kind: Any) -> tuple[tuple[str, ...], tuple[str, ...], "attrgetter[Any]"]:
     """What is shown of a kind, which of it is not plain as it is, and what reads all of it at once."""
-    names = tuple(field.name for field in fields(kind) if field.name not in _HIDDEN)
+    names = tuple(
+        field.name
+        for field in fields(kind)
+        if field.name not in _HIDDEN and not (field.name == "name" and kind in _NAMELESS)
+    )
     hints = get_type_hints(kind)
     odd = tuple(
         name for name in names if not set(get_args(hints[name]) or (hints[name],)) <= _PLAIN
@@ -92,17 +94,37 @@ def show_loadbalancer(
 def show_whole(tree: LoadBalancerTree) -> Shown:
     """As the answer to a create: with everything in full."""
     shown = show_loadbalancer(tree.loadbalancer)
-    shown["listeners"] = [show_listener(item) for item in tree.listeners]
+    shown["listeners"] = [_show_listener_whole(item, tree) for item in tree.listeners]
     shown["pools"] = [show_pool_tree(item, tree) for item in tree.pools]
     return shown
 
 
-def show_listener(record: Listener) -> Shown:
-    """Its load balancer by id."""
+def _show_listener_whole(listener: Listener, tree: LoadBalancerTree) -> Shown:
+    policies = [item for item in tree.policies if item.policy.listener_id == listener.id]
+    shown = show_listener(listener)
+    shown["l7policies"] = [
+        {**show_policy(item.policy), "rules": [show_rule(rule) for rule in item.rules]}
+        for item in sorted(policies, key=lambda item: item.policy.position)
+    ]
+    return shown
+
+
+def show_policy(record: L7Policy, rules: Iterable[str] = ()) -> Shown:
+    """Its rules by id."""
+    return {**_common(record), "rules": ids(rules)}
+
+
+def show_rule(record: L7Rule) -> Shown:
+    """One condition."""
+    return _common(record)
+
+
+def show_listener(record: Listener, policies: Iterable[str] = ()) -> Shown:
+    """Its load balancer and its policies by id."""
     shown = _common(record)
     shown["insert_headers"] = dict(record.insert_headers)
     shown["loadbalancers"] = ids([record.loadbalancer_id])
-    shown |= ALIKE[Listener]
+    shown["l7policies"] = ids(policies)
     return shown
 
 
@@ -129,7 +151,6 @@ def show_pool(
     shown["listeners"] = ids(listeners)
     shown["members"] = ids(members)
     shown["healthmonitor_id"] = monitor
-    shown |= ALIKE[Pool]
     return shown
 
 
@@ -195,13 +216,38 @@ def show_statuses(tree: LoadBalancerTree) -> Shown:
     """The status tree. Octavia leaves pools out that no listener uses; here they are beside the listeners."""
     by_id = {item.pool.id: item for item in tree.pools}
     listeners = []
+    used: set[str] = set()
     for listener in tree.listeners:
-        pool = by_id.get(listener.default_pool_id or "")
-        listeners.append({**_brief(listener), "pools": [_pool_status(pool)] if pool else []})
+        named = _pools_of(listener, tree)
+        pools = [_pool_status(by_id[key]) for key in named if key in by_id]
+        used |= set(named)
+        listeners.append({**_brief(listener), "pools": pools, **_policy_status(listener, tree)})
     shown = {**_brief(tree.loadbalancer), "listeners": listeners}
-    used = {listener.default_pool_id for listener in tree.listeners}
     unused = [_pool_status(item) for key, item in by_id.items() if key not in used]
     return {"loadbalancer": {**shown, "pools": unused} if unused else shown}
+
+
+def _pools_of(listener: Listener, tree: LoadBalancerTree) -> list[str]:
+    """Its default, and those that its policies redirect to, each once."""
+    own = (item.policy for item in tree.policies if item.policy.listener_id == listener.id)
+    named = [listener.default_pool_id, *(policy.redirect_pool_id for policy in own)]
+    return list(dict.fromkeys(key for key in named if key))
+
+
+def _policy_status(listener: Listener, tree: LoadBalancerTree) -> Shown:
+    """Octavia's tree has none; it is here where there are some."""
+    own = [item for item in tree.policies if item.policy.listener_id == listener.id]
+    shown = [
+        {**_brief(item.policy), "rules": [_rule_status(rule) for rule in item.rules]}
+        for item in own
+    ]
+    return {"l7policies": shown} if shown else {}
+
+
+def _rule_status(rule: L7Rule) -> Shown:
+    brief = _brief(rule)
+    del brief["name"]
+    return {**brief, "type": rule.type.value}
 
 
 def _pool_status(item: PoolTree) -> Shown:

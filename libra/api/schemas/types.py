@@ -112,12 +112,12 @@ def _no_flag(value: object) -> object:
     return value
 
 
-def later(*words: str) -> BeforeValidator:
+def later(*words: str, why: str = "this release does not have it") -> BeforeValidator:
     """Good words of Octavia's that libra has no meaning for: 501 rather than 400."""
 
     def check(value: object) -> object:
         if value in words:
-            raise NotImplementedHere(f"cannot do {value}: this release does not have it")
+            raise NotImplementedHere(f"cannot do {value}: {why}")
         return value
 
     return BeforeValidator(check)

@@ -5,7 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
 
+from libra.drivers.haproxy.branches import build_branches
 from libra.drivers.haproxy.config import (
+    BY_CONNECTION,
     SOURCE,
     Backend,
     Check,
@@ -16,7 +18,7 @@ from libra.drivers.haproxy.config import (
     Server,
     ServerState,
 )
-from libra.drivers.haproxy.materials import build_networks, build_paths, build_tls
+from libra.drivers.haproxy.materials import build_networks, build_paths, build_server_tls, build_tls
 from libra.drivers.haproxy.names import backend_name, frontend_name, server_name
 from libra.drivers.haproxy.reporter import build_reporter
 from libra.drivers.haproxy.serverids import prefer_id, with_distinct_ids
@@ -42,6 +44,7 @@ _BALANCE = {
     Algorithm.ROUND_ROBIN: "roundrobin",
     Algorithm.LEAST_CONNECTIONS: "leastconn",
     Algorithm.SOURCE_IP: SOURCE,
+    Algorithm.SOURCE_IP_PORT: BY_CONNECTION,
 }
 _SEND_PROXY = {PoolProtocol.PROXY: "send-proxy", PoolProtocol.PROXYV2: "send-proxy-v2"}
 _STATES = {
@@ -150,6 +153,7 @@ def _build_frontend(loadbalancer: LoadBalancer, listener: Listener, *, suspended
         inspect_delay=listener.timeouts.inspect,
         allowed=build_networks(listener) if listener.allowed_cidrs else None,
         tls=build_tls(listener, listener.tls) if listener.tls else None,
+        branches=build_branches(listener),
         routes=routes,
         paths=build_paths(listener, routes or ()),
         only_ipv6=listener.ip_version == IPV6,
@@ -160,7 +164,21 @@ def _build_frontend(loadbalancer: LoadBalancer, listener: Listener, *, suspended
     )
 
 
+_OF_CERTIFICATE = {
+    ToldHeader.SSL_CLIENT_VERIFY: "%[ssl_c_verify]",
+    ToldHeader.SSL_CLIENT_HAS_CERT: "%[ssl_c_used]",
+    ToldHeader.SSL_CLIENT_DN: "%[ssl_c_s_dn]",
+    ToldHeader.SSL_CLIENT_CN: "%[ssl_c_s_dn(cn)]",
+    ToldHeader.SSL_ISSUER: "%[ssl_c_i_dn]",
+    ToldHeader.SSL_CLIENT_SHA1: "%[ssl_c_sha1,hex]",
+    ToldHeader.SSL_CLIENT_NOT_BEFORE: "%[ssl_c_notbefore]",
+    ToldHeader.SSL_CLIENT_NOT_AFTER: "%[ssl_c_notafter]",
+}
+
+
 def _told(header: ToldHeader, listener: Listener) -> str:
+    if header.of_certificate:
+        return _OF_CERTIFICATE[header]
     if header is ToldHeader.FORWARDED_PORT:
         return "%[dst_port]"
     if header is ToldHeader.FORWARDED_PROTO:
@@ -195,6 +213,7 @@ def _build_backend(use: Use, servers: BuildServers) -> Backend:
         if any(item.connect_retries is not None for item in listeners)
         else None,
         timeout_tunnel=service.timeout_tunnel if service else None,
+        tls=build_server_tls(pool, pool.tls) if pool.tls else None,
         rewrite=build_rewrite(listeners[0], service) if service else None,
     )
     built = servers(PoolShape(pool.id, backend.numbered, pool.enabled), pool.members)

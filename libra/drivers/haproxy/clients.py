@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from libra.drivers.haproxy.backends import CLIENT_EXPIRY
 from libra.drivers.haproxy.config import Configuration
-from libra.drivers.haproxy.render import CLIENT_EXPIRY
 
 MOST_NEWS = 4_000  # lines: who comes amid a reload has most likely come right before it
 NEWS_BYTES = 12_000  # that one command of HAProxy's socket takes (tune.bufsize is 16,384)

@@ -17,9 +17,9 @@ from libra.drivers.haproxy.actions import (
     SetReady,
     SetWeight,
 )
+from libra.drivers.haproxy.backends import milliseconds
 from libra.drivers.haproxy.config import Check
 from libra.drivers.haproxy.effects import effective_weight, in_maintenance
-from libra.drivers.haproxy.render import milliseconds
 from libra.drivers.haproxy.serverlines import check_place, host
 
 

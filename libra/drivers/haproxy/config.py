@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import NamedTuple
 
 SOURCE = "source"  # the algorithm that goes by the client's address
+CLIENT_PORT = "sess.libra_port"
+BY_CONNECTION = f"hash src,concat(:,{CLIENT_PORT})"  # and by its port; since 2.6
 
 
 class Mode(Enum):
@@ -98,6 +100,14 @@ class Backend:
     retries: int | None = None
     timeout_tunnel: timedelta | None = None
     rewrite: Rewrite | None = None
+    tls: "ServerTls | None" = None
+
+    @property
+    def materials(self) -> "tuple[Material, ...]":
+        """Every file that it names."""
+        tls = self.tls
+        given = (tls.certificate, tls.authorities, tls.revocations) if tls else ()
+        return tuple(item for item in given if item is not None)
 
     @property
     def numbered(self) -> bool:
@@ -140,18 +150,37 @@ class Material:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TlsBind:
-    """How a frontend ends TLS; the first certificate is for clients that ask for no other."""
+class TlsChoice:
+    """What is spoken; None leaves HAProxy's defaults."""
 
-    certificates: tuple[Material, ...]
-    verify: str | None = None  # optional or required
-    client_ca: Material | None = None
-    client_crl: Material | None = None
     least_version: str | None = None
     last_version: str | None = None
     ciphers: str | None = None  # up to TLS 1.2
     ciphersuites: str | None = None  # of TLS 1.3
     alpn: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerTls(TlsChoice):
+    """How a backend's servers are spoken to: `certificate` is shown to them, `authorities` is who signs theirs."""
+
+    certificate: Material | None = None
+    authorities: Material | None = None
+    revocations: Material | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsBind(TlsChoice):
+    """How a frontend ends TLS; the first certificate is for clients that ask for no other.
+
+    A `lenient` one lets clients in whose certificate is no good, for rules that look at it.
+    """
+
+    certificates: tuple[Material, ...]
+    verify: str | None = None  # optional or required
+    client_ca: Material | None = None
+    client_crl: Material | None = None
+    lenient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +201,37 @@ class Route:
     service: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Whether what `fetch` finds of a request compares with `value`; `match` are the words in between."""
+
+    fetch: str
+    match: str
+    value: str
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """What happens to requests that all conditions are true of: denied unless they go to a backend or elsewhere.
+
+    `prefix` puts their own path behind the URL. `tolerant`: also with a certificate that is no good.
+    """
+
+    conditions: tuple[Condition, ...]
+    backend: str | None = None
+    redirection: Redirection | None = None
+    prefix: bool = False
+    tolerant: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frontend:
     """One section `frontend`. `bind_address` None means every IPv4 address; a disabled one does not listen.
 
     Without `backend` it answers 503, or closes. `told` are request headers and what they hold, `hsts` the value of
-    that header. Only clients in the networks of `allowed` may come, where it is given.
+    that header. Only clients in the networks of `allowed` may come, where it is given. `branches` stand in the order in
+    which they are tried.
 
     With `routes`, the one with the longest path that fits decides, and without one that fits it answers 404, also where
     there are none: `paths` is a map of all but "/" to their places in `routes`. `threads` is how many of HAProxy's
@@ -199,6 +253,7 @@ class Frontend:
     inspect_delay: timedelta | None = None
     allowed: Material | None = None
     tls: TlsBind | None = None
+    branches: tuple[Branch, ...] = ()
     routes: tuple[Route, ...] | None = None
     paths: Material | None = None
     only_ipv6: bool = False
@@ -293,5 +348,6 @@ class Configuration:
     @property
     def materials(self) -> tuple[Material, ...]:
         """Every file beside it, each once."""
-        files = (item for frontend in self.frontends for item in frontend.materials)
+        files = [item for frontend in self.frontends for item in frontend.materials]
+        files += (item for backend in self.backends for item in backend.materials)
         return tuple({item.name: item for item in files}.values())

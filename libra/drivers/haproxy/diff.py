@@ -129,6 +129,9 @@ def _addition_reason(server: Server, backend: Backend, features: Features) -> st
         return f"this HAProxy cannot add {server.name} at runtime"
     if backend.cookie is not None and not features.add_server_with_cookie:
         return f"this HAProxy cannot add {server.name} with a cookie at runtime"
+    if backend.tls is not None:
+        # What `default-server` says of it does not reach such a one, and its files may not be loaded yet.
+        return f"{server.name} is spoken to over TLS"
     if not is_ip_address(server.address):
         return f"the host name of {server.name} is resolved at a start only"
     return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from libra.config.values import Supervisor
 from libra.drivers.haproxy.binary import Version
 from libra.drivers.haproxy.config import Options
-from libra.drivers.haproxy.render import IN_EXPRESSION
+from libra.drivers.haproxy.formats import IN_EXPRESSION
 from libra.errors import Invalid
 
 if TYPE_CHECKING:

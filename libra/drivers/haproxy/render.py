@@ -9,40 +9,41 @@ import hashlib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import NamedTuple
 
+from libra.drivers.haproxy.backends import (
+    PEERS,
+    chosen_words,
+    material_path,
+    render_backend,
+    written_time,
+)
+from libra.drivers.haproxy.branches import render_branches, render_choices
 from libra.drivers.haproxy.config import (
-    SOURCE,
     Backend,
-    Check,
     Configuration,
     Frontend,
-    Material,
     Mode,
     Options,
     Surroundings,
     TlsBind,
 )
 from libra.drivers.haproxy.diff import structure
+from libra.drivers.haproxy.formats import IN_EXPRESSION, word
 from libra.drivers.haproxy.ports import SHARED
 from libra.drivers.haproxy.reporter import render_reporter
-from libra.drivers.haproxy.routes import local_backend, render_rewrite, render_routes, render_uses
+from libra.drivers.haproxy.routes import local_backend, render_routes, render_uses
 from libra.drivers.haproxy.serverlines import host, render_server, shape_of
 from libra.errors import Invalid
-from libra.messages.fields import has_control_characters
 
 MARK = "# Managed by libra: changes made by hand are lost."
 # The first releases wrote one digest only: of such a text nobody knows the structure.
 _DESCRIPTION = re.compile(
     r"^    description (libra ([0-9a-f]{32})(?: [0-9a-f]{32})?)$", re.MULTILINE
 )
-_PLAIN = re.compile(r"[A-Za-z0-9_./:*\[\],+=@%?&~-]+")
-IN_EXPRESSION = re.compile(r"[A-Za-z0-9_./+-]+")
 _TIMEOUTS = (("connect", 5), ("client", 50), ("server", 50), ("http-request", 10))  # seconds
-CLIENT_EXPIRY = timedelta(minutes=30)  # how long a client that does not come stays tied
 MOST_THREADS = 64  # of one group of HAProxy's, and so many it takes by itself
-PEERS = PEER = "libra"
+PEER = PEERS
 
 
 RenderServers = Callable[[Backend], Iterable[str]]
@@ -145,15 +146,6 @@ def _description(digest: str, structure: str) -> str:
     return f"libra {digest} {structure}"
 
 
-def word(text: str) -> str:
-    """One word of the file, quoted where HAProxy would read more into it."""
-    if has_control_characters(text):
-        raise Invalid("cannot write a control character into the configuration")
-    if _PLAIN.fullmatch(text):
-        return text
-    return "'" + text.replace("'", "'\\''") + "'"
-
-
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -186,7 +178,7 @@ def _frontends(frontends: Iterable[Frontend], sticky: Collection[str], options: 
 def _backends(backends: Iterable[Backend], options: Options, servers: RenderServers) -> str:
     lines: list[str] = []
     for backend in backends:
-        lines += _backend(backend, options)
+        lines += render_backend(backend, options)
         lines += servers(backend)
     return "\n".join(lines)
 
@@ -196,7 +188,7 @@ def _global(options: Options, threads: int) -> Iterator[str]:
     yield "    stats timeout 1m"
     log_format = " format raw" if options.log_target == "stdout" else ""
     yield f"    log {word(options.log_target)}{log_format} local0 info"
-    yield f"    hard-stop-after {_time(options.hard_stop_after)}"
+    yield f"    hard-stop-after {written_time(options.hard_stop_after)}"
     if threads:
         yield f"    nbthread {threads}"
     if options.server_state_file is not None:
@@ -246,18 +238,20 @@ def _limits(frontend: Frontend, options: Options) -> Iterator[str]:
     if frontend.max_connections is not None:
         yield f"    maxconn {frontend.max_connections}"
     if frontend.timeout_client is not None:
-        yield f"    timeout client {_time(frontend.timeout_client)}"
+        yield f"    timeout client {written_time(frontend.timeout_client)}"
         if frontend.routes is not None:
             # Also for a whole head, and for the next request: HAProxy's versions differ in which they take it for.
-            yield f"    timeout http-request {_time(frontend.timeout_client)}"
-            yield f"    timeout http-keep-alive {_time(frontend.timeout_client)}"
+            yield f"    timeout http-request {written_time(frontend.timeout_client)}"
+            yield f"    timeout http-keep-alive {written_time(frontend.timeout_client)}"
     if frontend.mode is Mode.HTTP and _knows_idle_close(options.version):
         yield "    option idle-close-on-response"  # what makes a reload cost idle clients nothing
     if frontend.allowed is not None:
-        networks = _expressible(_path(frontend.allowed, options), "limit listeners to networks")
+        networks = _expressible(
+            material_path(frontend.allowed, options), "limit listeners to networks"
+        )
         yield f"    tcp-request connection reject unless {{ src,map_ip({networks}) -m found }}"
     if frontend.inspect_delay is not None:
-        yield f"    tcp-request inspect-delay {_time(frontend.inspect_delay)}"
+        yield f"    tcp-request inspect-delay {written_time(frontend.inspect_delay)}"
 
 
 def _request_rules(frontend: Frontend, options: Options) -> Iterator[str]:
@@ -268,12 +262,13 @@ def _request_rules(frontend: Frontend, options: Options) -> Iterator[str]:
     for name, value in frontend.told:
         yield f"    http-request set-header {name} {value}"
     if frontend.statuses is not None:
-        statuses = _path(frontend.statuses, options)
+        statuses = material_path(frontend.statuses, options)
         yield from render_reporter(_expressible(statuses, "report nodes"))
     if frontend.routes is not None:
-        paths = _path(frontend.paths, options) if frontend.paths else None
+        paths = material_path(frontend.paths, options) if frontend.paths else None
         found = _expressible(paths, "serve paths") if paths else None
         yield from render_routes(frontend.routes, found)
+    yield from render_branches(frontend, options)
     if frontend.hsts is not None:
         yield f"    http-after-response set-header Strict-Transport-Security {word(frontend.hsts)}"
 
@@ -289,20 +284,14 @@ def _tls(tls: TlsBind | None, options: Options) -> str:
     """What stands behind the address: nothing where it is clear text."""
     if tls is None:
         return ""
-    words = ["", "ssl", *(f"crt {word(_path(item, options))}" for item in tls.certificates)]
+    words = ["", "ssl", *(f"crt {word(material_path(item, options))}" for item in tls.certificates)]
     if tls.verify is not None and tls.client_ca is not None:
-        words.append(f"verify {tls.verify} ca-file {word(_path(tls.client_ca, options))}")
+        words.append(f"verify {tls.verify} ca-file {word(material_path(tls.client_ca, options))}")
     if tls.client_crl is not None:
-        words.append(f"crl-file {word(_path(tls.client_crl, options))}")
-    given = {"ssl-min-ver": tls.least_version, "ssl-max-ver": tls.last_version}
-    given |= {"ciphers": tls.ciphers, "ciphersuites": tls.ciphersuites}
-    given |= {"alpn": ",".join(tls.alpn) or None}
-    words += [f"{name} {word(value)}" for name, value in given.items() if value is not None]
-    return " ".join(words)
-
-
-def _path(material: Material, options: Options) -> str:
-    return f"{options.material_dir}/{material.name}"
+        words.append(f"crl-file {word(material_path(tls.client_crl, options))}")
+    if tls.lenient:
+        words.append("ca-ignore-err all crt-ignore-err all")
+    return " ".join([*words, *chosen_words(tls)])
 
 
 def _expressible(path: str, what: str) -> str:
@@ -316,6 +305,7 @@ def _binding(frontend: Frontend, sticky: Collection[str]) -> Iterator[str]:
     if frontend.backend in sticky:
         # An old process empties its stick tables, but for clients that are still connected and tracked.
         yield f"    tcp-request connection track-sc0 src table {frontend.backend}"
+    yield from render_choices(frontend)
     if frontend.backend is not None:
         yield f"    default_backend {frontend.backend}"
     yield from render_uses(frontend.routes or ())
@@ -347,82 +337,3 @@ def _peers(options: Options) -> Iterator[str]:
     yield f"peers {PEERS}"
     yield f"    bind unix@{options.peers_socket} mode 600{user}"
     yield f"    server {PEER}"
-
-
-def _backend(backend: Backend, options: Options) -> Iterator[str]:
-    yield ""
-    yield f"backend {backend.name}"
-    yield f"    mode {backend.mode.value}"
-    yield f"    balance {backend.balance}"
-    if backend.balance == SOURCE:
-        yield "    hash-type consistent"  # few clients move when servers come and go, also at runtime
-    if backend.retries is not None:
-        yield f"    retries {backend.retries}"
-    if backend.timeout_connect is not None:
-        yield f"    timeout connect {_time(backend.timeout_connect)}"
-    if backend.timeout_server is not None:
-        yield f"    timeout server {_time(backend.timeout_server)}"
-    if backend.timeout_tunnel is not None:
-        yield f"    timeout tunnel {_time(backend.timeout_tunnel)}"
-    if backend.rewrite is not None:
-        yield from render_rewrite(backend.rewrite)
-    yield from _persistence(backend, options)
-    if backend.check is not None:
-        yield from _check(backend.check)
-
-
-def _persistence(backend: Backend, options: Options) -> Iterator[str]:
-    if backend.cookie is not None and backend.mode is Mode.HTTP:
-        idle = f" maxidle {_minutes(backend.stick_expiry)}" if backend.stick_expiry else ""
-        yield f"    cookie {word(backend.cookie)} insert indirect nocache httponly{idle}"
-    peers = f" peers {PEERS}" if options.peers_socket is not None else ""
-    expiry = _minutes(backend.stick_expiry or CLIENT_EXPIRY)
-    if backend.stick_cookie is not None:
-        yield f"    stick-table type string len 64 size 100k expire {expiry}{peers}"
-        yield f"    stick store-response res.cook({backend.stick_cookie})"
-        yield f"    stick match req.cook({backend.stick_cookie})"
-    if backend.stick:
-        yield f"    stick-table type ipv6 size 100k expire {expiry}{peers}"
-        if options.clients_file is not None:
-            # for clients of the process before, of which this one was not taught yet
-            former = f"src,concat(@{backend.name}),map({options.clients_file}),word(1,|)"
-            known = f"src,table_server_id({backend.name}) gt 0"
-            yield f"    use-server %[{former}] unless {{ {known} }}"
-        yield "    stick on src"
-
-
-def _check(check: Check) -> Iterator[str]:
-    if check.hello:
-        yield "    option ssl-hello-chk"
-    if check.uri is not None:
-        yield "    option httpchk"
-        yield f"    http-check send {_request(check)}"
-        codes = ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in check.expected_codes)
-        yield f"    http-check expect status {codes}"
-    yield f"    timeout check {_time(check.timeout)}"
-    fall = check.attempts_down or check.attempts
-    words = f"inter {_time(check.interval)} fall {fall} rise {check.attempts}"
-    yield f"    default-server {words}{' check-ssl verify none' if check.tls else ''}"
-
-
-def _request(check: Check) -> str:
-    """What a check asks for; HTTP/1.1 is what a name to ask for needs."""
-    version = "1.1" if check.host is not None else check.http_version
-    text = f"meth {check.method} uri {word(check.uri or '/')}"
-    text += f" ver HTTP/{version}" if version is not None else ""
-    return f"{text} hdr Host {word(check.host)}" if check.host is not None else text
-
-
-def _time(value: timedelta) -> str:
-    """HAProxy's time: whole seconds where that is exact, else milliseconds."""
-    exact = milliseconds(value)
-    return f"{exact // 1000}s" if exact % 1000 == 0 else f"{exact}ms"
-
-
-def _minutes(value: timedelta) -> str:
-    return f"{value // timedelta(minutes=1)}m"
-
-
-def milliseconds(value: timedelta) -> int:
-    """HAProxy counts time in whole milliseconds."""
-    return round(value.total_seconds() * 1000)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from libra.drivers.haproxy.config import Options, Rewrite, Route
+from libra.drivers.haproxy.formats import written_format
 from libra.errors import Invalid
 from libra.model.webservice import ALIVE, ROOT
 
@@ -38,10 +39,12 @@ def render_routes(routes: Sequence[Route], paths: str | None) -> Iterator[str]:
         chosen = f"{{ {_VARIABLE} -m int {number} }}"
         if route.redirection is not None:
             yield f"    http-request return status 405 {_REFUSED} if {chosen} !METH_GET"
-            where = f"code {route.redirection.code} location {_format(route.redirection.url)}"
+            where = (
+                f"code {route.redirection.code} location {written_format(route.redirection.url)}"
+            )
             yield f"    http-request redirect {where} if {chosen}"
         elif route.service is not None:
-            yield f"    http-request set-header {KEY} {_format(route.service)} if {chosen}"
+            yield f"    http-request set-header {KEY} {written_format(route.service)} if {chosen}"
 
 
 def render_uses(routes: Sequence[Route]) -> Iterator[str]:
@@ -50,12 +53,6 @@ def render_uses(routes: Sequence[Route]) -> Iterator[str]:
         backend = LOCAL if route.service is not None else route.backend
         if backend is not None:
             yield f"    use_backend {backend} if {{ {_VARIABLE} -m int {number} }}"
-
-
-def _format(text: str) -> str:
-    """As it stands, where HAProxy reads a format."""
-    doubled = text.replace("%", "%%").replace("'", "'\\''")
-    return f"'{doubled}'"
 
 
 def render_rewrite(rewrite: Rewrite) -> Iterator[str]:

@@ -8,9 +8,11 @@ from enum import Enum
 from libra.errors import Invalid
 from libra.messages.fields import Fields, quoted
 from libra.messages.loadbalancers import MAX_CONNECTIONS, MAX_RETRIES
+from libra.messages.version2.policies import parse_policies
 from libra.messages.version2.services import parse_services
 from libra.messages.version2.tls import parse_tls
 from libra.model.listener import Listener, Protocol, Timeouts, ToldHeader
+from libra.model.policy import Policy
 from libra.model.pool import Pool, PoolProtocol
 from libra.model.tls import StrictTransport
 
@@ -65,6 +67,7 @@ def parse_listener(fields: Fields, pools: Mapping[str, Pool]) -> Listener:
         hsts=_parse_hsts(fields, allowed=ends_tls or services is not None),
         tls=parse_tls(fields) if ends_tls else None,
         services=services,
+        policies=_parse_policies(fields, kind, pools),
         backlog=fields.optional_integer("backlog", least=1, most=65535),
         threads=fields.optional_integer("threads", least=1, most=MAX_THREADS),
         access_log=fields.flag("access_log", default=True),
@@ -75,8 +78,18 @@ def parse_listener(fields: Fields, pools: Mapping[str, Pool]) -> Listener:
 def _refuse_beside_services(fields: Fields, kind: ListenerProtocol) -> None:
     if not kind.is_http:
         raise fields.fault("services", f"left out, for {kind.value} has no paths")
-    if fields.has("pool"):
-        raise fields.fault("pool", "left out beside services")
+    for name in ("pool", "policies"):
+        if fields.has(name):
+            raise fields.fault(name, "left out beside services")
+
+
+def _parse_policies(
+    fields: Fields, kind: ListenerProtocol, pools: Mapping[str, Pool]
+) -> tuple[Policy, ...]:
+    policies = parse_policies(fields, pools)
+    if policies and not kind.is_http:
+        raise fields.fault("policies", f"left out, for {kind.value} has no requests")
+    return policies
 
 
 def _parse_ip_version(fields: Fields) -> int | None:
@@ -121,6 +134,11 @@ def _parse_headers(fields: Fields, kind: ListenerProtocol) -> frozenset[str]:
             f"cannot read {fields.where('insert_headers')}: {quoted(strangers[0])} is none of {', '.join(known)}"
         )
     wanted = frozenset(name for name in known if given.flag(name.lower(), default=False))
+    secret = sorted(
+        item.value for item in ToldHeader if item.value in wanted and item.of_certificate
+    )
+    if secret and kind is not ListenerProtocol.TERMINATED_HTTPS:
+        raise fields.fault("insert_headers", f"without {secret[0]}, for no TLS ends here")
     if wanted and not kind.is_http:
         raise fields.fault("insert_headers", f"left out, for {kind.value} has no headers")
     return wanted

@@ -1,5 +1,7 @@
 """Reads the load balancers of a 2.0 UPDATE into the model."""
 
+from collections.abc import Iterator
+
 from libra.errors import Invalid
 from libra.messages.fields import Fields, quoted
 from libra.messages.members import ParseMembers, parse_members
@@ -7,6 +9,7 @@ from libra.messages.version2.listeners import parse_listener
 from libra.messages.version2.pools import parse_pools
 from libra.model.listener import Listener, Protocol
 from libra.model.loadbalancer import LoadBalancer
+from libra.model.pool import Pool
 from libra.model.remembered import ByIdentity
 from libra.model.webservice import ReverseProxy
 
@@ -75,18 +78,26 @@ def _refuse_mixed_pools(where: str, listeners: tuple[Listener, ...]) -> None:
                     f"cannot read {where}[{index}].services: {quoted(pool.id)} serves another listener already"
                 )
             rewritten.add(pool.id)
-        if listener.pool is None:
-            continue
-        if listener.pool.id in rewritten:
-            raise Invalid(
-                f"cannot read {where}[{index}].pool: {quoted(listener.pool.id)} is a service's"
-            )
-        first = protocols.setdefault(listener.pool.id, listener.protocol)
-        if first is not listener.protocol:
-            raise Invalid(
-                f"cannot read {where}[{index}].pool: {quoted(listener.pool.id)} serves a listener of "
-                f"{first.value} already"
-            )
+        for name, pool in _targets(listener):
+            if pool.id in rewritten:
+                raise Invalid(
+                    f"cannot read {where}[{index}].{name}: {quoted(pool.id)} is a service's"
+                )
+            first = protocols.setdefault(pool.id, listener.protocol)
+            if first is not listener.protocol:
+                raise Invalid(
+                    f"cannot read {where}[{index}].{name}: {quoted(pool.id)} serves a listener of "
+                    f"{first.value} already"
+                )
+
+
+def _targets(listener: Listener) -> Iterator[tuple[str, Pool]]:
+    """What it sends requests to as they came, each with its place in the message."""
+    if listener.pool is not None:
+        yield "pool", listener.pool
+    for number, policy in enumerate(listener.policies):
+        if policy.pool is not None:
+            yield f"policies[{number}].pool", policy.pool
 
 
 def _refuse_other_addresses(

@@ -13,6 +13,7 @@ from libra.messages.pools import (
     parse_cookie_name,
     parse_path,
 )
+from libra.messages.version2.tls import parse_member_tls
 from libra.model.pool import (
     BY_COOKIE,
     Algorithm,
@@ -62,6 +63,7 @@ def _parse_pool(fields: Fields, members: ParseMembers) -> Pool:
         algorithm=fields.choice("algorithm", Algorithm, default=Algorithm.ROUND_ROBIN),
         monitor=_parse_monitor(fields.nested("monitor")) if fields.has("monitor") else None,
         persistence=_parse_persistence(fields, protocol),
+        tls=parse_member_tls(fields) if fields.has("tls") else None,
     )
 
 

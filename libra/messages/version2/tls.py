@@ -4,7 +4,7 @@ import re
 
 from libra.errors import Invalid
 from libra.messages.fields import Fields, fold
-from libra.model.tls import Certificate, ClientAuthentication, Tls, TlsVersion
+from libra.model.tls import Certificate, ClientAuthentication, MemberTls, Tls, TlsVersion
 
 MAX_PEM = 256 * 1024
 MAX_CERTIFICATES = 100
@@ -42,6 +42,23 @@ def parse_tls(fields: Fields) -> Tls:
     )
     if tls.client_ca is None:
         _refuse_without_ca(given, tls)
+    return tls
+
+
+def parse_member_tls(fields: Fields) -> MemberTls:
+    """The object `tls` of a pool."""
+    given = fields.nested("tls")
+    shown = given.optional_nested("certificate")
+    tls = MemberTls(
+        certificate=_parse_certificate(shown) if shown else None,
+        authorities=_optional_pem(given, "ca", _CHAIN, "one or more certificates in PEM"),
+        revocations=_optional_pem(given, "crl", _CRL, "one or more revocation lists in PEM"),
+        versions=_parse_versions(given),
+        ciphers=_parse_ciphers(given),
+        alpn=_parse_alpn(given),
+    )
+    if tls.revocations is not None and tls.authorities is None:
+        raise Invalid(f"cannot read {given.where('ca')}: it is required beside crl")
     return tls
 
 

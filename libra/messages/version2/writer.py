@@ -4,12 +4,20 @@ from datetime import timedelta
 
 from libra.messages.codec import JsonObject
 from libra.messages.version2.listeners import FORWARDED_FOR
+from libra.messages.version2.writtenpolicies import build_policy
 from libra.messages.version2.writtenservices import build_service
 from libra.messages.written import build_node, build_options, without_none
 from libra.model.listener import Listener, Protocol
 from libra.model.loadbalancer import LoadBalancer
 from libra.model.pool import HealthMonitor, Pool, SessionPersistence
-from libra.model.tls import ClientAuthentication, StrictTransport, Tls
+from libra.model.tls import (
+    Certificate,
+    ClientAuthentication,
+    MemberTls,
+    StrictTransport,
+    Tls,
+    TlsChoice,
+)
 
 _SECOND = timedelta(seconds=1)
 _MINUTE = timedelta(minutes=1)
@@ -64,6 +72,7 @@ def _web(listener: Listener) -> JsonObject:
     services = listener.services
     return {
         "services": None if services is None else list(map(build_service, services)),
+        "policies": list(map(build_policy, listener.policies)) or None,
         "ip_version": listener.ip_version,
         "backlog": listener.backlog,
         "threads": listener.threads,
@@ -89,19 +98,38 @@ def _tls(tls: Tls) -> JsonObject:
     authenticates = tls.client_authentication is not ClientAuthentication.NONE
     return without_none(
         {
-            "certificates": [
-                {"id": item.id, "certificate": item.chain, "key": item.key}
-                for item in tls.certificates
-            ],
+            "certificates": list(map(_certificate, tls.certificates)),
             "client_authentication": tls.client_authentication.value if authenticates else None,
             "client_ca": tls.client_ca,
             "client_crl": tls.client_crl,
-            "versions": [item.value for item in tls.versions] or None,
-            "ciphers": tls.ciphers,
-            "alpn": list(tls.alpn) or None,
+            **_chosen(tls),
             "dhparam": tls.dhparam,
         }
     )
+
+
+def _member_tls(tls: MemberTls) -> JsonObject:
+    shown = tls.certificate
+    return without_none(
+        {
+            "certificate": _certificate(shown) if shown else None,
+            "ca": tls.authorities,
+            "crl": tls.revocations,
+            **_chosen(tls),
+        }
+    )
+
+
+def _certificate(item: Certificate) -> JsonObject:
+    return {"id": item.id, "certificate": item.chain, "key": item.key}
+
+
+def _chosen(tls: TlsChoice) -> JsonObject:
+    return {
+        "versions": [item.value for item in tls.versions] or None,
+        "ciphers": tls.ciphers,
+        "alpn": list(tls.alpn) or None,
+    }
 
 
 def _pool(pool: Pool) -> JsonObject:
@@ -114,6 +142,7 @@ def _pool(pool: Pool) -> JsonObject:
             "algorithm": pool.algorithm.value,
             "session_persistence": _persistence(pool.persistence) if pool.persistence else None,
             "monitor": _monitor(pool.monitor) if pool.monitor else None,
+            "tls": _member_tls(pool.tls) if pool.tls else None,
             "nodes": [build_node(member) for member in pool.members],
         }
     )

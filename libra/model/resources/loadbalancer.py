@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from libra.model.resources.resource import Resource
 
+NOOP = "noop"
+"""The provider of load balancers that are on no device: they are records, and nothing else."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadBalancer(Resource):

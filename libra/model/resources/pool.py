@@ -22,6 +22,7 @@ class PoolAlgorithm(Enum):
     ROUND_ROBIN = "ROUND_ROBIN"
     LEAST_CONNECTIONS = "LEAST_CONNECTIONS"
     SOURCE_IP = "SOURCE_IP"
+    SOURCE_IP_PORT = "SOURCE_IP_PORT"
 
 
 class PersistenceKind(Enum):
@@ -43,10 +44,21 @@ class PoolPersistence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool(Resource):
-    """Belongs to the load balancer; any number of its listeners may send there."""
+    """Belongs to the load balancer; any number of its listeners may send there.
+
+    With `tls_enabled` members are spoken to over TLS: they are shown the certificate of `tls_container_ref`, and must
+    show one of the authorities in `ca_tls_container_ref`, where these are given.
+    """
 
     loadbalancer_id: str
     protocol: PoolProtocol
     lb_algorithm: PoolAlgorithm = PoolAlgorithm.ROUND_ROBIN
     description: str = ""
     session_persistence: PoolPersistence | None = None
+    tls_enabled: bool = False
+    tls_container_ref: str | None = None
+    ca_tls_container_ref: str | None = None
+    crl_container_ref: str | None = None
+    tls_ciphers: str | None = None
+    tls_versions: tuple[str, ...] = ()
+    alpn_protocols: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from libra.model.resources.l7policy import L7Policy, L7Rule
 from libra.model.resources.listener import Listener
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.member import Member
@@ -19,9 +20,18 @@ class PoolTree:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyTree:
+    """A policy with its rules, by creation and id."""
+
+    policy: L7Policy
+    rules: tuple[L7Rule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadBalancerTree:
-    """A load balancer with its listeners and pools, each by creation and id."""
+    """A load balancer with its listeners, pools and policies, each by creation and id."""
 
     loadbalancer: LoadBalancer
     listeners: tuple[Listener, ...] = ()
     pools: tuple[PoolTree, ...] = ()
+    policies: tuple[PolicyTree, ...] = ()

@@ -3,6 +3,7 @@
 from sqlalchemy import (
     BigInteger,
     Column,
+    ForeignKey,
     Index,
     Integer,
     String,
@@ -40,6 +41,18 @@ tokens = Table(
     time("revoked_at", nullable=True),
     UniqueConstraint("digest"),
     Index(None, "name"),
+)
+
+issued_tokens = Table(
+    "issued_tokens",
+    metadata,
+    Column("digest", String(ID), primary_key=True),
+    Column("token_id", String(ID), ForeignKey("tokens.id", ondelete="CASCADE"), nullable=False),
+    text("project_id", nullable=True),
+    time("issued_at"),
+    time("expires_at"),
+    Index(None, "token_id"),
+    Index(None, "expires_at"),
 )
 
 quotas = Table(

@@ -12,6 +12,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from libra.model.policy import Comparison, PolicyAction, RuleType
 from libra.model.resources.listener import ListenerProtocol
 from libra.model.resources.monitor import HealthMonitorType
 from libra.model.resources.pool import PoolAlgorithm, PoolProtocol
@@ -88,6 +89,13 @@ pools = resource(
     word("lb_algorithm", PoolAlgorithm),
     text("description"),
     Column("session_persistence", Persistence, nullable=True),
+    flag("tls_enabled"),
+    text("tls_container_ref", nullable=True),
+    text("ca_tls_container_ref", nullable=True),
+    text("crl_container_ref", nullable=True),
+    text("tls_ciphers", 1024, nullable=True),
+    texts("tls_versions"),
+    texts("alpn_protocols"),
 )
 
 members = resource(
@@ -122,6 +130,30 @@ monitors = resource(
     text("http_version", nullable=True),
     text("domain_name", nullable=True),
     UniqueConstraint("pool_id"),
+)
+
+l7policies = resource(
+    "l7policies",
+    owner("loadbalancers", "loadbalancer_id"),
+    owner("listeners", "listener_id"),
+    word("action", PolicyAction),
+    text("description"),
+    number("position"),
+    Column("redirect_pool_id", String(ID), nullable=True, index=True),
+    text("redirect_url", nullable=True),
+    text("redirect_prefix", nullable=True),
+    number("redirect_http_code", nullable=True),
+)
+
+l7rules = resource(
+    "l7rules",
+    owner("loadbalancers", "loadbalancer_id"),
+    owner("l7policies", "l7policy_id"),
+    word("type", RuleType),
+    word("compare_type", Comparison),
+    text("value"),
+    text("key", nullable=True),
+    flag("invert"),
 )
 
 addresses = Table(

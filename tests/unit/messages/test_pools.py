@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from libra.messages.members import MAX_NODES
+from libra.messages.pools import ALGORITHMS
 from libra.model.pool import (
     Algorithm,
     Condition,
@@ -199,7 +200,7 @@ def test_none_and_too_many_nodes_are_refused_before_they_are_read(
 # algorithm and monitor
 
 
-@pytest.mark.parametrize("algorithm", list(Algorithm))
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_algorithms(algorithm: Algorithm) -> None:
     assert parse_pool(algorithm=algorithm.value.lower()).algorithm is algorithm
 
