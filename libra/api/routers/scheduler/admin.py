@@ -8,6 +8,7 @@ from libra.api.auth import OPERATORS, Given
 from libra.api.routers.scheduler.ordering import COMMENT, Ordering
 from libra.api.routers.scheduler.parameters import Asked, Parameters
 from libra.api.routers.scheduler.telling import tell
+from libra.errors import Invalid
 from libra.model.access import Caller
 from libra.usecases.admin import devices, pools
 from libra.usecases.admin.devices import FleetOrder, Orders, Outcome
@@ -28,7 +29,9 @@ def change_cloud(
 ) -> Response:
     """`action` enable or disable, or `allocations`: how many devices it may have, or none for no limit."""
     asked.only("action", "allocations", COMMENT)
-    if "allocations" in asked and "action" not in asked:
+    if "allocations" in asked and "action" in asked:
+        raise Invalid("cannot tell what is wanted: give action or allocations, not both")
+    if "allocations" in asked:
         return _allocate(request, cloud, asked, services, caller)
     action = asked.word("action", (ENABLE, DISABLE))
     pool = pools.switch_pool(services, caller, cloud, disabled=action == DISABLE)
