@@ -35,6 +35,7 @@ from libra.api.routers.around import BASES
 from libra.api.streams import Streams
 from libra.daemon.beats import Beats
 from libra.errors import LibraError, StorageUnavailable
+from libra.usecases.admin.daemon import Daemon, NoDaemon
 from libra.usecases.services import Services
 
 OCTAVIA = (
@@ -71,7 +72,7 @@ ROUTERS: tuple[tuple[str, APIRouter, bool], ...] = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiParts:
     """What is wired. `beats` are those of every loop of this process; `manages` whether this process is the one that
-    sends jobs, None where it does not know yet."""
+    sends jobs, None where it does not know yet; `daemon` what orders to this process do."""
 
     services: Services
     max_body_bytes: int = 2_000_000
@@ -81,6 +82,7 @@ class ApiParts:
     insight: Insight = field(default_factory=Insight)
     beats: Beats = field(default_factory=Beats)
     manages: Callable[[], bool | None] = lambda: None
+    daemon: Daemon = field(default_factory=NoDaemon)
 
 
 def create_app(parts: ApiParts) -> FastAPI:
@@ -94,6 +96,7 @@ def create_app(parts: ApiParts) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = parts.services
+    app.state.daemon = parts.daemon
     app.state.max_page = parts.max_page
     app.state.insight = parts.insight
     app.state.streams = Streams(parts.services.storage, parts.max_streams, parts.beats)
