@@ -45,6 +45,7 @@ from libra.api.routers.around import BASES
 from libra.api.streams import Streams
 from libra.daemon.beats import Beats
 from libra.errors import LibraError, StorageUnavailable
+from libra.usecases.admin.daemon import Daemon, NoDaemon
 from libra.usecases.services import Services
 
 OCTAVIA = (
@@ -90,7 +91,7 @@ ROUTERS: tuple[tuple[str, APIRouter, bool], ...] = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiParts:
     """What is wired. `beats` are those of every loop of this process; `manages` whether this process is the one that
-    sends jobs, None where it does not know yet."""
+    sends jobs, None where it does not know yet; `daemon` what orders to this process do."""
 
     services: Services
     max_body_bytes: int = 2_000_000
@@ -102,6 +103,7 @@ class ApiParts:
     doors: Doors = field(default_factory=Doors)
     issued_lifetime: timedelta = timedelta(hours=1)
     manages: Callable[[], bool | None] = lambda: None
+    daemon: Daemon = field(default_factory=NoDaemon)
 
 
 def create_app(parts: ApiParts) -> FastAPI:
@@ -117,6 +119,7 @@ def create_app(parts: ApiParts) -> FastAPI:
     app.state.services = parts.services
     app.state.doors = parts.doors
     app.state.issued_lifetime = parts.issued_lifetime
+    app.state.daemon = parts.daemon
     app.state.max_page = parts.max_page
     app.state.insight = parts.insight
     app.state.streams = Streams(parts.services.storage, parts.max_streams, parts.beats)

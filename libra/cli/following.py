@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # a command that asks nobody does not pay for it
     from libra.cli.rest import Rest
 
 PAUSE_SECONDS = 2.0
-_COLUMNS = ("at", "kind", "subject_id", "actor", "reason")
+_COLUMNS = ("at", "kind", "subject_id", "actor", "remote", "reason", "comment")
 
 
 def add_following(group: typer.Typer) -> None:

@@ -113,7 +113,7 @@ EVENT = Resource(
     singular="event",
     plural="events",
     path="/v1/events",
-    columns=("id", "at", "kind", "subject_id", "actor", "reason"),
+    columns=("id", "at", "kind", "subject_id", "actor", "remote", "reason", "comment"),
     help="What happened.",
     verbs=("list",),
 )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # heavy
 
 Json = dict[str, Any]
 UUID_WIDTH = 36
-_NOTES = ("error", "reason", "refused", "brake_reason", "disabled_reason")
+_NOTES = ("error", "reason", "comment", "refused", "brake_reason", "disabled_reason")
 _TIMES = (
     "at",
     "created_at",
@@ -94,8 +94,10 @@ def show_rows(rows: list[Json], columns: tuple[str, ...], output: Format) -> Non
             table.columns[-1].min_width = UUID_WIDTH
     for row in rows:
         cells = {name: _cell(row.get(name), name) for name in heads}
-        for note in filter(None, (row.get(name) for name in columns if name in _NOTES)):
-            cells[host].append("\n").append(escape(str(note)), style="red")
+        for name in columns:
+            if name in _NOTES and row.get(name):
+                style = "italic" if name == "comment" else "red"
+                cells[host].append("\n").append(escape(str(row[name])), style=style)
         table.add_row(*cells.values())
     open_console().print(table)
 

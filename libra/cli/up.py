@@ -9,8 +9,10 @@ import typer
 from libra.cli.exits import errors_as_exits
 from libra.cli.wiring import Wiring
 from libra.client.places import default_state_dir
+from libra.errors import StateError
 
 STOPS = {signal.SIGINT, signal.SIGTERM}
+LOOK_SECONDS = 1.0
 EPILOG = """\
 [bold]Then, in another terminal[/bold]
 
@@ -51,6 +53,8 @@ def up(
 
     All of it listens on the loopback address, and all of it stops together, HAProxy too. Started again in the same
     directory it comes back with every load balancer. The administrator's token is in DIR/admin-token.
+
+    Devices of its device pools stop with it, too, and come back with it; a second Ctrl-C waits for none of them.
     """
     wiring: Wiring = context.obj
     directory = state_dir or default_state_dir()
@@ -65,10 +69,12 @@ def up(
                 typer.echo(f"page         http://127.0.0.1:{fleet.api_port}/ui/")
                 typer.echo(f"admin token  {fleet.token_file}")
                 typer.echo(f"worker       local, its log is {fleet.state_dir / 'worker.log'}")
-                signal.sigwait(STOPS)
+                while signal.sigtimedwait(STOPS, LOOK_SECONDS) is None:
+                    if fleet.has_ended:
+                        raise StateError("cannot go on: the API ended by itself; the log says why")
                 typer.echo("stopping")
             finally:
-                fleet.stop()
+                fleet.stop(lambda seconds: signal.sigtimedwait(STOPS, seconds) is None)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     typer.echo("stopped")

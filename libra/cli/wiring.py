@@ -37,8 +37,12 @@ class Fleet(Protocol):
     def start(self) -> None:
         """Raises `LibraError`."""
 
-    def stop(self) -> None:
-        """All of it."""
+    @property
+    def has_ended(self) -> bool:
+        """Whether its API is served no more, though nobody has stopped it."""
+
+    def stop(self, patience: Callable[[float], bool]) -> None:
+        """All of it. `patience` waits so many seconds, and is False once nothing is to be waited for."""
 
 
 def _missing(*_: object) -> NoReturn:

@@ -27,6 +27,7 @@ FAILED = 1
 BAD_SETTINGS = 2
 DEFAULT_CONFIG = Path("/etc/libra/libra.yaml")
 TICK_SECONDS = 1.0
+ENDS = (signal.SIGTERM, signal.SIGINT)
 STOP = timedelta(seconds=60)
 
 
@@ -101,19 +102,24 @@ def _serve(config: Path, settings: "Settings", on_ready: Callable[[], None] = la
     try:
         from libra.cmd.controlling import Controller
         from libra.cmd.renewing import Renewer
+        from libra.cmd.steering import Steering
     except ModuleNotFoundError as error:
         return _fail(
             f"cannot start: {error.name} is missing; pip install 'libra[controller]'", FAILED
         )
     with SignalQueue().installed() as signals:
-        controller = Controller(settings)
+        steering = Steering(lambda: signals.put(signal.SIGTERM))
+        controller = Controller(settings, steering=steering)
+        renew = Renewer(lambda: _load(config), settings, controller)
+        steering.renew = renew.renew
         controller.start()
         freeze_heap()
         on_ready()
-        renew = Renewer(lambda: _load(config), settings, controller)
         _turn(controller, signals, notifier, renew)
-        controller.stop()
-    return 0
+        ended = controller.has_ended
+        steering.is_quick = steering.is_quick or ended  # no end that anybody asked for
+        _stop(controller, signals, notifier)
+    return _fail("the API ended by itself; the log says why", FAILED) if ended else 0
 
 
 def _turn(
@@ -122,14 +128,38 @@ def _turn(
     """Until it is to stop."""
     status = f"API on port {controller.api.port}"
     notifier.ready(status)
-    while (came := signals.get(TICK_SECONDS)) not in (signal.SIGTERM, signal.SIGINT):
+    hung = False
+    while (came := signals.get(TICK_SECONDS)) not in ENDS and not controller.has_ended:
         if came is signal.SIGHUP:
             notifier.reloading()
             renew()
             notifier.ready(status)
-        if controller.is_alive:
+        fault = controller.beats.fault()
+        if not fault:
             notifier.alive()
+        if bool(fault) is not hung:
+            hung = bool(fault)
+            _log_fault(fault)
+            notifier.status(fault or status)
+
+
+def _log_fault(fault: str) -> None:
+    import structlog
+
+    log = structlog.get_logger(__name__)
+    if fault:
+        log.error("the watchdog is not answered", action="watch", error=fault)
+    else:
+        log.info("every loop turns again", action="watch")
+
+
+def _stop(controller: "Controller", signals: "SignalQueue", notifier: "Notifier") -> None:
+    """Another SIGTERM or SIGINT ends the waiting for devices."""
     notifier.stopping("finishing requests", STOP)
+    controller.stop(
+        lambda seconds: signals.get(seconds) not in ENDS,
+        lambda what, seconds: notifier.stopping(what, timedelta(seconds=seconds) + STOP),
+    )
 
 
 def _fail(text: str, status: int) -> int:

@@ -17,6 +17,7 @@ from libra.api.doors import Doors
 from libra.api.insight import Insight
 from libra.api.keystone import open_door
 from libra.api.server import TICK_SECONDS, ApiServer
+from libra.cmd.steering import Steering
 from libra.config.controller import AddressPoolSettings, QuotaSettings
 from libra.config.identity import IdentitySettings
 from libra.config.settings import JobServerSettings, Settings
@@ -26,6 +27,7 @@ from libra.durable import replace_file
 from libra.errors import AlreadyExists, Invalid, LibraError, StateError
 from libra.jobs.gearman import GearmanJobClient, GearmanJobSource
 from libra.jobs.gearman.status import count_workers, find_workers
+from libra.manager.closedown import Patience, Progress, say_nothing, wait
 from libra.manager.daemon import Manager
 from libra.manager.heartbeat import Heartbeat
 from libra.manager.pace import Pace
@@ -57,7 +59,12 @@ STATUS_SECONDS = 1.0  # how long one job server may take to tell of its workers
 class Controller:
     """API and manager over one database. `start`, then `stop`; raises `LibraError` where it cannot."""
 
-    def __init__(self, settings: Settings, *, api_port: int | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, api_port: int | None = None, steering: Steering | None = None
+    ) -> None:
+        self.steering = steering or Steering()
+        self._stopped = False
+        self.keep_devices = settings.admin.keep_devices
         upgrade(settings.database.url)
         self._storage = open_storage(
             settings.database.url, connections=settings.database.connections
@@ -80,7 +87,9 @@ class Controller:
             lambda name, pool: open_provider(settings, name, pool),
             self.beats,
         )
-        self._heartbeat = Heartbeat(self.services, self.beats, lambda: self._manager.manages)
+        self._heartbeat = Heartbeat(
+            self.services, self.beats, lambda: self._manager.manages, self.steering.id
+        )
         self._reception = Reception(
             self.services,
             lambda: GearmanJobSource(settings.job_servers, settings.controller.function),
@@ -98,6 +107,7 @@ class Controller:
                 doors=build_doors(settings.identity),
                 issued_lifetime=timedelta(seconds=settings.identity.issued_token_seconds),
                 manages=lambda: self._manager.manages,
+                daemon=self.steering,
             )
         )
         self._history = History(self.services.storage, 2 * settings.manager.probe_seconds)
@@ -128,24 +138,45 @@ class Controller:
         return self._manager.manages
 
     @property
-    def is_alive(self) -> bool:
-        """Whether every loop turns: the watchdog is left to act where one does not."""
-        return not self.beats.hung()
-
-    @property
     def has_ended(self) -> bool:
         """Whether the API's loop ended by itself: then there is no sense in living on."""
         return self.api.has_ended
 
-    def stop(self) -> None:
-        """First no new requests, then no new jobs, then no waiting for replies."""
+    def stop(self, patience: Patience = wait, progress: Progress = say_nothing) -> None:
+        """First no new requests, then no new jobs, then no waiting for replies, then no devices of this host.
+
+        `patience` is asked again and again where it may take long, `progress` told what it is that does. Idempotent.
+        """
+        if self._stopped:
+            return
+        self._stopped = True
         self.api.stop()
         self._history.stop()
         self._reception.stop()
         self._client.close()
+        self._manager.rest()
+        if self.keeps_devices():
+            log.info("devices are left running", action="stop")
+        else:
+            self._manager.close_down(patience, progress)
         self._manager.stop()
         self._heartbeat.stop()
         self._storage.close()
+
+    def keeps_devices(self) -> bool:
+        """Whether its stop leaves the devices of this host running."""
+        if self.keep_devices or self.steering.is_quick:
+            return True
+        try:
+            others = self._heartbeat.others()
+        except LibraError as error:
+            log.warning("cannot look for other controllers", action="stop", error=str(error))
+            return True
+        for other in others:
+            log.info(
+                "another controller is there", action="stop", holder=f"{other.host} pid {other.pid}"
+            )
+        return bool(others)
 
 
 def ensure_admin_token(services: Services, path: Path) -> None:
@@ -199,7 +230,7 @@ def build_services(settings: Settings, storage: object) -> Services:
             web_ports=range(settings.web_clusters.first_port, settings.web_clusters.last_port + 1),
         ),
         address_pools=tuple(map(_build_pool, settings.address_pools)),
-        admin=AdminRules(**settings.admin.model_dump()),
+        admin=AdminRules(**settings.admin.model_dump(exclude={"keep_devices"})),
         can_destroy=lambda pool: can_destroy(settings, pool),
         object_store=build_stores(settings),
     )

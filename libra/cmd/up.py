@@ -1,6 +1,8 @@
 """Everything on one machine: job server, controller and API in this process, a worker and its HAProxy beside it."""
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -14,11 +16,13 @@ import yaml
 from pydantic import ValidationError
 
 from libra.cmd.controlling import Controller
+from libra.cmd.steering import Steering
 from libra.config.controller import (
     AddressPoolSettings,
     ApiSettings,
     ControllerSettings,
     DatabaseSettings,
+    ProviderSettings,
 )
 from libra.config.places import SERVING_SOCKET
 from libra.config.settings import (
@@ -36,6 +40,7 @@ from libra.daemon.lockfile import LockFile
 from libra.durable import replace_file
 from libra.errors import Invalid, LibraError
 from libra.jobs.embedded import EmbeddedJobServer
+from libra.manager.closedown import Patience, wait
 from libra.manager.settle import MANAGER
 from libra.model.device import DEFAULT_POOL
 from libra.usecases.devicepools import change_pool
@@ -65,6 +70,7 @@ class LocalFleet:
         self._api_port = api_port
         self._job_port = job_port
         self._object_stores = tuple(object_stores)
+        self._patience: Patience = wait
 
     @property
     def token_file(self) -> Path:
@@ -77,19 +83,29 @@ class LocalFleet:
         self._jobs.start()
         self.job_port = self._jobs.port
         settings = self._settings()
-        controller = Controller(settings, api_port=self._api_port)
-        self._stack.callback(controller.stop)
+        steering = Steering(lambda: os.kill(os.getpid(), signal.SIGTERM))
+        controller = Controller(settings, api_port=self._api_port, steering=steering)
+        self._stack.callback(lambda: controller.stop(self._patience))
+        self._api = controller.api
         self._ensure_device(controller)
         controller.start()
         self.api_port = controller.api.port
         self._worker = Worker(self._write_worker_config(settings), self.state_dir / "worker.log")
-        self._stack.callback(lambda: _stop_proxy(settings))
+        self._stack.callback(lambda: None if steering.is_quick else _stop_proxy(settings))
         self._stack.callback(self._worker.stop)
         self._worker.start()
         freeze_heap()
 
-    def stop(self) -> None:
-        """The worker first, then HAProxy and what is beside it, the controller, the job server."""
+    @property
+    def has_ended(self) -> bool:
+        """Whether the API is served no more, though nobody has stopped it."""
+        return self._api.has_ended
+
+    def stop(self, patience: Patience = wait) -> None:
+        """The worker first, then HAProxy and what is beside it, the devices of its device pools, the controller, the
+        job server. After a quick shutdown HAProxy, and these devices, run on.
+        """
+        self._patience = patience
         self._stack.close()
 
     def _lock(self) -> None:
@@ -118,6 +134,7 @@ class LocalFleet:
             database=DatabaseSettings(url=f"sqlite:///{self.state_dir / 'libra.db'}"),
             api=ApiSettings(host=LOOPBACK),
             address_pools=(AddressPoolSettings(),),
+            providers=ProviderSettings(local_dir=self.state_dir / "devices"),
             object_stores=self._stores(),
         )
 

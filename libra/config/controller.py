@@ -135,8 +135,11 @@ class ProviderSettings(Section):
 
 
 class AdminSettings(Section):
-    """Orders of operators."""
+    """Orders of operators, and what happens to devices when the controller stops."""
 
+    keep_devices: bool = False
+    """local: leave the devices of this host running when the controller stops. Else they are destroyed with a clean
+    stop of the last controller, and booted again by the next start, with all that they had."""
     require_comment: bool = False
     """Refuse an order at the root of the REST API (as of `libra admin`) that does not say why; see its events."""
     aliases_file: AbsolutePath | None = Field(default=None, examples=["/etc/libra/aliases.json"])

@@ -47,7 +47,7 @@ def show_value(key: str, value: object) -> object:
         return value
     if isinstance(value, tuple | list):
         return [show_value(key, item) for item in value]
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and not _SECRET.search(key):
         return {str(name): show_value(str(name), item) for name, item in value.items()}
     text = str(value)
     if text and _SECRET.search(key):

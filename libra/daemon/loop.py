@@ -1,5 +1,6 @@
 """Loops that nothing ends but their owner: whatever a turn raises is told, and the next one comes."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -98,7 +99,7 @@ class Step:
             return False
         started = time.monotonic()
         is_good = self._guard(self._act, self._backoff)
-        if is_good and log.is_enabled_for(VERBOSE):
+        if is_good and logging.getLogger("libra").isEnabledFor(VERBOSE):
             seconds = round(time.monotonic() - started, 6)
             log.debug("a loop turned", action="turn", loop=self._guard.beat.name, seconds=seconds)
         return is_good
@@ -147,6 +148,11 @@ class Loop:
         if self._thread.ident is not None:
             self._thread.join(seconds)
         self.beat.rest()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether a turn is still under way, also after `stop`."""
+        return self._thread.is_alive()
 
     def _run(self) -> None:
         while not self.stopping.is_set():

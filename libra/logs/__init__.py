@@ -24,7 +24,9 @@ else:
     finally:
         del sys.modules["rich"]
 
-_LEVELS = {name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error")}
+VERBOSE = logging.DEBUG - 1
+_NAMES = ("debug", "info", "warning", "error", "critical")
+_LEVELS = {**{name: getattr(logging, name.upper()) for name in _NAMES}, "verbose": VERBOSE}
 # They log whole payloads or tokens below WARNING. The root's level covers them, unless one has set its own.
 _TALKATIVE = ("gear", "keystoneclient", "requests", "swiftclient", "urllib3")
 
@@ -62,8 +64,23 @@ def configure_logging(
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        wrapper_class=_build_filter(level),
     )
+
+
+def set_level(level: str) -> None:
+    """From now on, for every logger that there is: debug, info, warning, error, critical, or verbose.
+
+    verbose is debug, and every turn of every loop.
+    """
+    logging.getLogger("libra").setLevel(_LEVELS[level])
+    structlog.configure(wrapper_class=_build_filter(level))
+
+
+def _build_filter(level: str) -> Any:
+    """structlog knows nothing below debug but everything."""
+    number = _LEVELS[level]
+    return structlog.make_filtering_bound_logger(logging.NOTSET if number == VERBOSE else number)
 
 
 def _build_formatter(shared: list[Any], lines: Any) -> logging.Formatter:

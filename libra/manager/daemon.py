@@ -10,6 +10,7 @@ from libra.daemon.loop import Loop
 from libra.jobs.base import JobClient
 from libra.manager.chores import Chores
 from libra.manager.chores import Guards as ChoreGuards
+from libra.manager.closedown import CloseDown, Patience, Progress
 from libra.manager.dispatcher import CountWorkers, Dispatcher
 from libra.manager.keeper import FleetKeeper
 from libra.manager.nodekeeper import NodeKeeper
@@ -130,11 +131,24 @@ class Manager:
 
     def stop(self) -> None:
         """Send nothing more, and wait for what is under way; what does not end comes again with the next manager."""
-        self._loop.stop(STOP_SECONDS, self._services.bell.ring)
+        self.rest()
         self._lease.release()
+
+    def rest(self) -> None:
+        """The same, but keep the lease: what `close_down` needs. Idempotent."""
+        self._loop.stop(STOP_SECONDS, self._services.bell.ring)
         self._pool_keeper.stop()
         self._dispatcher.stop()
         self._probing.stop()
+
+    def close_down(self, patience: Patience, progress: Progress) -> None:
+        """Between `rest` and `stop`: have the devices destroyed that end with the controller, where this one manages.
+
+        That there is no other controller is for the caller to know.
+        """
+        if self.manages and not self._loop.is_alive:
+            closing = CloseDown(self._services, self._lease, self._open_provider)
+            closing.run(self._pool_keeper.busy, patience, progress)
 
     def _turn(self) -> None:
         if self._may_manage():

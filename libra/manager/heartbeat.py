@@ -13,7 +13,7 @@ from libra.daemon.loop import Loop
 from libra.errors import LibraError, NotFound
 from libra.model.controller import FORGOTTEN_AFTER, WRITE_EVERY, Controller
 from libra.storage.base import UnitOfWork
-from libra.usecases.services import Services, new_id
+from libra.usecases.services import Services
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +24,7 @@ class Heartbeat:
     """Its owner starts and stops it. It has a thread of its own, for the manager's may be what hangs."""
 
     def __init__(
-        self, services: Services, beats: Beats, manages: Callable[[], bool | None]
+        self, services: Services, beats: Beats, manages: Callable[[], bool | None], key: str
     ) -> None:
         self._services = services
         self._beats = beats
@@ -33,10 +33,11 @@ class Heartbeat:
         beat = beats.add("heartbeat", interval=seconds, stores=("database",), endless=True)
         self._loop = Loop(beat, self._turn)
         self._started = services.clock()
-        self.id = new_id()
+        self.id = key
 
     def start(self) -> None:
-        """The row is written at once."""
+        """The row is there when it returns: another controller may be about to stop. Raises `StorageUnavailable`."""
+        self._write()
         self._loop.start()
 
     def stop(self) -> None:
@@ -55,20 +56,18 @@ class Heartbeat:
         return [item for item in known if item.id != self.id and _lives(item, now)]
 
     def _turn(self) -> None:
-        now = self._services.clock()
-        with self._services.storage.writing() as unit:
-            self._write(unit, now)
+        self._write()
         self._loop.stopping.wait(WRITE_EVERY.total_seconds())
 
-    def _write(self, unit: UnitOfWork, now: datetime) -> None:
+    def _write(self) -> None:
+        now = self._services.clock()
         row = self._describe(now)
-        try:
-            unit.controllers.replace(row)
-        except NotFound:
-            for old in unit.controllers.find():
-                if now - old.seen_at > FORGOTTEN_AFTER:
-                    unit.controllers.remove(old.id)
-            unit.controllers.add(row)
+        with self._services.storage.writing() as unit:
+            try:
+                unit.controllers.replace(row)
+            except NotFound:
+                _prune(unit, now)
+                unit.controllers.add(row)
 
     def _describe(self, now: datetime) -> Controller:
         return Controller(
@@ -81,6 +80,12 @@ class Heartbeat:
             manages=self._manages(),
             loops=self._beats.states(now),
         )
+
+
+def _prune(unit: UnitOfWork, now: datetime) -> None:
+    for old in unit.controllers.find():
+        if now - old.seen_at > FORGOTTEN_AFTER:
+            unit.controllers.remove(old.id)
 
 
 def _lives(controller: Controller, now: datetime) -> bool:

@@ -1,7 +1,7 @@
 """Keeps each device pool with a provider at its size: boots spares, destroys what is retired."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -13,6 +13,7 @@ from libra.daemon.loop import Guard, Singly, tell
 from libra.errors import LibraError, ProviderError, StorageUnavailable
 from libra.manager.pauses import Pauses
 from libra.manager.settle import MANAGER
+from libra.manager.waking import Waker
 from libra.model.device import Device, DeviceState, Mover, ensure_transition
 from libra.model.devicepool import DevicePool
 from libra.model.sizing import count_boots, find_late
@@ -45,6 +46,7 @@ class PoolKeeper:
         self._services = services
         self._pools = Singly(guard)
         self._boots = boots
+        self._waker = Waker(services)
         self._open = open_provider
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="boot")
         self._lock = threading.Lock()
@@ -56,19 +58,38 @@ class PoolKeeper:
         """Begin nothing more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
+    def busy(self) -> set[str]:
+        """The names of devices that something is under way for."""
+        with self._lock:
+            return set(self._busy)
+
     def turn(self, now: datetime) -> None:
         """Boot one of each pool where spares are missing, destroy what is retired, give up what does not come."""
         pools = self._services.storage.look(lambda unit: unit.device_pools.find())
         kept = [pool for pool in pools if pool.provider]
-        self._pools.each(kept, lambda pool: pool.id, lambda pool: self._try(pool, now))
+        stopped = self._waker.find()
+        ours = {pool.id for pool in kept}
+        self._waker.leave(
+            [item for item in stopped if item.pool_id not in ours or item.shutting_down]
+        )
+        self._pools.each(kept, lambda pool: pool.id, lambda pool: self._try(pool, stopped, now))
 
-    def _try(self, pool: DevicePool, now: datetime) -> None:
+    def _try(self, pool: DevicePool, stopped: Sequence[Device], now: datetime) -> None:
         try:
+            self._wake(pool, [device for device in stopped if device.pool_id == pool.id], now)
             self._keep(pool, now)
         except StorageUnavailable:
             raise
         except LibraError as error:
             self._pause(pool, now, str(error))
+
+    def _wake(self, pool: DevicePool, stopped: Sequence[Device], now: datetime) -> None:
+        self._waker.finish(stopped)
+        if stopped and not self._pauses.holds(pool.id, now):
+            provider = self._open(pool.provider, pool.name)
+            rested = [item for item in stopped if not self._pauses.holds(item.id, now)]
+            for device in self._waker.to_boot(rested):
+                self._begin(device.name, self._boot_again, pool, provider, device)
 
     def _keep(self, pool: DevicePool, now: datetime) -> None:
         mine = Query(where={"pool_id": pool.id})
@@ -115,7 +136,14 @@ class PoolKeeper:
             if name in self._busy:
                 return
             self._busy.add(name)
-        self._threads.submit(self._work, work, pool, provider, device)
+        future = self._threads.submit(self._work, work, pool, provider, device)
+        future.add_done_callback(lambda _: self._end(name))
+
+    def _end(self, name: str) -> None:
+        """Also of what was cancelled before it began."""
+        with self._lock:
+            self._busy.discard(name)
+        self._services.bell.ring()
 
     def _work(
         self,
@@ -130,12 +158,7 @@ class PoolKeeper:
         except LibraError as error:
             log.warning("cannot go on", action="provide", device=device.name, error=str(error))
         except BaseException as error:  # noqa: BLE001 - another package's provider may raise anything
-            self._pause(pool, self._services.clock(), "internal error")
             tell(self._boots, error, 0.0, device=device.name)
-        finally:
-            with self._lock:
-                self._busy.discard(device.name)
-            self._services.bell.ring()
 
     def _boot(self, pool: DevicePool, provider: Provider, device: Device) -> None:
         try:
@@ -150,6 +173,17 @@ class PoolKeeper:
         if device.state is DeviceState.RETIRED:
             return True
         return device.shutting_down and device.id not in self._gone
+
+    def _boot_again(self, pool: DevicePool, provider: Provider, device: Device) -> None:
+        self._pauses.begin(device.id, self._services.clock())  # whatever a provider raises
+        try:
+            provider.boot(Host(name=device.name, address=device.address))
+        except ProviderError as error:
+            self._pause(pool, self._services.clock(), str(error))
+            self._waker.fail(device)
+            return
+        self._pauses.end(device.id)
+        self._waker.tell(device)
 
     def _destroy(self, _pool: DevicePool, provider: Provider, device: Device) -> None:
         """One that still has something stays recorded until that is elsewhere."""

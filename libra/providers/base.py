@@ -23,6 +23,10 @@ class Provider(Protocol):
     destroys: bool
     """Whether a host is gone after its shutdown, and another one may have its name; else it is somebody else's."""
 
+    ends_with_controller: bool
+    """Whether its hosts are on the controller's own host, and are destroyed when that stops cleanly. Where a provider
+    does not say, they are not."""
+
     def choose(self, taken: Collection[str]) -> Host | None:
         """The next host that could be booted, none of those names; None where there is no more. Boots nothing."""
 

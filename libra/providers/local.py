@@ -38,9 +38,10 @@ def create_provider(settings: "Settings", pool: str) -> "LocalProvider":
 
 
 class LocalProvider:
-    """See `Provider`. Workers outlive the controller, and are found again by their directories."""
+    """See `Provider`. Workers outlive a controller that is killed, and are found again by their directories."""
 
     destroys = True
+    ends_with_controller = True
 
     def __init__(self, settings: "Settings", pool: str) -> None:
         self._settings = settings

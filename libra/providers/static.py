@@ -39,6 +39,7 @@ class StaticProvider:
     """See `Provider`. The file is read anew each time, so that it can grow."""
 
     destroys = False
+    ends_with_controller = False
 
     def __init__(self, inventory: Path, pool: str) -> None:
         self._path = inventory

@@ -1,5 +1,7 @@
 """Pools that may have fewer devices than they have: the excess is drained."""
 
+from collections.abc import Sequence
+
 from libra.model.access import Caller
 from libra.model.device import Device
 from libra.model.devicepool import DevicePool
@@ -21,7 +23,7 @@ def drain_excess(
     if pool.max_devices is None:
         return []
     unit.hold(PLACEMENT)
-    excess = choose_excess(_occupied(unit, pool), pool.max_devices)
+    excess = find_excess(unit, pool)
     hold_devices(unit, *(device.id for device in excess))
     drained = []
     for device in excess:
@@ -29,6 +31,13 @@ def drain_excess(
         if current is not None:
             drained.append(put_order(unit, services, caller, current, DeviceOrder.RETIRE))
     return drained
+
+
+def find_excess(unit: UnitOfWork, pool: DevicePool) -> Sequence[Device]:
+    """Those that it would be now."""
+    if pool.max_devices is None:
+        return []
+    return choose_excess(_occupied(unit, pool), pool.max_devices)
 
 
 def _occupied(unit: UnitOfWork, pool: DevicePool) -> list[Occupied]:

@@ -78,6 +78,7 @@ QUERIES = (
     ("PUT", "/clouds/default", "action="),
     ("PUT", "/clouds/default", "action=enable&action=disable"),
     ("PUT", "/clouds/default", "action=disable&more=1"),
+    ("PUT", "/clouds/default", "action=disable&allocations=0"),
     ("PUT", "/clouds/default", "allocations="),
     ("PUT", "/clouds/default", "allocations=-1"),
     ("PUT", "/clouds/default", "allocations=1.0"),

@@ -56,6 +56,10 @@ def test_allocations(operator: Operator, three: list[str]) -> None:
     assert "drain and retire" in told
     assert "--yes says so" in told
     assert operator.lab.get(f"/clusters/{POOL}.json")["max_slots"] == 40
+    before = operator.lab.get("/v1/events", limit=1000)["events"]
+    (going,) = operator.json("admin", "allocations", POOL, "2", "--dry-run")["drained"]
+    assert going["name"] == three[0]
+    assert operator.lab.get("/v1/events", limit=1000)["events"] == before
     told = operator.run("admin", "allocations", POOL, "2", "--yes")
     assert three[0] in told
     operator.lab.wait(lambda: len(operator.vms()) == 2, "the shrinking")

@@ -69,6 +69,11 @@ def test_boots_that_fail_are_told_and_tried_ever_more_rarely(lab: ControlLab) ->
     assert failed["reason"].startswith("cannot write into ")
     kinds = [item["kind"] for item in lab.get("/v1/events", limit=1000)["events"]]
     assert kinds.count("device.building") == 1
+    assert kinds.count("devicepool.boot_failed") == 1
+    (told,) = lab.get("/failures/boot.json")["clouds"]
+    assert (told["cloud"], told["reason"]) == ("edge", failed["reason"])
+    (told,) = lab.get("/failures/image.json")["never_online"]
+    assert (told["vm"], told["reason"]) == (failed["name"], failed["reason"])
 
 
 def test_a_provider_that_there_is_not(lab: ControlLab) -> None:
@@ -76,3 +81,7 @@ def test_a_provider_that_there_is_not(lab: ControlLab) -> None:
     lab.worker("web1")
     lab.create()
     assert set(devices(lab)) == {"web1"}
+    (told,) = lab.get("/failures/boot.json")["clouds"]
+    assert "cannot load" in told["reason"]
+    told = [item["kind"] for item in lab.get("/v1/events", limit=1000)["events"]]
+    assert told.count("devicepool.boot_failed") == 1

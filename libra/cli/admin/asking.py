@@ -27,6 +27,10 @@ YesOption = Annotated[
     bool, typer.Option("--yes", "-y", help="Do not ask. Needed where there is no terminal.")
 ]
 
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Only show which devices it would be.")
+]
+
 
 def order(rest: "Rest", method: str, path: str, comment: str | None, **params: str) -> Json:
     """Raises as `Rest.call`; `Refused.answer` has what became of each device."""

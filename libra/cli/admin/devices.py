@@ -7,7 +7,14 @@ from urllib.parse import unquote
 
 import typer
 
-from libra.cli.admin.asking import CommentOption, YesOption, confirm, name_some, order
+from libra.cli.admin.asking import (
+    CommentOption,
+    DryRunOption,
+    YesOption,
+    confirm,
+    name_some,
+    order,
+)
 from libra.cli.admin.countdown import Wanted, wait_until_gone
 from libra.cli.exits import BAD_INPUT, FAILED, complain, errors_as_exits, fail
 from libra.cli.overview.asking import JSON
@@ -88,9 +95,6 @@ AllOption = Annotated[bool, typer.Option("--all", "-a", help="All of the pool.")
 CountOption = Annotated[
     int | None,
     typer.Option("--count", "-n", "-b", min=1, metavar="N", help="The first N, the oldest first."),
-]
-DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Only show which devices it would be.")
 ]
 
 

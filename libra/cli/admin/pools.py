@@ -1,18 +1,21 @@
 """`libra admin enable`, `disable`, `allocations`: orders about whole device pools."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from libra.cli.admin.asking import CommentOption, YesOption, confirm, order
+from libra.cli.admin.asking import (
+    CommentOption,
+    DryRunOption,
+    YesOption,
+    confirm,
+    name_some,
+    order,
+)
 from libra.cli.exits import BAD_INPUT, errors_as_exits, fail
-from libra.cli.overview.asking import JSON
 from libra.cli.rows import Format, Json, show_one
 from libra.cli.segments import segment
 from libra.cli.verbs import FormatOption, TokenOption, UrlOption, open_api
-
-if TYPE_CHECKING:
-    from libra.cli.rest import Rest
 
 CloudArgument = Annotated[str, typer.Argument(metavar="CLOUD", help="A device pool's name or id.")]
 NO_LIMIT = "none"
@@ -51,6 +54,7 @@ def allocate(
     number: Annotated[
         str, typer.Argument(metavar="N", help="How many devices it may have; none: no limit.")
     ],
+    dry_run: DryRunOption = False,
     comment: CommentOption = None,
     yes: YesOption = False,
     output: FormatOption = Format.TABLE,
@@ -59,27 +63,22 @@ def allocate(
 ) -> None:
     """How many devices a pool may have. Where it has more, the excess is drained and retired."""
     with errors_as_exits():
-        path = segment(cloud)
-        most = _parse_number(number)
+        path = f"/clouds/{segment(cloud)}"
+        _ensure_number(number)
         rest = open_api(context, api_url, token_file)
-        excess = 0 if most is None else _count_excess(rest, path, most)
-        if excess:
-            confirm(f"drain and retire {excess} devices of the pool {cloud}?", yes=yes)
-        answer = order(rest, "PUT", f"/clouds/{path}", comment, allocations=number)
-        show_one(_told(answer, output), output)
+        preview = order(rest, "PUT", path, None, allocations=number, dry_run="true")
+        if dry_run:
+            show_one(_told(preview, output), output)
+            return
+        if going := [item["name"] for item in preview["drained"]]:
+            what = f"drain and retire {len(going)} devices of the pool {cloud}"
+            confirm(f"{what}: {name_some(going)}?", yes=yes)
+        show_one(_told(order(rest, "PUT", path, comment, allocations=number), output), output)
 
 
-def _parse_number(text: str) -> int | None:
-    if text == NO_LIMIT:
-        return None
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+def _ensure_number(text: str) -> None:
+    if text != NO_LIMIT and not (text.isascii() and text.isdecimal() and len(text) < 10):
         fail(f"cannot allocate {text!a} devices: it must be a whole number, or none", BAD_INPUT)
-    return int(text)
-
-
-def _count_excess(rest: "Rest", path: str, most: int) -> int:
-    used: int = rest.call_with(JSON, "GET", f"/clusters/{path}")["used_slots"]
-    return max(0, used - most)
 
 
 def _told(answer: Json, output: Format) -> Json:

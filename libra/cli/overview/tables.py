@@ -44,7 +44,8 @@ def show_vms(answer: Json) -> None:
     """A row each, and how many there are."""
     found = _objects(answer, "vms")
     _show(found, _VM)
-    typer.echo(f"{len(found)} devices in {len({item.get('pool') for item in found})} pools")
+    pools = len({item.get("pool") for item in found})
+    typer.echo(f"devices: {len(found)}, in pools: {pools}")
 
 
 def show_vm(answer: Json) -> None:

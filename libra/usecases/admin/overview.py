@@ -50,19 +50,30 @@ class Cloud:
         return None if most is None else max(0, most - self.used)
 
 
-def list_clouds(services: Services) -> list[Cloud]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is read of devices beside their records: the runs of their jobs cost the most."""
+
+    shares: bool = True
+    runs: bool = True
+
+
+EVERYTHING, RECORDS = Wanted(), Wanted(shares=False, runs=False)
+
+
+def list_clouds(services: Services, wanted: Wanted = EVERYTHING) -> list[Cloud]:
     """By name; a handful of statements, however many there are."""
     with services.storage.reading() as unit:
         pools = sorted(unit.device_pools.find(), key=lambda pool: pool.name)
-        return _build(unit, services, pools, unit.devices.find())
+        return _build(unit, services, pools, unit.devices.find(), wanted)
 
 
-def find_cloud(services: Services, key: str) -> Cloud:
+def find_cloud(services: Services, key: str, wanted: Wanted = EVERYTHING) -> Cloud:
     """By id or name; raises `NotFound`."""
     with services.storage.reading() as unit:
         pool = get_pool(unit, key)
         mine = unit.devices.find(Query(where={"pool_id": pool.id}))
-        (found,) = _build(unit, services, [pool], mine)
+        (found,) = _build(unit, services, [pool], mine, wanted)
         return found
 
 
@@ -73,7 +84,7 @@ def find_vm(services: Services, cloud: str, key: str) -> Vm:
         device = unit.devices.get(key) or unit.devices.by_name(key)
         if device is None or device.pool_id != pool.id:
             raise NotFound(f"Device {key} not found in the device pool {pool.name}.")
-        (found,) = _build(unit, services, [pool], [device], device.id)[0].vms
+        (found,) = _build(unit, services, [pool], [device], EVERYTHING, device.id)[0].vms
         return found
 
 
@@ -82,13 +93,15 @@ def _build(
     services: Services,
     pools: Sequence[DevicePool],
     devices: Sequence[Device],
+    wanted: Wanted,
     only: str | None = None,
 ) -> list[Cloud]:
     shares: dict[str, list[Share]] = {}
-    for share in unit.overview.shares():
+    for share in unit.overview.shares() if wanted.shares else ():
         shares.setdefault(share.device_id, []).append(share)
     runs: dict[str, list[Run]] = {}
-    for run in unit.overview.runs(services.clock() - RUNS_WITHIN, only):
+    since = services.clock() - RUNS_WITHIN
+    for run in unit.overview.runs(since, only) if wanted.runs else ():
         runs.setdefault(run.device_id, []).append(run)
     by_pool: dict[str, list[Device]] = {}
     for device in devices:

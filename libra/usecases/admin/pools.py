@@ -13,7 +13,7 @@ from libra.usecases.admin.comments import ensure_comment
 from libra.usecases.devicepools import get_pool
 from libra.usecases.outbox import add_event
 from libra.usecases.services import Services
-from libra.usecases.shrinking import drain_excess
+from libra.usecases.shrinking import drain_excess, find_excess
 
 MOST_DEVICES = 1_000_000
 
@@ -49,11 +49,7 @@ def allocate(services: Services, caller: Caller, key: str, most: int | None) -> 
     Raises `NotFound`, and `Invalid` without a required comment and for a number that is none.
     """
     ensure_comment(services, caller)
-    if most is not None and not 0 <= most <= MOST_DEVICES:
-        raise Invalid(
-            f"cannot allocate {quoted(most)} devices: it must be from 0 to {MOST_DEVICES}, "
-            f"or {UNLIMITED} for no limit"
-        )
+    _ensure_number(most)
     with services.storage.writing() as unit:
         pool = get_pool(unit, key)
         changed = replace(pool, max_devices=most, updated_at=services.clock())
@@ -63,6 +59,23 @@ def allocate(services: Services, caller: Caller, key: str, most: int | None) -> 
         add_event(unit, services, caller, "devicepool.allocated", pool.id, reason=told)
     services.bell.ring()
     return Allocation(pool=changed, before=pool.max_devices, drained=drained)
+
+
+def preview_allocation(services: Services, key: str, most: int | None) -> Allocation:
+    """What `allocate` would do now; raises as it does."""
+    _ensure_number(most)
+    with services.storage.reading() as unit:
+        pool = get_pool(unit, key)
+        changed = replace(pool, max_devices=most)
+        return Allocation(pool=changed, before=pool.max_devices, drained=find_excess(unit, changed))
+
+
+def _ensure_number(most: int | None) -> None:
+    if most is not None and not 0 <= most <= MOST_DEVICES:
+        raise Invalid(
+            f"cannot allocate {quoted(most)} devices: it must be from 0 to {MOST_DEVICES}, "
+            f"or {UNLIMITED} for no limit"
+        )
 
 
 def _words(most: int | None) -> str:

@@ -12,6 +12,7 @@ register_url_convertor("segment", Segment())  # before the routes that are made 
 
 from libra.api.routers.scheduler import (  # noqa: E402
     admin,
+    daemon,
     fleet,
     health,
     maps,
@@ -22,6 +23,7 @@ from libra.api.routers.scheduler import root as root  # noqa: E402
 
 ROUTERS: tuple[APIRouter, ...] = (
     admin.router,
+    daemon.router,
     fleet.router,
     health.router,
     maps.router,

@@ -8,6 +8,7 @@ from libra.api.auth import OPERATORS, Given
 from libra.api.routers.scheduler.ordering import COMMENT, Ordering
 from libra.api.routers.scheduler.parameters import Asked, Parameters
 from libra.api.routers.scheduler.telling import tell
+from libra.errors import Invalid
 from libra.model.access import Caller
 from libra.usecases.admin import devices, pools
 from libra.usecases.admin.devices import FleetOrder, Orders, Outcome
@@ -16,6 +17,7 @@ from libra.usecases.services import Services
 router = APIRouter(tags=["scheduler: orders"], dependencies=[Depends(OPERATORS)])
 ENABLE, DISABLE = "enable", "disable"
 NO_LIMIT = "none"
+DRY_RUN = "dry_run"
 PUT_ORDERS = tuple(order.value for order in FleetOrder)
 POST_ORDERS = (FleetOrder.FORCE_RETIRE.value,)
 VMS = "/clouds/{cloud:segment}/vms"
@@ -26,11 +28,16 @@ VM = f"{VMS}/{{vm:segment}}"
 def change_cloud(
     request: Request, cloud: str, asked: Asked, services: Given, caller: Ordering
 ) -> Response:
-    """`action` enable or disable, or `allocations`: how many devices it may have, or none for no limit."""
-    asked.only("action", "allocations", COMMENT)
-    if "allocations" in asked and "action" not in asked:
+    """`action` enable or disable, or `allocations`: how many devices it may have, or none for no limit.
+
+    With `allocations`, `dry_run=true` only tells which devices would be drained.
+    """
+    if "allocations" in asked:
+        if "action" in asked:
+            raise Invalid("cannot tell what is wanted: give action or allocations, not both")
+        asked.only("allocations", DRY_RUN, COMMENT)
         return _allocate(request, cloud, asked, services, caller)
-    action = asked.word("action", (ENABLE, DISABLE))
+    action = asked.only("action", COMMENT).word("action", (ENABLE, DISABLE))
     pool = pools.switch_pool(services, caller, cloud, disabled=action == DISABLE)
     shown = {"cloud": pool.name, "id": pool.id, "enabled": not pool.disabled}
     what = "disabled: nothing new comes there" if pool.disabled else "enabled"
@@ -42,16 +49,22 @@ def _allocate(
 ) -> Response:
     is_limited = asked.text("allocations") != NO_LIMIT
     most = asked.number("allocations") if is_limited else None
-    done = pools.allocate(services, caller, cloud, most)
+    is_dry = asked.word(DRY_RUN, ("true", "false"), "false") == "true"
+    if is_dry:
+        done, would = pools.preview_allocation(services, cloud, most), "would be"
+    else:
+        done, would = pools.allocate(services, caller, cloud, most), "is"
+    name, now, before = done.pool.name, _words(most), _words(done.before)
     words = [
-        f"the device pool '{done.pool.name}' may have {_words(most)}; before, {_words(done.before)}"
+        f"the device pool '{name}' {'could' if is_dry else 'may'} have {now}; before, {before}"
     ]
-    words += [f"device '{device.name}' is drained and retired" for device in done.drained]
+    words += [f"device '{device.name}' {would} drained and retired" for device in done.drained]
     shown = {
         "cloud": done.pool.name,
         "id": done.pool.id,
         "allocations": most,
         "before": done.before,
+        "dry_run": is_dry,
         "drained": [{"id": device.id, "name": device.name} for device in done.drained],
     }
     return tell(request, "\n".join(words), shown)

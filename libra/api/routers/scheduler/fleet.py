@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from libra.api.auth import OBSERVERS, Given
+from libra.api.errors import wants_text
 from libra.api.insight import Insight
 from libra.api.routers.scheduler.parameters import Asked
 from libra.api.routers.scheduler.telling import tell, tell_lazily
@@ -16,7 +17,7 @@ from libra.errors import JobServerUnavailable
 from libra.model.overview import count_statuses, startup_of
 from libra.usecases import devicepools
 from libra.usecases.admin import overview
-from libra.usecases.admin.overview import Cloud
+from libra.usecases.admin.overview import EVERYTHING, RECORDS, Cloud, Wanted
 from libra.usecases.services import Services
 
 router = APIRouter(tags=["scheduler: status"], dependencies=[Depends(OBSERVERS)])
@@ -29,7 +30,7 @@ Answer = Callable[[Request, Services, list[Cloud]], Response]
 def list_clouds(request: Request, services: Given, asked: Asked) -> Response:
     """The device pools."""
     asked.only()
-    found = overview.list_clouds(services)
+    found = overview.list_clouds(services, _detail(request))
     return tell_lazily(
         request, lambda: clouds.render_clouds(found), lambda: {"resources": _clusters(found)}
     )
@@ -59,7 +60,7 @@ def show_config(request: Request, services: Given, asked: Asked) -> Response:
 def list_clusters(request: Request, services: Given, asked: Asked) -> Response:
     """The same, with their devices."""
     asked.only()
-    found = overview.list_clouds(services)
+    found = overview.list_clouds(services, _detail(request))
     return tell_lazily(
         request, lambda: clouds.render_clusters(found), lambda: {"resources": _clusters(found)}
     )
@@ -70,7 +71,7 @@ def list_clusters(request: Request, services: Given, asked: Asked) -> Response:
 def show_one(request: Request, cluster: str, services: Given, asked: Asked) -> Response:
     """By id or name."""
     asked.only()
-    found = overview.find_cloud(services, cluster)
+    found = overview.find_cloud(services, cluster, _detail(request))
     text = f"Cluster Info: {cluster}\n"
     return tell_lazily(
         request, lambda: text + clouds.render_cluster(found), lambda: show_cluster(found)
@@ -82,7 +83,9 @@ def show_one(request: Request, cluster: str, services: Given, asked: Asked) -> R
 def list_vms_of(request: Request, cluster: str, services: Given, asked: Asked) -> Response:
     """Without a metric each of them."""
     metric = asked.only("metric").word("metric", METRICS, "")
-    return ANSWERS[metric](request, services, [overview.find_cloud(services, cluster)])
+    return ANSWERS[metric](
+        request, services, [overview.find_cloud(services, cluster, WANTED[metric])]
+    )
 
 
 @router.get("/clusters/{cluster:segment}/vms/{vm:segment}")
@@ -100,7 +103,7 @@ def show_vm_of(request: Request, cluster: str, vm: str, services: Given, asked: 
 def list_vms(request: Request, services: Given, asked: Asked) -> Response:
     """Without a metric each of them."""
     metric = asked.only("metric").word("metric", METRICS, "")
-    return ANSWERS[metric](request, services, overview.list_clouds(services))
+    return ANSWERS[metric](request, services, overview.list_clouds(services, WANTED[metric]))
 
 
 @router.get("/vms/resources")
@@ -114,9 +117,16 @@ def list_resources(request: Request, services: Given, asked: Asked) -> Response:
 def list_addresses(request: Request, services: Given, asked: Asked) -> Response:
     """For Munin: those with public addresses."""
     asked.only()
-    found = vms.find_public(vm for cloud in overview.list_clouds(services) for vm in cloud.vms)
+    found = vms.find_public(
+        vm for cloud in overview.list_clouds(services, RECORDS) for vm in cloud.vms
+    )
     shown = [{"hostname": name, "address": address} for name, address in found]
     return tell(request, vms.render_munin(found), {"hosts": shown})
+
+
+def _detail(request: Request) -> Wanted:
+    """The texts of pools tell no more of devices than their records do."""
+    return RECORDS if wants_text(request) else EVERYTHING
 
 
 def _clusters(found: list[Cloud]) -> list[dict[str, Any]]:
@@ -184,3 +194,9 @@ ANSWERS: Mapping[str, Answer] = {
     "job_run_times": _tell_runs,
 }
 """By metric."""
+WANTED: Mapping[str, Wanted] = {
+    **dict.fromkeys(METRICS, RECORDS),
+    "": EVERYTHING,
+    "job_run_times": Wanted(shares=False),
+}
+"""What each of them tells of devices."""

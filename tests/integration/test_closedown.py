@@ -1,0 +1,205 @@
+"""Devices of this host go with a clean stop of the last controller, and come back with the next start."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from libra.cmd.controlling import Controller
+from libra.providers.local import LocalProvider, create_provider
+from tests.support.control import ControlLab, control_lab
+from tests.support.haproxy import socket_directory
+from tests.support.ports import wait_until
+
+__all__ = ["socket_directory"]
+
+Json = dict[str, Any]
+MANY = 20
+WAIT = 120.0
+
+
+@pytest.fixture
+def lab(socket_directory: Path) -> Iterator[ControlLab]:
+    with control_lab(socket_directory, probe_seconds=0.3, probe_deadline_seconds=1) as lab:
+        try:
+            yield lab
+        finally:
+            lab.stop_controller()
+            provider = create_provider(lab.settings, "edge")
+            for host in provider.list():
+                provider.shutdown(host.name)
+
+
+def restart(lab: ControlLab) -> None:
+    lab.start_controller()
+    lab.client = lab.client_with(lab.secret)
+
+
+def wait_for(condition: Callable[[], object], what: str) -> None:
+    """Worker processes take their time to start."""
+    wait_until(condition, timeout=WAIT, what=what)
+
+
+def devices(lab: ControlLab) -> dict[str, Json]:
+    return {item["name"]: item for item in lab.get("/v1/devices", limit=1000)["devices"]}
+
+
+def states(lab: ControlLab) -> list[str]:
+    return sorted(item["state"] for item in devices(lab).values())
+
+
+def make_pool(lab: ControlLab, spare: int) -> None:
+    lab.post("/v1/device-pools", {"name": "edge", "provider": "local", "min_spare": spare})
+
+
+def processes(directory: Path) -> list[str]:
+    """Whatever has a path below the directory in its words, or works in it."""
+    found = []
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit() and int(path.name) != os.getpid():
+            try:
+                words = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+            if f"{directory}/" in words:
+                found.append(words)
+    return found
+
+
+def kinds(lab: ControlLab) -> list[str]:
+    return [item["kind"] for item in lab.get("/v1/events", limit=1000)["events"]]
+
+
+def test_they_go_with_a_stop_and_come_back_with_what_they_had(lab: ControlLab) -> None:
+    make_pool(lab, 1)
+    wait_for(lambda: states(lab) == ["SPARE"], "a spare")
+    made = lab.create()
+    wait_for(lambda: states(lab) == ["ASSIGNED", "SPARE"], "another spare")
+    before = {name: item["id"] for name, item in devices(lab).items()}
+    said: list[str] = []
+    lab.controller.stop(progress=lambda what, _seconds: said.append(what))
+    local = lab.settings.providers.local_dir
+    assert (processes(local), list(local.iterdir())) == ([], [])
+    assert said[0] == "destroyed 0 of 2 devices"
+    restart(lab)
+    wait_for(lambda: kinds(lab).count("device.booted") == 2, "both again")
+    assert {name: item["id"] for name, item in devices(lab).items()} == before
+    wait_for(lambda: states(lab) == ["ASSIGNED", "SPARE"], "as it was")
+    holder = next(name for name, item in devices(lab).items() if item["loadbalancers"])
+    saved = (local / holder / "state" / "desired.json").read_text()
+    assert made["id"] in saved
+    assert lab.show(made["id"])["provisioning_status"] == "ACTIVE"
+    assert not {"device.error", "device.failover", "device.drift"} & set(kinds(lab))
+
+
+def test_a_change_that_was_accepted_and_not_sent_is_what_comes_back(lab: ControlLab) -> None:
+    make_pool(lab, 1)
+    wait_for(lambda: states(lab) == ["SPARE"], "a spare")
+    made = lab.create()
+    holder = next(name for name, item in devices(lab).items() if item["loadbalancers"])
+    pid = int((lab.settings.providers.local_dir / holder / "state" / "worker.lock").read_text())
+    os.kill(pid, signal.SIGSTOP)  # it answers nothing any more
+    path = f"/load-balancer/v2.0/lbaas/loadbalancers/{made['id']}"
+    lab.put(path, {"loadbalancer": {"admin_state_up": False}})
+    os.kill(pid, signal.SIGCONT)
+    lab.controller.stop()
+    restart(lab)
+    wait_for(lambda: "device.booted" in kinds(lab), "the device")
+    wait_for(lambda: lab.show(made["id"])["provisioning_status"] == "ACTIVE", "the change")
+    assert lab.show(made["id"])["admin_state_up"] is False
+
+
+@pytest.mark.parametrize("way", ["setting", "order"])
+def test_they_are_left_running(lab: ControlLab, way: str) -> None:
+    make_pool(lab, 1)
+    wait_for(lambda: states(lab) == ["SPARE"], "a spare")
+    if way == "setting":
+        lab.controller.keep_devices = True
+    else:
+        response = lab.client.post("/", params={"action": "quick_shutdown"})
+        assert response.text == "stops, and leaves all devices running\n"
+        assert "controller.quick_shutdown" in kinds(lab)
+    ensure_left(lab)
+
+
+def test_they_are_left_to_another_controller(lab: ControlLab) -> None:
+    make_pool(lab, 1)
+    wait_for(lambda: states(lab) == ["SPARE"], "a spare")
+    other = Controller(lab.settings, api_port=0)
+    other.keep_devices = True
+    other.start()
+    try:
+        ensure_left(lab)
+    finally:
+        other.stop()
+
+
+def ensure_left(lab: ControlLab) -> None:
+    """After a stop, and the next start."""
+    lab.controller.stop()
+    assert len(create_provider(lab.settings, "edge").list()) == 1
+    restart(lab)
+    wait_for(lambda: states(lab) == ["SPARE"], "the same")
+    assert "device.stopped" not in kinds(lab)
+    assert kinds(lab).count("device.building") == 1
+
+
+def test_whoever_has_no_patience_finds_them_again(
+    lab: ControlLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_pool(lab, 1)
+    wait_for(lambda: states(lab) == ["SPARE"], "a spare")
+    begun, hold = threading.Event(), threading.Event()
+
+    def hang(*_: object) -> None:
+        begun.set()
+        hold.wait(WAIT)
+
+    monkeypatch.setattr(LocalProvider, "shutdown", hang)
+    asked: list[float] = []
+
+    def none(seconds: float) -> bool:
+        asked.append(seconds)
+        return not begun.wait(seconds)
+
+    lab.controller.stop(none)
+    assert asked
+    hold.set()
+    monkeypatch.undo()
+    restart(lab)
+    wait_for(lambda: "device.booted" in kinds(lab), "the device")
+    wait_for(lambda: states(lab) == ["SPARE"], "it is as before")
+
+
+def test_one_that_cannot_be_booted_again_is_given_up(
+    lab: ControlLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from libra.manager import pauses
+
+    monkeypatch.setattr(pauses, "FIRST_PAUSE", pauses.FIRST_PAUSE / 100)
+    make_pool(lab, 1)
+    wait_for(lambda: states(lab) == ["SPARE"], "a spare")
+    (first,) = devices(lab)
+    lab.controller.stop()
+    (lab.settings.providers.local_dir / first).write_text("in the way")
+    restart(lab)
+    wait_for(lambda: "ERROR" in states(lab), "its loss")
+    wait_for(lambda: states(lab) == ["ERROR", "SPARE"], "another one")
+
+
+def test_twenty_are_destroyed_and_nothing_is_left(lab: ControlLab) -> None:
+    make_pool(lab, MANY)
+    wait_for(lambda: states(lab) == ["SPARE"] * MANY, "twenty spares")
+    said: list[str] = []
+    lab.controller.stop(progress=lambda what, _seconds: said.append(what))
+    local = lab.settings.providers.local_dir
+    assert (processes(local), list(local.iterdir())) == ([], [])
+    assert len(set(said)) > 1
+    restart(lab)
+    assert len(devices(lab)) == MANY
+    lab.controller.keep_devices = True  # to boot them all again would cost twenty seconds
+    lab.stop_controller()
