@@ -13,6 +13,8 @@ from libra.cli import (
     following,
     job,
     jobserver,
+    nodegroups,
+    nodes,
     orders,
     resources,
     rollouts,
@@ -51,6 +53,8 @@ app.add_typer(db.app, name="db")
 app.add_typer(clusters.app, name="cluster")
 app.add_typer(webclusters.app, name="webcluster")
 app.add_typer(rollouts.app, name="rollout")
+nodes.app.add_typer(nodegroups.app, name="group")
+app.add_typer(nodes.app, name="node")
 app.command()(top.top)
 app.command(epilog=simulate.EPILOG)(simulate.simulate)
 verbs.add_verbs(job.app, resources.JOB)
