@@ -13,6 +13,8 @@ from libra.cli import (
     following,
     job,
     jobserver,
+    nodegroups,
+    nodes,
     objectstores,
     orders,
     resources,
@@ -57,6 +59,8 @@ app.add_typer(overview.app, name="status")
 app.add_typer(admin.app, name="admin")
 app.add_typer(objectstores.app, name="objectstore")
 app.add_typer(rollouts.app, name="rollout")
+nodes.app.add_typer(nodegroups.app, name="group")
+app.add_typer(nodes.app, name="node")
 app.command()(top.top)
 app.command(epilog=simulate.EPILOG)(simulate.simulate)
 verbs.add_verbs(job.app, resources.JOB)

@@ -4,14 +4,15 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal, TypedDict, Unpack
 
 from libra.client.rest import open_rest
 from libra.errors import LibraError
-from libra.model.rollout import DrainPolicy, FailurePolicy, RolloutState
+from libra.model.rollout import RolloutState
 from libra.rollout.actions import Change, RealActions
 from libra.rollout.interrupts import interrupting
 from libra.rollout.leading import Led, RolloutApi
-from libra.rollout.options import Options
+from libra.rollout.options import Options, read_options
 from libra.rollout.runner import Runner, Watcher
 from libra.rollout.watchers import LineWatcher, tell_end
 
@@ -24,27 +25,33 @@ class RolloutStopped(LibraError):
         self.rollout = led
 
 
+class HowTo(TypedDict, total=False):
+    """As the options of `libra rollout run`, with the same defaults. Times in seconds."""
+
+    batch: int
+    min_online: int | str
+    drain_timeout: float
+    on_drain_timeout: Literal["continue", "stop"]
+    on_failure: Literal["leave", "restore"]
+    health: str | None
+    warm_up: Sequence[str]
+    command_timeout: float
+    health_timeout: float
+    warm_up_timeout: float
+    online_timeout: float
+    capacity_timeout: float
+
+
 def rollout(
     group: str,
     change: Change | Sequence[str],
     *,
     nodes: Sequence[str] = (),
-    batch: int = 1,
-    min_online: int | str = "50%",
-    drain_timeout: float = 60.0,
-    on_drain_timeout: str = "stop",
-    on_failure: str = "leave",
-    health: str | None = None,
-    warm_up: Sequence[str] = (),
-    command_timeout: float = 600.0,
-    health_timeout: float = 60.0,
-    warm_up_timeout: float = 60.0,
-    online_timeout: float = 60.0,
-    capacity_timeout: float = 300.0,
     resume: bool = False,
     api_url: str | None = None,
     token_file: str | Path | None = None,
     report: Callable[[str], None] = print,
+    **how: Unpack[HowTo],
 ) -> Led:
     """Change every node of a group, a few at a time, while the others serve; `libra rollout run` as a function.
 
@@ -52,21 +59,7 @@ def rollout(
     where it raises; or it is a command as for `libra rollout run`. With `resume` it goes on with one that was stopped.
     Raises `RolloutStopped` unless it is complete, and other `LibraError`s where the API refuses it.
     """
-    options = Options(
-        command=() if callable(change) else tuple(change),
-        batch=batch,
-        min_online=str(min_online),
-        drain_timeout=drain_timeout,
-        on_drain_timeout=DrainPolicy(on_drain_timeout),
-        on_failure=FailurePolicy(on_failure),
-        health=health,
-        warm_up=tuple(warm_up),
-        command_timeout=command_timeout,
-        health_timeout=health_timeout,
-        warm_up_timeout=warm_up_timeout,
-        online_timeout=online_timeout,
-        capacity_timeout=capacity_timeout,
-    )
+    options = _read(change, how)
     rest = open_rest(api_url, Path(token_file) if token_file else None, os.environ)
     try:
         api = RolloutApi(rest)
@@ -78,6 +71,16 @@ def rollout(
     if led.state is not RolloutState.COMPLETE:
         raise RolloutStopped(led)
     return led
+
+
+def _read(change: Change | Sequence[str], how: HowTo) -> Options:
+    """Raises as a function does that has no such argument."""
+    if isinstance(change, str):
+        raise TypeError("rollout() takes a command as a list of words")
+    if unknown := sorted(how.keys() - HowTo.__annotations__.keys()):
+        raise TypeError(f"rollout() got an unexpected keyword argument '{unknown[0]}'")
+    given = {**how, "min_online": str(how.get("min_online", Options().min_online))}
+    return read_options({**given, "command": () if callable(change) else tuple(change)})
 
 
 def lead(api: RolloutApi, led: Led, watcher: Watcher, change: Change | None = None) -> Led:

@@ -36,6 +36,7 @@ class _Progress:
     """What this process knows beside the records: times are monotonic."""
 
     fleet: Fleet
+    look_seconds: float = 0.0  # that it took to look
     outcomes: dict[str, str] = field(default_factory=dict)
     since: dict[str, float] = field(default_factory=dict)
     idle_since: float = field(default_factory=time.monotonic)
@@ -100,8 +101,8 @@ class Runner:
                     if isinstance(end, End):
                         return end
                     pause = SHORTEST_PAUSE if end else min(2 * pause, LONGEST_PAUSE)
-                    if not end:
-                        self._collect(progress, pause)
+                    if not end:  # a fleet that takes long to ask is not asked all the time
+                        self._collect(progress, max(pause, progress.look_seconds))
             except BaseException:
                 self._cancelled.set()
                 raise
@@ -114,7 +115,9 @@ class Runner:
         self._collect(progress, 0.0)
         outcomes = dict(progress.outcomes)
         if self._is_to_look():
+            started = time.monotonic()
             progress.fleet = self._api.look(self._led.group)
+            progress.look_seconds = time.monotonic() - started
         sight = self._sight(progress, outcomes)
         self._watcher.show(self._led, progress.fleet, dict(sight.waited))
         moves = plan_moves(self._policy, self._led.steps, sight, self._led.wish)

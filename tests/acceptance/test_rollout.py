@@ -20,7 +20,7 @@ from tests.support.steady import SteadyLoad
 from tests.support.worker import WAIT
 
 RATE = 300
-LEAST_RATE = 200  # where the machine has much else to do
+LEAST_RATE = 150  # where the machine has much else to do
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +29,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RolloutLab]:
         yield RolloutLab(tmp_path_factory.mktemp("rollout"), stack)
 
 
+@pytest.mark.load
 def test_all_five_are_restarted_and_not_one_request_fails(world: RolloutLab) -> None:
     with SteadyLoad(RATE, world.targets) as load:
         done = world.rollout(*world.words("2"))
@@ -44,6 +45,7 @@ def test_all_five_are_restarted_and_not_one_request_fails(world: RolloutLab) -> 
     assert load.total / load.seconds >= LEAST_RATE, (load.total, load.seconds)
 
 
+@pytest.mark.load
 def test_a_broken_version_stops_there_with_four_serving(world: RolloutLab) -> None:
     lab: ControlLab = world.lab
     before = world.members.versions()

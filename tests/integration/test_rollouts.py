@@ -370,9 +370,14 @@ def test_a_program(
     token.write_text(lab.secret)
     where = {"api_url": environ_of(lab)["LIBRA_API_URL"], "token_file": token}
     told: list[str] = []
-    done = rollout(group, lambda node: told.append(node.name), report=told.append, **where)
+    done = rollout(
+        group, lambda node: told.append(node.name), min_online=1, report=told.append, **where
+    )
     assert done.state is RolloutState.COMPLETE
     assert told[-1].startswith(f"the rollout of {group} is complete")
+
+    with pytest.raises(TypeError, match="unexpected keyword argument 'bach'"):
+        rollout(group, ["true"], bach=2, **where)
 
     def change(node: Node) -> None:
         raise OSError("nobody there")

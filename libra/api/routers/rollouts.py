@@ -19,6 +19,7 @@ from libra.api.schemas.rollouts import (
     StepBody,
 )
 from libra.api.schemas.shown import show_fields
+from libra.api.schemas.types import Text
 from libra.model.rollout import RolloutState
 from libra.storage.query import Query as StorageQuery
 from libra.usecases import rolloutnodes, rollouts
@@ -65,10 +66,12 @@ def _write(options: RolloutOptions) -> str:
 @router.get("", dependencies=READ)
 def list_rollouts(
     services: Given,
-    group: str | None = None,
+    group: Annotated[Text | None, Query()] = None,
     state: RolloutState | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    marker: Annotated[str | None, Query(description="the id of the last one that is known")] = None,
+    marker: Annotated[
+        Text | None, Query(description="the id of the last one that is known")
+    ] = None,
 ) -> Json:
     """The newest first, those that ended, too; with how many nodes are in which phase."""
     given = {"group": group, "state": state}

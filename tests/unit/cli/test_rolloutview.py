@@ -1,13 +1,15 @@
 """A rollout as it is shown."""
 
+import io
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from rich.console import Console
+from rich.live import Live
 
-from libra.cli.rolloutview import MOST_ROWS, JsonView, build_table
+from libra.cli.rolloutview import MOST_ROWS, JsonView, TableView, build_table
 from libra.model.rollout import Phase, RolloutState, RolloutStep, Wish
 from libra.model.rolloutplan import NodeSight
 from libra.rollout.leading import Fleet, Led
@@ -97,3 +99,19 @@ def test_the_end_says_what_may_be_done() -> None:
     assert "libra rollout resume web" in tell_end(replace(led, state=RolloutState.STOPPED))
     complete = replace(led, state=RolloutState.COMPLETE, reason="")
     assert tell_end(complete) == "the rollout of web is complete, 1 of 2 nodes done"
+
+
+def test_a_terminal_gets_a_table_that_changes() -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=100, height=20)
+    with Live(console=console, auto_refresh=False) as live:
+        view = TableView(live)
+        for phase in (Phase.DRAINING, Phase.COMMAND):
+            led = build_led(phase, Phase.PENDING)
+            view.show(led, build_fleet(led), {"web0": 1.0})
+            view.tell("web0", "unpacking\x1b[2J")
+        view.show(led, build_fleet(led), {"web0": 2.0})
+        view.end(led)
+    assert "draining" in out.getvalue()
+    assert "unpacking" in out.getvalue()
+    assert "\x1b[2J" not in out.getvalue()
