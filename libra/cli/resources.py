@@ -66,6 +66,23 @@ MONITOR = Resource(
     columns=("id", "name", "type", "delay", "timeout", "max_retries", *_STATUSES),
     help="Health monitors of pools.",
 )
+POLICY = Resource(
+    command="l7policy",
+    singular="l7policy",
+    plural="l7policies",
+    path=f"{LBAAS}/l7policies",
+    columns=("id", "name", "listener_id", "action", "position", *_STATUSES),
+    help="L7 policies of listeners.",
+)
+RULE = Resource(
+    command="l7rule",
+    singular="rule",
+    plural="rules",
+    path=f"{LBAAS}/l7policies/{{owner}}/rules",
+    columns=("id", "type", "compare_type", "key", "value", "invert", *_STATUSES),
+    help="L7 rules of a policy.",
+    owner=POLICY,
+)
 DEVICE = Resource(
     command="device",
     singular="device",
@@ -127,6 +144,6 @@ JOB = Resource(
     verbs=("list", "show"),
 )
 RESOURCES = (
-    *(LOADBALANCER, LISTENER, POOL, MEMBER, MONITOR, CERTIFICATE),
+    *(LOADBALANCER, LISTENER, POOL, MEMBER, MONITOR, POLICY, RULE, CERTIFICATE),
     *(DEVICE, DEVICE_POOL, TOKEN, EVENT),
 )

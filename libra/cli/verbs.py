@@ -1,4 +1,4 @@
-"""`libra lb`, `listener`, `pool`, `member`, `healthmonitor`, `device`, `event`, `token` and the jobs that are stored.
+"""`libra lb`, `listener`, `pool` and the other resources of the API, `device`, `event`, `token`, and the jobs on record.
 
 A field is given as NAME=VALUE, as the API names it.
 """
@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from libra.cli.exits import FAILED, errors_as_exits, fail
-from libra.cli.resources import DEVICE, DEVICE_POOL, JOB, LOADBALANCER, RESOURCES, Resource
+from libra.cli.resources import (
+    DEVICE,
+    DEVICE_POOL,
+    JOB,
+    LOADBALANCER,
+    POOL,
+    RESOURCES,
+    Resource,
+)
 from libra.cli.rows import Format, Json, show_one, show_rows
 from libra.cli.wiring import Wiring
 from libra.errors import Invalid, NotFound
@@ -93,12 +101,18 @@ def _base(rest: "Rest", resource: Resource, owner: str | None) -> str:
     return resource.path.replace("{owner}", str(found["id"]))
 
 
+def _owner_option(resource: Resource) -> Any:
+    """Which one it is below; hidden where it is below none."""
+    owner = resource.owner or POOL
+    return typer.Option(f"--{owner.command}", hidden=resource.owner is None)
+
+
 def _list(group: typer.Typer, resource: Resource) -> None:
     @group.command("list", help=f"The {resource.plural}.")
     def run(
         context: typer.Context,
         filters: FiltersArgument = None,
-        pool: Annotated[str | None, typer.Option("--pool", hidden=resource.owner is None)] = None,
+        owner: Annotated[str | None, _owner_option(resource)] = None,
         output: FormatOption = Format.TABLE,
         api_url: UrlOption = None,
         token_file: TokenOption = None,
@@ -106,7 +120,7 @@ def _list(group: typer.Typer, resource: Resource) -> None:
         with errors_as_exits():
             rest = open_api(context, api_url, token_file)
             answer = rest.call(
-                "GET", _base(rest, resource, pool), **parse_fields(filters, raw=True)
+                "GET", _base(rest, resource, owner), **parse_fields(filters, raw=True)
             )
         show_rows(answer[resource.plural], resource.columns, output)
 
@@ -116,14 +130,14 @@ def _show(group: typer.Typer, resource: Resource) -> None:
     def run(
         context: typer.Context,
         name: Annotated[str, typer.Argument(help="Its id or name.")],
-        pool: Annotated[str | None, typer.Option("--pool", hidden=resource.owner is None)] = None,
+        owner: Annotated[str | None, _owner_option(resource)] = None,
         output: FormatOption = Format.TABLE,
         api_url: UrlOption = None,
         token_file: TokenOption = None,
     ) -> None:
         with errors_as_exits():
             rest = open_api(context, api_url, token_file)
-            base = _base(rest, resource, pool)
+            base = _base(rest, resource, owner)
             key = find_key(rest, resource, base, name)
             answer = rest.call("GET", f"{base}/{key}")
         show_one(answer[resource.singular], output)
@@ -141,7 +155,7 @@ def _create(group: typer.Typer, resource: Resource) -> None:
     def run(
         context: typer.Context,
         fields: FieldsArgument = None,
-        pool: Annotated[str | None, typer.Option("--pool", hidden=resource.owner is None)] = None,
+        owner: Annotated[str | None, _owner_option(resource)] = None,
         wait: WaitOption = False,
         timeout: TimeoutOption = 120.0,
         output: FormatOption = Format.TABLE,
@@ -151,7 +165,7 @@ def _create(group: typer.Typer, resource: Resource) -> None:
         given = parse_fields(fields)
         with errors_as_exits():
             rest = open_api(context, api_url, token_file)
-            base = _base(rest, resource, pool)
+            base = _base(rest, resource, owner)
             body = given if resource.is_ours else {resource.singular: given}
             made: Json = rest.call("POST", base, body)[resource.singular]
             if wait:
@@ -165,7 +179,7 @@ def _set(group: typer.Typer, resource: Resource) -> None:
         context: typer.Context,
         name: Annotated[str, typer.Argument(help="Its id or name.")],
         fields: FieldsArgument = None,
-        pool: Annotated[str | None, typer.Option("--pool", hidden=resource.owner is None)] = None,
+        owner: Annotated[str | None, _owner_option(resource)] = None,
         wait: WaitOption = False,
         timeout: TimeoutOption = 120.0,
         output: FormatOption = Format.TABLE,
@@ -175,7 +189,7 @@ def _set(group: typer.Typer, resource: Resource) -> None:
         given = parse_fields(fields)
         with errors_as_exits():
             rest = open_api(context, api_url, token_file)
-            base = _base(rest, resource, pool)
+            base = _base(rest, resource, owner)
             path = f"{base}/{find_key(rest, resource, base, name)}"
             body = given if resource.is_ours else {resource.singular: given}
             made: Json = rest.call("PUT", path, body)[resource.singular]
@@ -189,7 +203,7 @@ def _delete(group: typer.Typer, resource: Resource) -> None:
     def run(
         context: typer.Context,
         name: Annotated[str, typer.Argument(help="Its id or name.")],
-        pool: Annotated[str | None, typer.Option("--pool", hidden=resource.owner is None)] = None,
+        owner: Annotated[str | None, _owner_option(resource)] = None,
         cascade: Annotated[
             bool,
             typer.Option("--cascade", help="With its parts.", hidden=resource is not LOADBALANCER),
@@ -201,7 +215,7 @@ def _delete(group: typer.Typer, resource: Resource) -> None:
     ) -> None:
         with errors_as_exits():
             rest = open_api(context, api_url, token_file)
-            base = _base(rest, resource, pool)
+            base = _base(rest, resource, owner)
             path = f"{base}/{find_key(rest, resource, base, name)}"
             rest.call("DELETE", path, **({"cascade": "true"} if cascade else {}))
             if wait:

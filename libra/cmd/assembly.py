@@ -96,6 +96,7 @@ def build_serving(settings: "Settings", driver: LoadBalancerDriver) -> WebServer
         services=state_dir / f"{SERVING}.json",
         log=state_dir / f"{SERVING}.log",
         pid_file=state_dir / f"{SERVING}.pid",
+        statistics=settings.haproxy.admin_socket,
         user=settings.haproxy.user if is_root else None,
         group=settings.haproxy.group if is_root else None,
     )

@@ -41,8 +41,9 @@ def _say(loadbalancers: Sequence[LoadBalancer]) -> Iterator[LoadBalancer]:
     for owner in loadbalancers:
         for listener in owner.listeners if owner.enabled else ():
             pool = listener.pool if listener.enabled else None
-            if listener.enabled and listener.policies:
-                raise Invalid(_explain("it cannot be told of the listener's policies"))
+            for name in ("policies", "services"):
+                if listener.enabled and getattr(listener, name):
+                    raise Invalid(_explain(f"it cannot be told of the listener's {name}"))
             if pool is not None and pool.enabled and pool.members:
                 yield _as_first(owner, listener)
 

@@ -30,9 +30,10 @@ from libra.model.pool import (
     SessionPersistence,
 )
 from libra.model.resources import member, monitor, pool
-from libra.model.resources.listener import Listener
+from libra.model.resources.listener import Listener, ListenerProtocol
 from libra.model.resources.monitor import HealthMonitorType
 from libra.model.resources.tree import LoadBalancerTree, PolicyTree, PoolTree
+from libra.model.webservice import Metrics
 
 FORWARDED_FOR = "X-Forwarded-For"
 _TYPES = {
@@ -102,11 +103,12 @@ def _listener(
     listener: Listener, pools: dict[str, Pool], materials: Materials
 ) -> device_side.Listener:
     headers = {name for name, value in listener.insert_headers if value.lower() == "true"}
+    reports = listener.protocol is ListenerProtocol.PROMETHEUS
     return device_side.Listener(
         id=listener.id,
         name=listener.name.strip() or None,
         enabled=listener.admin_state_up,
-        protocol=Protocol.HTTP if listener.protocol.is_http else Protocol.TCP,
+        protocol=Protocol.HTTP if listener.protocol.is_http or reports else Protocol.TCP,
         port=listener.protocol_port,
         pool=pools.get(listener.default_pool_id or ""),
         connection_limit=listener.connection_limit if listener.connection_limit > 0 else None,
@@ -121,6 +123,7 @@ def _listener(
         allowed_cidrs=tuple(sorted(set(listener.allowed_cidrs))),
         hsts=translate_hsts(listener),
         tls=translate_tls(listener, materials),
+        services=(Metrics(),) if reports else None,
     )
 
 

@@ -80,9 +80,21 @@ class NodeInfo:
     path: str
 
 
-Local = Json | Static | NodeInfo
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """What its load balancer has served, for Prometheus.
+
+    `proxies` are HAProxy's names, each with "listener" or "pool" and the id: empty until the device that runs it fills
+    them in.
+    """
+
+    path: str = "/metrics"
+    proxies: tuple[tuple[str, str, str], ...] = ()
+
+
+Local = Json | Static | NodeInfo | Metrics
 """What is answered on the device itself, by `libra.serving`."""
-WebService = ReverseProxy | Redirect | Json | Static | NodeInfo
+WebService = ReverseProxy | Redirect | Json | Static | NodeInfo | Metrics
 
 
 def normal_path(text: str) -> str | None:

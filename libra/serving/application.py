@@ -14,11 +14,12 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from libra import __version__
-from libra.model.webservice import Json, Local, NodeInfo, Static
+from libra.model.webservice import Json, Local, Metrics, NodeInfo, Static
 from libra.serving.answers import not_found, refuse
 from libra.serving.book import Book
 from libra.serving.files import StaticAnswer
 from libra.serving.jsonvalue import JsonAnswer
+from libra.serving.metrics import MetricsAnswer
 from libra.serving.nodeinfo import NodeInfoAnswer
 from libra.serving.question import ASKING, DIGEST
 
@@ -56,14 +57,16 @@ class Application:
                 return StaticAnswer(service, book.directories)
             case NodeInfo():
                 return NodeInfoAnswer(book.node, self._started)
+            case Metrics():
+                return MetricsAnswer(service, book.statistics)
         assert_never(service)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI's; not ours to block, so what waits for disks is done by a thread."""
+        """ASGI's; not ours to block, so what waits is done by a thread."""
         request = Request(scope)
         try:
             answering = self._find(request)
-            if isinstance(answering, StaticAnswer):
+            if isinstance(answering, StaticAnswer | MetricsAnswer):
                 response = await run_in_threadpool(answering.answer, request)
             else:
                 response = answering.answer(request)

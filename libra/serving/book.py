@@ -12,9 +12,14 @@ from functools import cached_property
 from typing import Any
 
 from libra.errors import Invalid
-from libra.model.webservice import Json, Local, NodeInfo, Static, canonical
+from libra.model.webservice import Json, Local, Metrics, NodeInfo, Static, canonical
 
-TYPES: dict[str, type[Local]] = {"json": Json, "static": Static, "nodeinfo": NodeInfo}
+TYPES: dict[str, type[Local]] = {
+    "json": Json,
+    "static": Static,
+    "nodeinfo": NodeInfo,
+    "metrics": Metrics,
+}
 _NAMES = {kind: name for name, kind in TYPES.items()}
 
 
@@ -28,11 +33,15 @@ class Node:
 
 @dataclass(frozen=True, kw_only=True)
 class Book:
-    """Services by their key (`service_key`); files are taken from below `directories` only, whatever a service says."""
+    """Services by their key (`service_key`); files are taken from below `directories` only, whatever a service says.
+
+    `statistics` is where HAProxy is asked for what it has served.
+    """
 
     services: Mapping[str, Local] = field(default_factory=dict)
     node: Node = Node()
     directories: tuple[str, ...] = ()
+    statistics: str = ""
 
     @cached_property
     def digest(self) -> str:
@@ -48,6 +57,7 @@ class Book:
         return {
             "node": asdict(self.node),
             "directories": self.directories,
+            "statistics": self.statistics,
             "services": {key: _render(service) for key, service in self.services.items()},
         }
 
@@ -60,6 +70,7 @@ def parse_book(data: bytes) -> Book:
             services={key: _parse(entry) for key, entry in fields["services"].items()},
             node=Node(**fields["node"]),
             directories=tuple(fields["directories"]),
+            statistics=fields.get("statistics", ""),
         )
         whole = book.digest == fields["digest"]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -78,4 +89,6 @@ def _parse(entry: dict[str, Any]) -> Local:
     kind = TYPES[fields.pop("type")]
     if "mime_types" in fields:
         fields["mime_types"] = tuple((suffix, name) for suffix, name in fields["mime_types"])
+    if "proxies" in fields:
+        fields["proxies"] = tuple((name, what, key) for name, what, key in fields["proxies"])
     return kind(**fields)

@@ -38,6 +38,7 @@ FITTING = {
     ListenerProtocol.TERMINATED_HTTPS: {PoolProtocol.HTTP} | _PROXY,
     ListenerProtocol.HTTPS: {PoolProtocol.HTTPS, PoolProtocol.TCP} | _PROXY,
     ListenerProtocol.TCP: set(PoolProtocol),
+    ListenerProtocol.PROMETHEUS: set(),
 }
 """Which pools a listener may send to."""
 _WITHOUT_COOKIES = {PoolProtocol.TCP, PoolProtocol.HTTPS}

@@ -17,7 +17,6 @@ from libra.usecases.change import Change
 from libra.usecases.fitting import (
     TLS_FIELDS,
     ensure_cidrs,
-    ensure_listeners,
     ensure_pair,
     ensure_sharing,
     ensure_tls,
@@ -30,13 +29,16 @@ Fields = Mapping[str, Any]
 
 
 def create(services: Services, caller: Caller, owner_id: str, fields: Fields) -> Listener:
-    """Raises `Conflict` where its port is taken."""
+    """With `default_pool` and `l7policies` as in `libra.usecases.parts`; raises `Conflict` where its port is taken."""
+    from libra.usecases.parts import PartsWriter
+
     with services.storage.writing() as unit:
         change = Change(unit, services, caller)
         owner = change.lock(owner_id)
-        ensure_room(unit, services, owner.project_id, listener=1)
-        ensure_listeners(unit.listeners.count({"loadbalancer_id": owner_id}) + 1)
-        listener = add_listener(change, owner, fields)
+        writer = PartsWriter(change, [fields], [])
+        ensure_room(unit, services, owner.project_id, **writer.counts())
+        writer.ensure_fitting(owner)
+        (listener,) = writer.write(owner)
         change.send(owner, f"listener {listener.id} created")
     services.bell.ring()
     return listener

@@ -39,6 +39,12 @@ class PartsWriter:
         ensure_pools(len(self._pools))
         ensure_listeners(len(self._listeners))
 
+    def ensure_fitting(self, owner: LoadBalancer) -> None:
+        """Raises `QuotaExceeded` for more than a load balancer can have that has some already."""
+        unit, where = self._change.unit, {"loadbalancer_id": owner.id}
+        ensure_pools(unit.pools.count(where) + len(self._pools))
+        ensure_listeners(unit.listeners.count(where) + len(self._listeners))
+
     def counts(self) -> dict[str, int]:
         """How many of each kind."""
         return {
@@ -50,14 +56,13 @@ class PartsWriter:
             "l7rule": sum(len(policy.get("rules", ())) for policy in self._policies),
         }
 
-    def write(self, owner: LoadBalancer) -> None:
-        """Pools first, for listeners name them."""
+    def write(self, owner: LoadBalancer) -> list[Listener]:
+        """Pools first, for listeners name them; gives the listeners."""
         for fields in self._pools:
             self._stored[str(fields["name"])] = self._write_pool(owner, fields)
-        for fields in self._listeners:
-            self._write_listener(owner, fields)
+        return [self._write_listener(owner, fields) for fields in self._listeners]
 
-    def _write_listener(self, owner: LoadBalancer, fields: Fields) -> None:
+    def _write_listener(self, owner: LoadBalancer, fields: Fields) -> Listener:
         given = _without(fields, "default_pool", "l7policies")
         wanted = fields.get("default_pool")
         if wanted is not None:
@@ -65,6 +70,7 @@ class PartsWriter:
         listener = add_listener(self._change, owner, given)
         for policy in fields.get("l7policies", ()):
             self._write_policy(listener, policy)
+        return listener
 
     def _write_policy(self, listener: Listener, fields: Fields) -> None:
         given = _without(fields, "redirect_pool", "rules")

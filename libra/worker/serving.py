@@ -43,12 +43,16 @@ _PASSED_ON = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONHOME", "MALLOC_AREN
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """Files of the server: all below directories that the worker may write to. `user` and `group` may connect."""
+    """Files of the server: all below directories that the worker may write to. `user` and `group` may connect.
+
+    `statistics` is HAProxy's admin socket.
+    """
 
     socket: Path
     services: Path
     log: Path
     pid_file: Path
+    statistics: Path | None = None
     user: str | None = None
     group: str | None = None
 
@@ -126,7 +130,12 @@ class ServingProcess:
     def _serve(self, services: Services) -> None:
         """Raises `ServingError`; what is in the file then is tried again by `ensure`."""
         directories = tuple(map(str, self._within))
-        book = Book(services=services, node=self._node(), directories=directories)
+        book = Book(
+            services=services,
+            node=self._node(),
+            directories=directories,
+            statistics=str(self._places.statistics or ""),
+        )
         if book.digest != self._known().digest:
             self._write(book)
         self._book = book

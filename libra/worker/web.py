@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from libra.drivers.haproxy.names import backend_name, frontend_name
 from libra.errors import Forbidden, Invalid, ServingError
-from libra.model.loadbalancer import Desired
-from libra.model.webservice import Json, Local, NodeInfo, Static, service_key
+from libra.model.loadbalancer import Desired, LoadBalancer
+from libra.model.webservice import Json, Local, Metrics, NodeInfo, Static, service_key
 
 Services = Mapping[str, Local]
 Directories = tuple[Path, ...]
@@ -106,12 +108,21 @@ class MemoryServing:
 def local_services(desired: Desired) -> dict[str, Local]:
     """By their keys. What is suspended, or disabled, is ready to be asked."""
     return {
-        service_key(listener.id, service.path): service
+        service_key(listener.id, service.path): _filled(service, loadbalancer)
         for loadbalancer in desired.loadbalancers
         for listener in loadbalancer.listeners
         for service in listener.services or ()
-        if isinstance(service, Json | Static | NodeInfo)
+        if isinstance(service, Json | Static | NodeInfo | Metrics)
     }
+
+
+def _filled(service: Local, loadbalancer: LoadBalancer) -> Local:
+    """Metrics are of their own load balancer only."""
+    if not isinstance(service, Metrics):
+        return service
+    listeners = ((frontend_name(item.id), "listener", item.id) for item in loadbalancer.listeners)
+    pools = ((backend_name(item.id), "pool", item.id) for item in loadbalancer.pools)
+    return replace(service, proxies=(*listeners, *pools))
 
 
 def check_directory(directory: str, within: Directories) -> None:

@@ -16,6 +16,7 @@ from libra.messages.requests import Update, parse_request
 from libra.messages.version2.writer import build_update
 from libra.model.access import Caller, Role
 from libra.model.device import DeviceState
+from libra.model.policy import Comparison, PolicyAction, RuleType
 from libra.model.resources.listener import ListenerProtocol
 from libra.model.resources.monitor import HealthMonitorType
 from libra.model.resources.pool import PersistenceKind, PoolAlgorithm, PoolProtocol
@@ -92,6 +93,26 @@ pools = st.fixed_dictionaries(
         "healthmonitor": monitors | st.none(),
     },
 )
+rules = st.fixed_dictionaries(
+    {
+        "type": words(RuleType),
+        "compare_type": words(Comparison),
+        "value": texts | st.sampled_from(["true", "0", "^/a$", "(", "}"]),
+    },
+    optional={"key": st.sampled_from(["CN", "X-A", "", None, "a b"]), "invert": flags},
+)
+policies = st.fixed_dictionaries(
+    {"action": words(PolicyAction)},
+    optional={
+        **named,
+        "redirect_url": st.sampled_from(["http://a.example/?b='c'", "ftp://a", "", None]),
+        "redirect_prefix": st.sampled_from(["https://a:8", "/a", None]),
+        "redirect_http_code": numbers(301, 303) | st.none(),
+        "redirect_pool": pools | st.none(),
+        "position": numbers(1, 3) | st.none(),
+        "rules": st.lists(rules, max_size=2),
+    },
+)
 HEADERS = ["X-Forwarded-For", "X-Forwarded-Port", "X-Client-IP", "X-Forwarded-IP", "X-Real-IP"]
 timeouts = numbers(0, 24 * 24 * 3600 * 1000)
 listeners = st.fixed_dictionaries(
@@ -100,6 +121,7 @@ listeners = st.fixed_dictionaries(
         **named,
         "connection_limit": numbers(-1, 10_000_000) | st.sampled_from([0, 1]),
         "default_pool": pools | st.none(),
+        "l7policies": st.lists(policies, max_size=2),
         "insert_headers": st.dictionaries(
             st.sampled_from(HEADERS), st.sampled_from(["true", "False", True])
         ),
@@ -153,6 +175,7 @@ def create(services: Services, body: Json) -> LoadBalancerTree:
     )
 
 
+RULE = {"type": "COOKIE", "compare_type": "EQUAL_TO", "key": "a", "value": " b "}
 LISTENER = {"protocol": "HTTP", "protocol_port": 80}
 TIED = {"name": "p", "protocol": "TCP", "lb_algorithm": "ROUND_ROBIN"}
 TIED["session_persistence"] = {"type": "HTTP_COOKIE"}  # type: ignore[assignment]
@@ -170,6 +193,12 @@ TIED["session_persistence"] = {"type": "HTTP_COOKIE"}  # type: ignore[assignment
     body={
         "vip_subnet_id": "default",
         "listeners": [{**LISTENER, "timeout_client_data": 24 * 24 * 3600 * 1000}],
+    }
+)
+@example(
+    body={
+        "vip_subnet_id": "default",
+        "listeners": [{**LISTENER, "l7policies": [{"action": "REJECT", "rules": [RULE] * 2}] * 2}],
     }
 )
 @example(body={"vip_subnet_id": "default", "pools": [TIED]})

@@ -287,3 +287,28 @@ def test_filters_pages_and_projects(lab: Lab, shop: Shop) -> None:
     assert member.get(rules).status_code == 403
     assert member.get(POLICIES).json()["l7policies"] == []
     assert member.delete(f"{POLICIES}/{keys[0]}").status_code == 403
+
+
+def test_a_listener_comes_with_its_pool_and_policies(lab: Lab, shop: Shop) -> None:
+    """Or not at all."""
+    pool = {**POOL, "name": "own", "members": [{"address": "10.0.0.7", "protocol_port": 80}]}
+    policies: list[Json] = [
+        {**REJECT, "rules": [RULE]},
+        {"action": "REDIRECT_TO_POOL", "redirect_pool": {"name": "own"}},
+    ]
+    body = {
+        "loadbalancer_id": shop.key,
+        "protocol": "HTTP",
+        "protocol_port": 81,
+        "default_pool": pool,
+    }
+    for wrong in ({"name": "other"}, {**POOL, "name": "own", "protocol": "TCP"}):
+        given = {**body, "l7policies": [{"action": "REDIRECT_TO_POOL", "redirect_pool": wrong}]}
+        lab.post(f"{LBAAS}/listeners", {"listener": given}, 400)
+    made = lab.post(f"{LBAAS}/listeners", {"listener": {**body, "l7policies": policies}})[
+        "listener"
+    ]
+    lab.wait_active(shop.key)
+    assert len(made["l7policies"]) == 2
+    (found,) = lab.get(f"{LBAAS}/pools", name="own")["pools"]
+    assert (found["id"], len(found["members"])) == (made["default_pool_id"], 1)

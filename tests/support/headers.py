@@ -33,11 +33,11 @@ def ask(
     plain = socket.create_connection((host, port), timeout=5, source_address=(source, 0))
     connection = context.wrap_socket(plain, server_hostname=name) if context else plain
     with connection:
+        shown = connection.getpeercert(True) if isinstance(connection, ssl.SSLSocket) else None
         connection.sendall(text.encode())
         data = bytearray()
         while block := connection.recv(65536):
             data += block
-        shown = connection.getpeercert(True) if isinstance(connection, ssl.SSLSocket) else None
     head, found, body = data.decode("latin-1").partition("\r\n\r\n")
     if not found:
         raise ConnectionResetError("the answer is not whole")

@@ -18,6 +18,7 @@ class OpenStack:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.environment = dict(environment)
+        self.ran: list[list[str]] = []
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -44,6 +45,7 @@ class OpenStack:
             "arguments": list(arguments),
             "environment": environment or self.environment,
         }
+        self.ran.append(list(arguments))
         done = self._ask(asked)
         assert done["status"] == status, (arguments, done)
         return str(done["stderr"] if status else done["stdout"])

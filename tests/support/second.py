@@ -37,6 +37,7 @@ from libra.model.tls import (
 )
 from libra.model.webservice import (
     Json,
+    Metrics,
     NodeInfo,
     Redirect,
     ReverseProxy,
@@ -215,6 +216,7 @@ def service(path: str, pool_id: str) -> st.SearchStrategy[WebService]:
     flags = st.booleans()
     return st.one_of(
         st.just(NodeInfo(path=path)),
+        st.just(Metrics(path=path)),
         st.builds(
             Redirect,
             path=st.just(path),

@@ -7,10 +7,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from libra.api.auth import WRITERS, Asking, Given
 from libra.api.rendering import WrittenRoute
 from libra.api.routers.octavia import Json, answer, find, one, page_of
-from libra.api.schemas.fields import listener_fields
+from libra.api.schemas.fields import listener_fields, nested_listener
 from libra.api.schemas.octavia import ListenerChange, ListenerCreate
 from libra.api.schemas.shown import show_listener, show_stats
-from libra.errors import NotImplementedHere
 from libra.model.resources.listener import Listener
 from libra.storage.base import UnitOfWork
 from libra.usecases import listeners
@@ -35,15 +34,13 @@ def list_listeners(request: Request, services: Given, caller: Asking) -> Json:
 
 @router.post("", status_code=201, dependencies=[Depends(WRITERS)])
 def create_listener(body: ListenerCreate, services: Given, caller: Asking) -> Json:
-    """For a load balancer that is there."""
+    """For a load balancer that is there; also with a pool of its own, and L7 policies."""
     given = body.listener
-    if given.default_pool is not None:
-        raise NotImplementedHere("cannot create a pool along with a listener: create it first")
-    fields = listener_fields(given, given.protocol)
+    fields = nested_listener(given)
     fields.pop("loadbalancer_id", None)
-    return {
-        "listener": show_listener(listeners.create(services, caller, given.loadbalancer_id, fields))
-    }
+    listener = listeners.create(services, caller, given.loadbalancer_id, fields)
+    with services.storage.reading() as unit:
+        return {"listener": _show(unit, [listener])[0]}
 
 
 @router.get("/{listener_id}")

@@ -57,9 +57,7 @@ Seconds = Annotated[Whole, Field(ge=1, le=3600)]
 Tries = Annotated[Whole, Field(ge=1, le=10)]
 Method = Literal["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"]
 HttpVersion = Annotated[Literal["1.0", "1.1"], BeforeValidator(_as_text)]
-ListenerKind = Annotated[
-    ListenerProtocol, later("UDP", "SCTP", why=NO_DATAGRAMS), later("PROMETHEUS")
-]
+ListenerKind = Annotated[ListenerProtocol, later("UDP", "SCTP", why=NO_DATAGRAMS)]
 PoolKind = Annotated[PoolProtocol, later("UDP", "SCTP", why=NO_DATAGRAMS)]
 MonitorKind = Annotated[
     HealthMonitorType, later("UDP-CONNECT", "SCTP", why=NO_DATAGRAMS), later("PING", why=NO_PING)

@@ -10,6 +10,7 @@ from libra.messages.fields import Fields, fold, has_control_characters, quoted
 from libra.model.pool import Pool, PoolProtocol
 from libra.model.webservice import (
     Json,
+    Metrics,
     NodeInfo,
     Redirect,
     ReverseProxy,
@@ -28,7 +29,7 @@ MAX_SECONDS = 10 * 365 * 24 * 3600
 MAX_MILLISECONDS = 24 * 24 * 3600 * 1000
 MAX_MIME_TYPES = 1000
 CODES = (301, 302, 303, 307, 308)
-TYPES = ("reverseproxy", "redirect", "json", "static", "nodeinfo")
+TYPES = ("reverseproxy", "redirect", "json", "static", "nodeinfo", "metrics")
 _MIME = re.compile(
     r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,100}(?:; ?[A-Za-z0-9=_.-]+)?"
 )
@@ -82,6 +83,8 @@ def _parse_service(fields: Fields, pools: Mapping[str, Pool]) -> WebService:
             return _parse_static(fields, path, options)
         case "nodeinfo":
             return NodeInfo(path=path)
+        case "metrics":
+            return Metrics(path=path)
     raise fields.fault("type", f"one of {', '.join(TYPES)}")
 
 

@@ -5,7 +5,15 @@ from typing import assert_never
 
 from libra.messages.codec import JsonObject
 from libra.messages.written import without_none
-from libra.model.webservice import Json, NodeInfo, Redirect, ReverseProxy, Static, WebService
+from libra.model.webservice import (
+    Json,
+    Metrics,
+    NodeInfo,
+    Redirect,
+    ReverseProxy,
+    Static,
+    WebService,
+)
 
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -33,6 +41,8 @@ def _own(service: WebService) -> JsonObject:
             return _static(service)
         case NodeInfo():
             return {"type": "nodeinfo"}
+        case Metrics():
+            return {"type": "metrics"}
     assert_never(service)
 
 

@@ -8,16 +8,20 @@ from libra.model.tls import ClientAuthentication
 
 
 class ListenerProtocol(Enum):
-    """What it speaks to clients. HTTPS passes TLS through, TERMINATED_HTTPS ends it here."""
+    """What it speaks to clients. HTTPS passes TLS through, TERMINATED_HTTPS ends it here.
+
+    PROMETHEUS answers with figures about its load balancer, and sends nothing anywhere.
+    """
 
     HTTP = "HTTP"
     HTTPS = "HTTPS"
     TCP = "TCP"
     TERMINATED_HTTPS = "TERMINATED_HTTPS"
+    PROMETHEUS = "PROMETHEUS"
 
     @property
     def is_http(self) -> bool:
-        """True where requests and headers are seen."""
+        """True where requests of clients are seen on their way to members."""
         return self in (ListenerProtocol.HTTP, ListenerProtocol.TERMINATED_HTTPS)
 
 
