@@ -57,8 +57,15 @@ def build_fault(status: int, text: str, headers: dict[str, str] | None = None) -
 def _answer(
     request: Request, status: int, text: str, headers: dict[str, str] | None = None
 ) -> Response:
+    """As `build_refusal`."""
+    return build_refusal(status, text, headers, as_text=wants_text(request))
+
+
+def build_refusal(
+    status: int, text: str, headers: dict[str, str] | None = None, *, as_text: bool
+) -> Response:
     """As `build_fault`; the sentence alone for who reads texts."""
-    if wants_text(request):
+    if as_text:
         return PlainTextResponse(f"{text}\n", status, headers)
     return build_fault(status, text, headers)
 

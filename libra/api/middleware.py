@@ -7,7 +7,7 @@ from uuid import uuid4
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from libra.api.errors import build_fault
+from libra.api.errors import build_refusal
 from libra.api.paths import respell
 from libra.api.scheduling import prefers_json, read_path
 from libra.errors import Invalid
@@ -36,16 +36,17 @@ def respelled(scope: Scope) -> tuple[Scope, str]:
     if b"%00" in scope.get("raw_path", b"") + scope.get("query_string", b""):
         return scope, "a NUL is in the address"
     method = scope["method"]
+    accepted = ",".join(
+        value.decode("latin-1") for name, value in scope["headers"] if name == b"accept"
+    )
     try:
         spelling = read_path(scope.get("raw_path", b""), method)
     except Invalid as error:
+        scope["state"]["text"] = not prefers_json(accepted)
         return scope, str(error)
     if spelling is None:
         scope["path"] = respell(scope["path"])
         return scope, ""
-    accepted = ",".join(
-        value.decode("latin-1") for name, value in scope["headers"] if name == b"accept"
-    )
     scope["state"]["text"] = not (spelling.json or prefers_json(accepted))
     method = "GET" if method == "HEAD" else method
     return {**scope, "path": spelling.path, "method": method}, ""
@@ -96,7 +97,7 @@ class Surroundings:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
             if refusal:
-                await build_fault(400, refusal)(scope, receive, marked)
+                await self._refuse(scope, 400, refusal)(scope, receive, marked)
             else:
                 await self._app(scope, counted, marked)
         except TooLarge:
@@ -104,9 +105,13 @@ class Surroundings:
         finally:
             if received > self._most:
                 told = True
-                fault = build_fault(413, f"the body is larger than {self._most} bytes")
+                fault = self._refuse(scope, 413, f"the body is larger than {self._most} bytes")
                 await fault(scope, receive, marked)
             self._tell(scope, status, seconds)
+
+    @staticmethod
+    def _refuse(scope: Scope, status: int, text: str) -> ASGIApp:
+        return build_refusal(status, text, as_text=scope["state"].get("text", False))
 
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unknown")

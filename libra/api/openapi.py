@@ -64,13 +64,13 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
     schemas["Fault"], schemas["Unauthorized"] = _FAULT, _UNAUTHORIZED
     document["components"]["securitySchemes"] = _SECURITY
     for path, operations in document["paths"].items():
-        for operation in operations.values():
-            _complete(path, operation)
+        for method, operation in operations.items():
+            _complete(path, method, operation)
     app.openapi_schema = document
     return document
 
 
-def _complete(path: str, operation: dict[str, Any]) -> None:
+def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     responses.pop("422", None)
     if is_of_scheduler(path):
@@ -85,7 +85,7 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
             "description": "Not ready",
             "content": {"application/json": {"schema": {"type": "object"}}},
         }
-    if path not in _OPEN:
+    if path not in _OPEN or method != "get":
         responses["401"] = _answer("A token is required", "Unauthorized")
         anonymous: list[dict[str, list[str]]] = [{}] if path in _PERHAPS_OPEN else []
         operation["security"] = [*anonymous, *({name: []} for name in _SECURITY)]

@@ -64,6 +64,8 @@ class Controller:
     ) -> None:
         self.steering = steering or Steering()
         self._stopped = False
+        self.settings = settings
+        """Those in use."""
         self.keep_devices = settings.admin.keep_devices
         upgrade(settings.database.url)
         self._storage = open_storage(
@@ -102,7 +104,7 @@ class Controller:
                 max_page=settings.api.max_page,
                 max_streams=settings.api.max_event_streams,
                 anonymous_metrics=settings.api.anonymous_metrics,
-                insight=build_insight(settings),
+                insight=build_insight(lambda: self.settings),
                 beats=self.beats,
                 doors=build_doors(settings.identity),
                 issued_lifetime=timedelta(seconds=settings.identity.issued_token_seconds),
@@ -278,12 +280,12 @@ def build_pace(settings: Settings) -> Pace:
     )
 
 
-def build_insight(settings: Settings) -> Insight:
-    """Of these settings."""
+def build_insight(settings: Callable[[], Settings]) -> Insight:
+    """Of these, which may be others each time."""
     return Insight(
-        settings=lambda: show_settings(settings),
-        workers=lambda: find_workers(settings.job_servers, STATUS_SECONDS),
-        functions=lambda: (settings.controller.function,),
+        settings=lambda: show_settings(settings()),
+        workers=lambda: find_workers(settings().job_servers, STATUS_SECONDS),
+        functions=lambda: (settings().controller.function,),
     )
 
 

@@ -77,6 +77,16 @@ class Renewer:
         self._controller.renew_token(after.controller.admin_token_file)
         start_logging(after, None)
         self._controller.keep_devices = after.admin.keep_devices
+        self._controller.settings = in_use(self._running, after)
+
+
+def in_use(running: Settings, after: Settings) -> Settings:
+    """What counts from now on: the rest of `after` waits for a restart."""
+    taken: dict[str, object] = {name: getattr(after, name) for name in LIVE}
+    for name, keys in RENEWED.items():
+        new = {key: getattr(getattr(after, name), key) for key in keys}
+        taken[name] = getattr(running, name).model_copy(update=new)
+    return running.model_copy(update=taken)
 
 
 def diff_keys(running: Settings, before: Settings, after: Settings) -> Reconfiguration:

@@ -152,7 +152,7 @@ OPERATIONS = {
     "/healthz": {"get": A.OPEN},
     "/readyz": {"get": A.OPEN},
     "/metrics": {"get": A.OPEN},
-    "/": {"get": A.OPEN},
+    "/": {"get": A.OPEN, "put": A.OPERATE, "post": A.OPERATE},
 }
 """What is in /openapi.json, which a test compares."""
 STAFF = {"operator", "admin"}

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from libra.cmd.controlling import Controller
+from libra.cmd.steering import Steering
 from libra.config.controller import (
     AddressPoolSettings,
     AdminSettings,
@@ -137,7 +138,8 @@ class ControlLab:
 
     def start_controller(self) -> None:
         """Again, after `stop_controller`."""
-        self.controller = Controller(self.settings, api_port=0)
+        self.ended = threading.Event()  # by an order
+        self.controller = Controller(self.settings, api_port=0, steering=Steering(self.ended.set))
         self.controller.start()
 
     def stop_controller(self) -> None:

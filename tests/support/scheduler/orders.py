@@ -1,7 +1,10 @@
 """What is ordered: first what leaves every device where it is, then what takes some away."""
 
 import json
+import logging
 
+from libra.logs import VERBOSE
+from libra.providers.local import create_provider
 from tests.support.control import LBAAS
 from tests.support.scheduler.walk import POOL, USER, Walk, asks
 
@@ -48,17 +51,25 @@ def refresh(walk: Walk, request: str) -> None:
 
 @asks("PUT /?log_level=LOG_LEVEL")
 def log_level(walk: Walk, request: str) -> None:
-    assert "verbose" in str(walk.order(request)).lower()
-    assert walk.lab.client.put("/?log_level=loud").status_code == 400
-    assert walk.lab.client.put("/").status_code == 400
+    assert walk.order(request) == {"log_level": "VERBOSE"}
+    assert logging.getLogger("libra").level == VERBOSE
+    for query in ("", "?log_level=", "?log_level=loud", "?level=debug"):
+        assert walk.lab.client.put(f"/{query}").status_code == 400
+    assert logging.getLogger("libra").level == VERBOSE
 
 
 @asks("POST /?action=reconfig")
 def reconfig(walk: Walk, request: str) -> None:
-    walk.lab.put(f"/v1/device-pools/{POOL}", {"priority": 7})
-    walk.order(request)
-    assert (walk.pool()["disabled"], walk.pool()["priority"]) == (False, 7)
-    assert len(walk.devices()) == 3
+    """With the file as it was, with another level of the log, and with a fault in it."""
+    before = (walk.pool(), sorted(walk.devices()))
+    assert walk.order(request) == {"changed": [], "needs_restart": []}
+    walk.write_settings(level="debug")
+    assert walk.order(request) == {"changed": ["logging.level"], "needs_restart": []}
+    assert walk.json("/cloud/config")["logging"]["level"] == "debug"
+    walk.write_settings(levle="info")
+    assert "levle" in walk.order(request, 400)["faultstring"]
+    assert walk.json("/cloud/config")["logging"]["level"] == "debug"
+    assert (walk.pool(), sorted(walk.devices())) == before
     assert walk.lab.client.post("/?action=other").status_code == 400
 
 
@@ -159,7 +170,15 @@ def end_one(walk: Walk, request: str) -> None:
 
 @asks("POST /?action=quick_shutdown")
 def quick_shutdown(walk: Walk, request: str) -> None:
-    """The last: its devices run on, and are there at the next start."""
+    """The last: its device runs on, and is known at the next start."""
     walk.keep(1)
+    device = walk.devices()["edge-1"]["id"]
     walk.order(request)
-    assert walk.directories() == ["edge-1"]
+    assert walk.lab.ended.is_set()  # which a daemon waits for
+    walk.lab.stop_controller()
+    provider = create_provider(walk.lab.settings, POOL)
+    assert [host.name for host in provider.list()] == ["edge-1"]
+    walk.lab.start_controller()
+    walk.lab.client = walk.lab.client_with(walk.lab.secret)
+    walk.wait_names(1)
+    assert walk.devices()["edge-1"]["id"] == device

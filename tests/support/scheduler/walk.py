@@ -3,6 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import yaml
+
+from libra.config.load import load_settings
+from libra.config.settings import Settings
 from libra.model.access import Role
 from tests.support.control import LBAAS, ControlLab, Json
 
@@ -64,6 +68,16 @@ class Walk:
         assert answer.status_code == 200, (request, answer.text)
         assert answer.headers["content-type"] == "text/plain; charset=utf-8", request
         return answer.text
+
+    def write_settings(self, **logs: str) -> None:
+        """The file that the controller reads again."""
+        given = self.lab.settings.model_dump(mode="json", exclude_defaults=True)
+        given["logging"] = {"file": str(self.directory / "log"), **logs}
+        (self.directory / "libra.yaml").write_text(yaml.safe_dump(given))
+
+    def load_settings(self) -> Settings:
+        """Raises `Invalid`."""
+        return load_settings(self.directory / "libra.yaml", {})
 
     def devices(self) -> dict[str, Json]:
         listed = self.lab.get("/v1/devices", pool_id=self.pool()["id"])["devices"]
