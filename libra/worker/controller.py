@@ -47,8 +47,7 @@ log = structlog.get_logger(__name__)
 
 INTERNAL = "internal error; the worker's log has the details"
 WARNING = "hpcs_warning"
-DIGEST = "digest"
-HEALTH_REPORTER = "health_reporter"
+DIGEST, HEALTH_REPORTER = "digest", "health_reporter"
 GENERATION = "generation"
 MAX_ERROR = 8000  # characters; a proxy may have a word on each of thousands of nodes
 

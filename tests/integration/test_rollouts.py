@@ -135,7 +135,7 @@ def test_a_failing_health_check_leaves_it_offline(
     lab: ControlLab, api: RolloutApi, group: str
 ) -> None:
     url = f"http://127.0.0.1:{lab.controller.api.port}/no-such-page/{{node}}"
-    given = options(health=url, health_timeout=0.5)
+    given = options(health=url, health_timeout=3)
     led = Leader(api, api.begin(group, (), given)).start().wait()
     assert led.state is RolloutState.STOPPED
     assert f"/no-such-page/{group}-a answers 404" in led.reason

@@ -7,7 +7,7 @@ from libra.drivers.haproxy.config import Check, Material, Server
 
 @dataclass(frozen=True, slots=True)
 class SetWeight:
-    """Weight of a running server; 0 drains it. `recheck`: it is down until its checks have passed again."""
+    """Weight of a running server; 0 drains it. `recheck`: nothing new before its next check has passed."""
 
     backend: str
     server: str

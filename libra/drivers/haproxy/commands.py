@@ -27,8 +27,9 @@ def render_commands(action: LineAction) -> tuple[str, ...]:
     """The commands of one action, in order; each may be repeated without harm, but for an addition."""
     match action:
         case SetWeight(backend, server, weight, recheck):
-            down = (f"set server {backend}/{server} health down",) if recheck else ()
-            return (*down, f"set server {backend}/{server} weight {weight}")
+            # until a check passes, which HAProxy takes for the end of that
+            waits = (f"set server {backend}/{server} health stopping",) if recheck else ()
+            return (*waits, f"set server {backend}/{server} weight {weight}")
         case SetAddress(backend, server, address, port):
             return (f"set server {backend}/{server} addr {address} port {port}",)
         case SetReady(backend, server, checked):

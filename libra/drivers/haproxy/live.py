@@ -9,10 +9,12 @@ from dataclasses import replace
 
 from libra.drivers.haproxy.actions import (
     Action,
+    LineAction,
     RemoveServer,
     RuntimeAction,
     SetCertificate,
     SetMap,
+    SetWeight,
 )
 from libra.drivers.haproxy.commands import render_commands
 from libra.drivers.haproxy.config import Backend, Configuration, Server
@@ -20,7 +22,7 @@ from libra.drivers.haproxy.effects import Running, after_reload
 from libra.drivers.haproxy.leaving import LeavingServers, ServerKey
 from libra.drivers.haproxy.observe import ObservedServer, overlay, parse_servers_state, parse_stat
 from libra.drivers.haproxy.renewal import overlay_materials, renew
-from libra.drivers.haproxy.runtime import AdminSocket
+from libra.drivers.haproxy.runtime import AdminSocket, build_command
 
 SERVERS = "show servers state"
 FRONTENDS_AND_SERVERS = "show stat -1 5 -1"
@@ -82,8 +84,18 @@ class LiveConfiguration:
                 lines = []
                 renew(self._admin, action)
             else:
-                lines += render_commands(action)
+                lines += render_commands(self._as_it_stands(action))
         self._admin.order(lines)
+
+    def _as_it_stands(self, action: LineAction) -> LineAction:
+        """One that is down waits for its checks anyway, for more of them than one."""
+        if not isinstance(action, SetWeight) or not action.recheck:
+            return action
+        servers = parse_servers_state(
+            self._admin.ask(build_command(*SERVERS.split(), action.backend))
+        )
+        is_up = any(item.is_up for item in servers if item.name == action.server)
+        return replace(action, recheck=is_up)
 
     def loaded(self, pid: int, desired: Configuration) -> None:
         """A process was just started from the file."""

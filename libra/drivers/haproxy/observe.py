@@ -17,6 +17,8 @@ FORCED_MAINTENANCE = (
     0x01  # srv_admin_state's SRV_ADMF_FMAINT; CMAINT stays set in a server made ready again
 )
 FORCED_DRAIN = 0x08  # SRV_ADMF_FDRAIN: by `set server state drain`, which libra never says
+RUNNING = 2  # SRV_ST_RUNNING
+STOPPING = 3  # SRV_ST_STOPPING: up, and nothing new goes there
 UNKNOWN = "-"
 
 
@@ -32,6 +34,7 @@ class ObservedServer:
     weight: int
     in_maintenance: bool
     drained: bool = False
+    is_up: bool = True
 
 
 def parse_servers_state(text: str) -> list[ObservedServer]:
@@ -54,6 +57,7 @@ def parse_servers_state(text: str) -> list[ObservedServer]:
             int(row[weight]),
             bool(int(row[admin]) & FORCED_MAINTENANCE),
             bool(int(row[admin]) & FORCED_DRAIN),
+            int(row[column["srv_op_state"]]) == RUNNING,
         )
         for row in (line.split(" ") for line in lines[2:] if not line.startswith("#"))
     ]

@@ -48,7 +48,7 @@ def describe(action: RuntimeAction) -> str:
     match action:
         case SetWeight(backend, server, weight):
             so = ", so that it drains" if weight == 0 else ""
-            so = so or (", once its checks have passed" if action.recheck else "")
+            so = so or (", once its check has passed" if action.recheck else "")
             return f"set weight of {backend}/{server} to {weight}{so}"
         case SetAddress(backend, server, address, port):
             return f"move {backend}/{server} to {host(address)}:{port}"

@@ -3,14 +3,14 @@
 HAProxy reads it from a file in the format of `show servers state` (management guide). The file may not decide what
 the operator decides: maintenance, weight and address come from the configuration, so a line goes in only where it
 says the same, and a server that comes out of maintenance starts afresh. One that was drained and comes back while
-others serve is down until its checks have passed again.
+others serve gets nothing new before its next check has passed.
 """
 
 from collections.abc import Iterator
 
 from libra.drivers.haproxy.config import Configuration, Server
 from libra.drivers.haproxy.effects import effective_weight, in_maintenance, serves
-from libra.drivers.haproxy.observe import FORCED_MAINTENANCE, UNKNOWN
+from libra.drivers.haproxy.observe import FORCED_MAINTENANCE, RUNNING, STOPPING, UNKNOWN
 
 EMPTY = "1\n#\n"  # what a process that has nothing to take along reads
 
@@ -45,8 +45,9 @@ def _kept(lines: list[str], column: dict[str, int], desired: Configuration) -> I
         server = servers.get((fields[backend], fields[name]))
         if server is not None and _may_stay(fields, column, server):
             returns = serves(server) and int(fields[column["srv_uweight"]]) == 0
-            if returns and fields[backend] in busy:
-                fields[column["srv_op_state"]] = fields[column["srv_check_health"]] = "0"
+            is_up = int(fields[column["srv_op_state"]]) == RUNNING
+            if returns and is_up and fields[backend] in busy:
+                fields[column["srv_op_state"]] = str(STOPPING)
             weight = str(effective_weight(server))
             fields[column["srv_uweight"]] = fields[column["srv_iweight"]] = weight
             fields[column["srv_admin_state"]] = "0"
