@@ -1,7 +1,8 @@
 """Requests, good and bad, that are put to Octavia's own API and to libra's, in this order.
 
 In paths and bodies {NAME} is what an earlier request has saved, {subnet} an address pool, {provider} one that makes
-nothing, {project} the owner, {none} an id that is nobody's. After a case nothing is on its way any more, unless it is `busy`.
+nothing, {project} the owner, {none} an id that is nobody's. After a case nothing is on its way any more, unless it is
+`busy`.
 """
 
 from dataclasses import dataclass
