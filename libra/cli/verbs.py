@@ -1,4 +1,4 @@
-"""`libra lb`, `listener`, `pool`, other resources of the API, `device`, `event`, `token`, and the jobs on record.
+"""`libra lb`, `listener`, `pool` and what else Octavia has, `device`, `event`, `token`, and the jobs on record.
 
 A field is given as NAME=VALUE, as the API names it.
 """

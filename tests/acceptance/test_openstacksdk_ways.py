@@ -120,8 +120,6 @@ class Calls:
 
     def _policies(self) -> None:
         service = self._service
-        if self._lab.client.get("/v2.0/lbaas/l7policies").status_code == 404:
-            return
         policy = service.create_l7_policy(
             name="y",
             listener_id=self.listener.id,

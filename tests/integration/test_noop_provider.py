@@ -83,7 +83,7 @@ def test_its_address_is_its_own(lab: ControlLab) -> None:
 def test_a_real_one_beside_it_wants_a_device(lab: ControlLab) -> None:
     wanted = {"name": "r", "vip_subnet_id": "default"}
     lab.post(f"{LBAAS}/loadbalancers", {"loadbalancer": wanted}, 503)
-    lab.post(f"{LBAAS}/loadbalancers", {"loadbalancer": {**wanted, "provider": "f5"}}, 501)
+    lab.post(f"{LBAAS}/loadbalancers", {"loadbalancer": {**wanted, "provider": "f5"}}, 400)
 
 
 def test_what_a_controller_left_half_done(tmp_path: Path) -> None:

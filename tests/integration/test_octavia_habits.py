@@ -122,6 +122,10 @@ def rich_one(lab: ControlLab, name: str, octet: int) -> None:
     plain = {**POOL, "name": f"{name}-plain"}
     listener = {**LISTENER, "name": name, "allowed_cidrs": ["10.0.0.0/8", "127.0.0.0/8"]}
     listener["insert_headers"] = {"X-Forwarded-For": "true", "X-Forwarded-Port": "true"}
+    rule = {"type": "HEADER", "key": name, "compare_type": "CONTAINS", "value": name}
+    policy = {"name": name, "action": "REDIRECT_TO_URL", "redirect_url": f"http://{name}/"}
+    other = {**policy, "redirect_http_code": 308, "redirect_url": "http://b/", "name": f"{name}-b"}
+    listener["l7policies"] = [{**policy, "rules": [rule, {**rule, "invert": True}]}, other]
     open_one = {**LISTENER, "protocol_port": 81, "name": f"{name}-open"}
     lab.create(name, listeners=[{**listener, "default_pool": pool}, open_one], pools=[plain])
 
@@ -130,12 +134,14 @@ def test_every_attribute_of_an_answer_is_a_filter(lab: ControlLab) -> None:
     rich_one(lab, "rich", 1)
     rich_one(lab, "other", 2)
     (owner,) = lab.get(f"{LBAAS}/pools", name="rich")["pools"]
-    kinds = ("loadbalancers", "listeners", "pools", "healthmonitors")
+    kinds = ("loadbalancers", "listeners", "pools", "healthmonitors", "l7policies")
     paths = {kind: f"{LBAAS}/{kind}" for kind in kinds}
     paths["members"] = f"{LBAAS}/pools/{owner['id']}/members"
+    (policy,) = lab.get(f"{LBAAS}/l7policies", name="rich")["l7policies"]
+    paths["rules"] = f"{LBAAS}/l7policies/{policy['id']}/rules"
     for kind, path in paths.items():
         for shown in lab.get(path)[kind]:
-            if not shown["name"].startswith("rich"):
+            if not shown.get("name", "rich").startswith("rich"):
                 continue
             for name in set(shown) - set(NO_FILTERS):
                 text = as_filter(shown[name])

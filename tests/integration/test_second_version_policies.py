@@ -8,7 +8,8 @@ import pytest
 
 from tests.support.certificates import Authority
 from tests.support.haproxy import haproxy, haproxy_binary, socket_directory
-from tests.support.ports import LOOPBACK, free_port
+from tests.support.load import Load
+from tests.support.ports import LOOPBACK, free_port, wait_until
 from tests.support.second import listener, loadbalancer, node, pool, update
 from tests.support.seconddevice import (
     Device,
@@ -192,3 +193,27 @@ def test_rules_about_clients_certificates(
     assert fetch(port, "/bad", tls=mallory) == (302, "http://elsewhere.example/bad")
     assert fetch(port, "/", tls=mallory)[0] == 403
     assert (fetch(port, "/bad", tls=bob)[0], fetch(port, "/bad", tls=nobody)[0]) == (200, 200)
+
+
+def test_changes_of_policies_cost_no_request(
+    device: Device, one: WebServer, two: WebServer
+) -> None:
+    """Of any kind of client, while policies come, change and go, with their pools."""
+    port = free_port()
+    nodes = [node("n", one.port), node("m", two.port)]
+    to_pool = policy("pool", rule("PATH", "EQUAL_TO", "/"), action="REDIRECT_TO_POOL", pool="other")
+    reject = policy("no", rule("HEADER", "EQUAL_TO", "1", "X-Bad"), action="REJECT")
+    device.pass_(placed(port, nodes))
+    with Load(port) as load:
+        for wanted in (
+            [reject],
+            [to_pool],
+            [reject, to_pool],
+            [policy("go", rule("PATH", "REGEX", "^/x"))],
+            [],
+        ):
+            before = load.total
+            device.pass_(placed(port, nodes, *wanted))
+            wait_until(lambda least=before + 200: load.total > least, what="requests")  # type: ignore[misc]
+    assert load.failures == []
+    assert device.reloads() == 5

@@ -149,8 +149,6 @@ class Walk:
         assert [row["name"] for row in self.json("healthmonitor", "list")] == [self._monitor]
 
     def _policies(self) -> None:
-        if self._lab.client.get("/v2.0/lbaas/l7policies").status_code == 404:
-            return
         policy = f"{self._name}-policy"
         made = self.json(
             *("l7policy", "create", "--name", policy, "--action", "REDIRECT_TO_POOL"),

@@ -10,7 +10,8 @@ from libra.api.routers.octavia import Json, answer, find, one, page_of, project_
 from libra.api.schemas.fields import loadbalancer_fields, nested_listener, nested_pool
 from libra.api.schemas.octavia import PROVIDERS, LoadBalancerChange, LoadBalancerCreate
 from libra.api.schemas.shown import show_loadbalancer, show_stats, show_statuses, show_whole
-from libra.errors import Invalid, NotImplementedHere
+from libra.errors import Invalid
+from libra.messages.fields import quoted
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.usecases import loadbalancers
 from libra.usecases.loadbalancers import Vip
@@ -34,7 +35,7 @@ def create_loadbalancer(body: LoadBalancerCreate, services: Given, caller: Askin
     """Alone, or with listeners, pools, members and health monitors."""
     given = body.loadbalancer
     if given.provider not in (None, *PROVIDERS):
-        raise NotImplementedHere(f"Provider '{given.provider}' is not enabled.")
+        raise Invalid(f"Provider {quoted(given.provider)} is not enabled.")
     pool = given.vip_subnet_id or given.vip_network_id
     if given.vip_port_id is not None:
         # An address of our own choice would be another than the client expects.

@@ -22,8 +22,8 @@ description: libra Pid: 7
 Stopping: 1
 Start_time_sec: 1795240427
 """
-STAT = """# pxname,svname,scur,stot,bin,bout,ereq,econ,eresp,status,weight,check_status,check_code,
-fe-web,FRONTEND,1,2,3,4,5,,,STOP,,,,
+STAT = """# pxname,svname,scur,stot,bin,bout,ereq,econ,eresp,status,weight,check_status,check_code,req_tot,
+fe-web,FRONTEND,1,2,3,4,5,,,STOP,,,,6,
 """
 FRONT: RowName = ("fe-web", "FRONTEND")
 M0: RowName = ("be-web", "m0")
@@ -40,7 +40,7 @@ def test_a_process_is_read_from_its_two_answers() -> None:
     sighting = parse_sighting(INFO, STAT)
     assert sighting.process == Process(8057, 1795240427)
     assert (sighting.stopping, sighting.connections) == (True, 3)
-    assert sighting.counters() == {FRONT: Counters(3, 4, 2, 5)}
+    assert sighting.counters() == {FRONT: Counters(3, 4, 2, 5, 6)}
 
 
 def test_an_old_haproxy_does_not_say_when_it_started() -> None:
