@@ -17,6 +17,7 @@ from libra.drivers.haproxy.render import render
 from libra.messages.requests import Update, parse_request
 from libra.model.listener import Listener
 from libra.model.loadbalancer import Desired, LoadBalancer
+from libra.model.webservice import ReverseProxy, WebService
 from tests.support.certificates import Authority
 from tests.support.haproxy import DrivenHAProxy, haproxy_binary
 from tests.support.messages import http, parse_update, update
@@ -85,12 +86,22 @@ def issued(authority: Authority) -> tuple[str, str, str]:
 
 def with_real_tls(one: Listener, issued: tuple[str, str, str]) -> Listener:
     """What is generated only stands for certificates."""
+    chain, key, ca = issued
+    one = replace(one, services=tuple(_with_real_authority(item, ca) for item in one.services))
     if one.tls is None:
         return one
-    chain, key, ca = issued
     shown = tuple(replace(item, chain=chain, key=key) for item in one.tls.certificates)
     tls = replace(one.tls, certificates=shown, client_ca=ca if one.tls.client_ca else None)
     return replace(one, tls=tls)
+
+
+def _with_real_authority(one: WebService, ca: str) -> WebService:
+    """Of the members of a proxy; lists of revocations are tried elsewhere."""
+    if not isinstance(one, ReverseProxy) or one.pool.tls is None:
+        return one
+    authorities = ca if one.pool.tls.authorities else None
+    tls = replace(one.pool.tls, authorities=authorities, revocations=None)
+    return replace(one, pool=replace(one.pool, tls=tls))
 
 
 @settings(
