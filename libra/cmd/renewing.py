@@ -39,12 +39,17 @@ class Renewer:
     """Keeps the settings in use. Safe for several threads."""
 
     def __init__(
-        self, load: Callable[[], Settings], settings: Settings, controller: Controller
+        self,
+        load: Callable[[], Settings],
+        settings: Settings,
+        controller: Controller,
+        log_anew: Callable[[Settings], None] = lambda settings: start_logging(settings, None),
     ) -> None:
         self._load = load
         self._running = settings
         self._latest = settings
         self._controller = controller
+        self._log_anew = log_anew
         self._lock = threading.Lock()
 
     def __call__(self) -> None:
@@ -75,7 +80,7 @@ class Renewer:
         if after.api.cert is not None and not _switched(self._running, after):
             self._controller.api.renew_certificate(after.api)
         self._controller.renew_token(after.controller.admin_token_file)
-        start_logging(after, None)
+        self._log_anew(after)
         self._controller.keep_devices = after.admin.keep_devices
         self._controller.settings = in_use(self._running, after)
 

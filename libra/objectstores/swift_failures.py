@@ -1,6 +1,7 @@
 """What went wrong with a request to Swift, in words that are safe to show: the token is never in them."""
 
 import http.client
+import json
 import re
 import ssl
 from collections.abc import Iterator
@@ -119,7 +120,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def clean(raw: bytes | str, token: str) -> str:
     """One line of printable ASCII from an answer, without markup and without the token."""
     text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
-    text = text.replace(token, MASK)  # before anything is cut: half a token is a secret, too
+    # Before anything is cut: half a token is a secret, too. A key that is echoed in JSON is spelt as JSON has it.
+    text = text.replace(token, MASK).replace(json.dumps(token)[1:-1], MASK)
     text = _TAG.sub(" ", text)
     text = "".join(c if " " <= c <= "~" else " " for c in text)
     text = " ".join(text.split()).replace(token, MASK)

@@ -1,30 +1,32 @@
 """The units under a really booted systemd: started on a fresh host, killed, hung, reloaded, stopped, rebooted."""
 
-import json
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
+from tests.support import hangingprovider
 from tests.support.load import Load
-from tests.support.ports import wait_until
 from tests.support.programs import find_program
-from tests.support.sdlab import SystemdHost, require_systemd
+from tests.support.sddevice import (
+    CONTROLLER,
+    HAPROXY,
+    KEEPALIVED,
+    PORT,
+    STATE,
+    WORKER,
+    Api,
+    Device,
+)
+from tests.support.sdlab import require_systemd
 from tests.support.web import WebServer, get
 
 pytestmark = pytest.mark.systemd
 
 ROOT = Path(__file__).parents[2]
 ETC = ROOT / "etc"
-WORKER = "libra-worker.service"
-HAPROXY = "libra-haproxy.service"
-KEEPALIVED = "libra-keepalived.service"
-PORT = 80  # below 1024: only with the capability
-WAIT = 20.0
 NEEDED = {
     "gearmand": "gearman-job-server",
     "gearman": "gearman-tools",
@@ -34,80 +36,6 @@ NEEDED = {
     "rsyslogd": "rsyslog",
     f"python3.{sys.version_info.minor}": "python3",
 }
-INSTALL = """
-set -e
-python3.{minor} -m venv --without-pip /opt/libra
-echo /srv/packages > "$(/opt/libra/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/packages.pth"
-mkdir /opt/src /etc/libra
-cp -r /srv/checkout/libra /srv/checkout/setup.cfg /srv/checkout/pyproject.toml /srv/checkout/LICENSE /opt/src
-touch /opt/src/README.md
-/opt/libra/bin/python -m pip install -q --no-index --no-deps --no-build-isolation --ignore-installed /opt/src
-cd /srv/checkout/etc
-cp systemd/* /etc/systemd/system/
-cp sysusers.d/* /usr/lib/sysusers.d/
-cp rsyslog.d/* /etc/rsyslog.d/
-cp logrotate.d/libra /etc/logrotate.d/
-systemd-sysusers
-systemctl daemon-reload
-"""
-SETTINGS = {
-    "job_servers": [{"host": "127.0.0.1", "port": 4730}],
-    "worker": {"name": "web1", "drain_seconds": 5},
-}
-
-
-class Device(SystemdHost):
-    """A host with libra installed below /opt and a gearmand beside it."""
-
-    def install(self) -> None:
-        self.run(INSTALL.format(minor=sys.version_info.minor))
-        self.settings = SETTINGS
-        self.configure()
-        # The unit's own half minute is longer than a test wants to wait.
-        self.write(f"/etc/systemd/system/{WORKER}.d/test.conf", "[Service]\nWatchdogSec=2s\n")
-        self.run("systemctl daemon-reload")
-
-    def configure(self, **sections: object) -> None:
-        self.write("/etc/libra/libra.yaml", yaml.safe_dump({**SETTINGS, **sections}))
-
-    def start_gearmand(self) -> None:
-        self.run(
-            "systemd-run -q --unit=gearmand gearmand --listen 127.0.0.1 --log-file none"
-            " --pid-file /run/gearmand.pid --user root"
-        )
-
-    def show(self, unit: str, name: str) -> str:
-        return self.run(f"systemctl show --value -p {name} {unit}").strip()
-
-    def pid(self, unit: str) -> int:
-        return int(self.show(unit, "MainPID"))
-
-    def ask(self, action: str, **fields: object) -> Any:
-        """The reply to one job, by a client that was not written here."""
-        message = json.dumps({"hpcs_action": action, **fields})
-        return json.loads(self.run("timeout 20 gearman -f web1", text=message))
-
-    def haproxy_cfg(self) -> str:
-        """What is installed; `systemctl reload` returns before the worker has read its settings."""
-        return self.run("cat /var/lib/libra/haproxy/haproxy.cfg")
-
-    def wait_state(self, unit: str, state: str) -> None:
-        self.wait(lambda: self.show(unit, "ActiveState") == state, f"{unit} {state}")
-
-    def wait(self, condition: Callable[[], object], what: str) -> None:
-        try:
-            wait_until(condition, timeout=WAIT, what=what)
-        except AssertionError as error:
-            journal = self.run(
-                f"journalctl -n 60 --no-pager -u {WORKER} -u {HAPROXY} -u {KEEPALIVED}"
-            )
-            raise AssertionError(f"{error}\n{journal}") from None
-
-    def is_served(self) -> bool:
-        try:
-            return get(PORT)[0] == 200
-        except OSError:
-            return False
 
 
 def update(*servers: WebServer) -> dict[str, object]:
@@ -357,6 +285,73 @@ def test_keepalived_runs_without_root(shared: Device, served: list[WebServer]) -
     assert shared.ask("UPDATE", **message)["hpcs_response"] == "PASS"
     assert not has("10.79.0.71")
     assert "setgroups" not in shared.run(f"journalctl --no-pager -u {KEEPALIVED}")
+
+
+@pytest.fixture(scope="module")
+def api(device: Device) -> Iterator[Api]:
+    """The controller started, which restarts at once where it hangs."""
+    packages = device.run(
+        "/opt/libra/bin/python -c 'import sysconfig as s; print(s.get_path(\"purelib\"))'"
+    )
+    for path, text in hangingprovider.files(packages.strip()).items():
+        device.write(path, text)
+    device.write(f"/etc/systemd/system/{CONTROLLER}.d/test.conf", "[Service]\nWatchdogSec=2s\n")
+    device.configure(
+        manager={"hung_seconds": 1, "probe_seconds": 0.5},
+        providers={"local_driver": "noop"},
+        admin={"require_comment": True},
+    )
+    device.run(f"systemctl daemon-reload && systemctl start {CONTROLLER}")
+    yield Api(device)
+    device.run(f"systemctl stop {CONTROLLER}", timeout=120)
+    device.configure()
+
+
+def test_a_controller_with_a_loop_that_hangs_is_replaced(device: Device, api: Api) -> None:
+    api.make_pool("other", provider=hangingprovider.NAME)
+    before = device.pid(CONTROLLER)
+    device.run(f"touch {hangingprovider.SWITCH}")
+    device.wait(lambda: device.pid(CONTROLLER) not in (0, before), "a new controller")
+    device.run(f"rm {hangingprovider.SWITCH}")
+    device.wait_state(CONTROLLER, "active")
+    journal = device.run(f"journalctl --no-pager -u {CONTROLLER}")
+    assert "the watchdog is not answered" in journal
+    assert "the loop 'pools' hangs" in journal
+    assert "Watchdog timeout" in journal
+    device.wait(lambda: api.call("GET", "/readyz").status_code == 200, "it to be ready")
+
+
+def test_devices_of_a_controller_go_with_its_stop_and_with_nothing_else(
+    device: Device, api: Api
+) -> None:
+    def worker() -> str:
+        """Not by its command line, which is that of who waits for its start, too."""
+        lock = f"{STATE}/devices/edge-1/state/worker.lock"
+        return device.run(f"pid=$(cat {lock}) && kill -0 $pid && echo $pid", check=False).strip()
+
+    api.make_pool("edge", provider="local", min_spare=1)
+    device.wait(lambda: api.states("edge") == ["SPARE"], "a spare")
+    first, before = worker(), device.pid(CONTROLLER)
+    device.run(f"kill -9 {before}")
+    device.wait(lambda: device.pid(CONTROLLER) not in (0, before), "a new controller")
+    device.wait_state(CONTROLLER, "active")
+    assert worker() == first
+    assert api.call("POST", "/?action=quick_shutdown").status_code == 400  # it wants a comment
+    order = {"action": "quick_shutdown", "comment": "a new kernel"}
+    assert api.call("POST", "/", data=order).status_code == 200
+    device.wait_state(CONTROLLER, "inactive")
+    assert device.show(CONTROLLER, "Result") == "success"
+    assert worker() == first
+    device.run(f"systemctl start {CONTROLLER}")
+    device.wait(lambda: api.states("edge") == ["SPARE"], "the same spare")
+    assert worker() == first
+    device.run(f"systemctl stop {CONTROLLER}", timeout=120)
+    assert device.show(CONTROLLER, "Result") == "success"
+    assert device.run("pgrep -f '[e]dge-1/worker.yaml'", check=False) == ""
+    assert device.run(f"ls {STATE}/devices") == ""
+    device.run(f"systemctl start {CONTROLLER}")
+    device.wait(lambda: api.states("edge") == ["SPARE"], "it again")
+    device.wait(worker, "its worker")
 
 
 def test_after_a_power_cut_everything_is_as_before_without_any_job(

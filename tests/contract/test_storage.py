@@ -754,3 +754,19 @@ def test_what_the_url_says_of_the_connection_holds() -> None:
     assert ours == {**theirs, "connect_timeout": CONNECT_SECONDS}
     added = _postgresql_arguments(parse_url(f"{given}?options=-c%20search_path%3Da"))
     assert added["options"] == f"{ours['options']} -c search_path=a"
+
+
+def test_fresh_secrets_of_a_job_stay_whoever_read_it_before(storage: SqlStorage) -> None:
+    device = build_device()
+    job = build_job(device, sealed="old", object_store_account="a")
+    with storage.writing() as unit:
+        unit.devices.add(device)
+        unit.jobs.add(job)
+        assert unit.jobs.reseal(job.id, "fresh")
+        running = replace(job, state=JobState.RUNNING)
+        assert unit.jobs.change(job.id, running, [JobState.NEW])
+        assert unit.jobs.get(job.id) == replace(running, sealed="fresh")
+        ended = replace(job, state=JobState.COMPLETE, sealed="")
+        assert unit.jobs.change(job.id, ended, [JobState.RUNNING])
+        assert not unit.jobs.reseal(job.id, "too late")
+        assert unit.jobs.get(job.id) == ended

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from libra.cmd.controlling import Controller
+from libra.cmd.renewing import Renewer
 from libra.cmd.steering import Steering
 from libra.config.controller import (
     AddressPoolSettings,
@@ -130,6 +131,7 @@ class ControlLab:
             admin=admin or AdminSettings(),
             providers=ProviderSettings(local_dir=directory / "d", local_driver="noop"),
         )
+        self.to_read: Callable[[], Settings] = lambda: self.settings
         self.start_controller()
         change_pool(self.controller.services, MANAGER, "default", {"shared": True})
         _, secret = create_token(self.controller.services, MANAGER, "admin", Role.ADMIN)
@@ -137,9 +139,13 @@ class ControlLab:
         self.client = self.client_with(secret)
 
     def start_controller(self) -> None:
-        """Again, after `stop_controller`."""
+        """Again, after `stop_controller`. Settings are read again from `to_read`, which a test may make raise."""
         self.ended = threading.Event()  # by an order
         self.controller = Controller(self.settings, api_port=0, steering=Steering(self.ended.set))
+        renewer = Renewer(
+            lambda: self.to_read(), self.settings, self.controller, lambda settings: None
+        )
+        self.controller.steering.renew = renewer.renew
         self.controller.start()
 
     def stop_controller(self) -> None:
