@@ -21,6 +21,8 @@ versions = APIRouter(tags=["versions"], route_class=WrittenRoute)
 router = APIRouter(tags=["quotas"], route_class=WrittenRoute)
 networks = APIRouter(tags=["networks"], route_class=WrittenRoute)
 projects = APIRouter(tags=["projects"], route_class=WrittenRoute)
+LAST_MINOR = 27
+"""Of 2.x: by it clients tell whether there are tags (2.5), networks of clients (2.12), or HSTS (2.27)."""
 BASES = ("/load-balancer/v2.0", "/load-balancer/v2", "/v2.0", "/v2")
 """Clients are given the root of the API or /load-balancer, and use both spellings of the version."""
 
@@ -32,8 +34,12 @@ def version_document(request: Request) -> Json:
     link = {"rel": "self", "href": f"{base}{root}/v2"}
     return {
         "versions": [
-            {"id": "v2.0", "status": "SUPPORTED", "links": [link]},
-            {"id": "v2.5", "status": "CURRENT", "links": [link]},
+            {
+                "id": f"v2.{minor}",
+                "status": "CURRENT" if minor == LAST_MINOR else "SUPPORTED",
+                "links": [link],
+            }
+            for minor in range(LAST_MINOR + 1)
         ]
     }
 
