@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libra.drivers.haproxy import clients
+from libra.drivers.haproxy.backends import CLIENT_EXPIRY
 from libra.drivers.haproxy.build import build
 from libra.drivers.haproxy.clients import NEWS_BYTES, find_news, parse_table, render_clients
 from libra.drivers.haproxy.config import Configuration, Options
-from libra.drivers.haproxy.render import CLIENT_EXPIRY
 from tests.support.desired import build_desired
 
 OPTIONS = Options(
