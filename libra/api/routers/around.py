@@ -10,7 +10,7 @@ from libra.api.routers.octavia import Json, answer, only_wanted, page_of
 from libra.api.schemas.clusters import show_version
 from libra.api.schemas.octavia import PROVIDERS, QuotaChange
 from libra.api.schemas.shown import show_quota
-from libra.errors import Forbidden, Invalid
+from libra.errors import Forbidden, Invalid, NotImplementedHere
 from libra.messages.fields import quoted
 from libra.model.quota import Quota
 from libra.usecases import quotas
@@ -145,6 +145,19 @@ def list_capabilities(request: Request, provider: str, caller: Asking) -> Json:
         raise Invalid(f"Provider {quoted(provider)} is not enabled.")
     plural = request.url.path.rpartition("/")[2]
     return {plural: [], f"{plural}_links": []}
+
+
+def refuse(request: Request) -> Json:
+    """What Octavia sells in sizes and places."""
+    raise NotImplementedHere(
+        "cannot do that: there are neither flavors nor availability zones here"
+    )
+
+
+for plural in ("flavors", "flavorprofiles", "availabilityzones", "availabilityzoneprofiles"):
+    for place in (f"/{plural}", f"/{plural}/{{key}}"):
+        ways = ["GET", "POST", "PUT", "DELETE"]
+        router.add_api_route(place, refuse, methods=ways, include_in_schema=False)
 
 
 def _pools(services: Services) -> list[tuple[str, str]]:
