@@ -96,6 +96,7 @@ def build_keys(lab: ControlLab, pem: dict[str, str]) -> dict[str, str]:
     service = lab.post(f"/v1/webclusters/{cluster}/services", service)["service"]
     return {
         "loadbalancer_id": made["id"],
+        "port_id": made["vip_port_id"],
         "listener_id": made["listeners"][0]["id"],
         "pool_id": stored["id"],
         "member_id": stored["members"][0]["id"],

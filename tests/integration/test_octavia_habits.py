@@ -282,3 +282,16 @@ def test_the_version_tells_what_there_is(lab: ControlLab) -> None:
         ours = [item for item in versions if item.get("id", "").startswith("v2.")]
         assert [item["id"] for item in ours if item["status"] == "CURRENT"] == ["v2.27"]
         assert ours[0]["id"] == "v2.0"
+
+
+def test_terraform_looks_up_the_subnet_and_the_port(lab: ControlLab) -> None:
+    """Its provider compares ids with what it gave, and reads of the port which security groups it has."""
+    (subnet,) = lab.get("/load-balancer/v2.0/subnets", name="default")["subnets"]
+    made = lab.create("formed", vip_subnet_id=subnet["id"], listeners=[])
+    assert made["vip_subnet_id"] == subnet["id"]
+    port = lab.get(f"/load-balancer/v2.0/ports/{made['vip_port_id']}")["port"]
+    assert (port["id"], port["security_groups"]) == (made["vip_port_id"], [])
+    where = {"subnet_id": subnet["id"], "ip_address": made["vip_address"]}
+    assert port["fixed_ips"] == [where]
+    lab.get("/load-balancer/v2.0/ports/nothing", 404)
+    lab.delete(f"{LBAAS}/loadbalancers/{made['id']}")

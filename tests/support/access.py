@@ -59,6 +59,7 @@ OPERATIONS = {
     f"{BASE}/octavia/amphorae/{{amphora_id}}/config": {"put": A.OPERATE},
     f"{BASE}/subnets": {"get": A.ANY},
     f"{BASE}/networks": {"get": A.ANY},
+    f"{BASE}/ports/{{port_id}}": {"get": A.SHOW},
     "/load-balancer": {"get": A.OPEN},
     "/load-balancer/": {"get": A.OPEN},
     "/projects/{project_id}": {"get": A.SHOW},

@@ -13,7 +13,7 @@ from libra.api.schemas.shown import show_quota
 from libra.errors import Forbidden, Invalid, NotImplementedHere
 from libra.messages.fields import quoted
 from libra.model.quota import Quota
-from libra.usecases import quotas
+from libra.usecases import loadbalancers, quotas
 from libra.usecases.moving import DEVICES_OWN
 from libra.usecases.services import Services
 
@@ -185,3 +185,22 @@ def list_networks(request: Request, services: Given, caller: Asking) -> Json:
     """The same."""
     found = _matching(request, services)
     return {"networks": [{"id": key, "name": name, "subnets": [key]} for key, name in found]}
+
+
+@networks.get("/ports/{port_id}")
+def show_port(port_id: str, services: Given, caller: Asking) -> Json:
+    """The one that a load balancer's vip_port_id names, for clients that look up who may reach it: everybody."""
+    owner, _, _ = loadbalancers.show_briefly(services, caller, port_id)
+    return {
+        "port": {
+            "id": owner.vip_port_id,
+            "name": owner.name,
+            "network_id": owner.vip_network_id,
+            "fixed_ips": [{"subnet_id": owner.vip_subnet_id, "ip_address": owner.vip_address}],
+            "project_id": owner.project_id,
+            "tenant_id": owner.project_id,
+            "admin_state_up": owner.admin_state_up,
+            "security_groups": [],
+            "status": "ACTIVE",
+        }
+    }
