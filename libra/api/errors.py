@@ -2,6 +2,7 @@
 
 import re
 import traceback
+from http import HTTPStatus
 
 import structlog
 from fastapi import Request
@@ -47,10 +48,14 @@ def status_of(error: errors.LibraError) -> int:
     return next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
 
 
-def build_fault(status: int, text: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """The body that Octavia's clients show."""
+def build_fault(
+    status: int, text: str, headers: dict[str, str] | None = None, *, titled: bool = False
+) -> JSONResponse:
+    """The body that Octavia's clients show; `titled` with what its framework says of faults that are its own."""
     code = "Client" if status < 500 else "Server"
-    body = {"faultcode": code, "faultstring": text, "debuginfo": None}
+    body: dict[str, object] = {"faultcode": code, "faultstring": text, "debuginfo": None}
+    if titled:
+        body |= {"code": status, "title": HTTPStatus(status).phrase, "description": text}
     return JSONResponse(body, status_code=status, headers=headers)
 
 
@@ -114,7 +119,9 @@ def answer_http(request: Request, error: Exception) -> Response:
     if error.status_code == 405:
         headers["Allow"] = ", ".join(_allowed(request))
     text = texts.get(error.status_code, str(error.detail))
-    return _answer(request, error.status_code, text, headers)
+    if wants_text(request):
+        return build_refusal(error.status_code, text, headers, as_text=True)
+    return build_fault(error.status_code, text, headers, titled=True)
 
 
 def _allowed(request: Request) -> list[str]:

@@ -105,6 +105,9 @@ def test_an_error_is_shown_in_its_words(lab: ControlLab, openstack: OpenStack) -
     assert "Unable to locate nothing in loadbalancers" in told
     create = ("loadbalancer", "create", "--vip-subnet-id")
     assert "Unable to locate" in openstack.run(*create, "nowhere", status=1)
+    for kind in NOT_HERE:
+        told = openstack.run("loadbalancer", kind, "list", status=1)
+        assert re.search(r"neither flavors nor availability zones here \(HTTP 501\)", told)
     told = openstack.run(*create, "default", "--vip-address", "10.9.9.9", status=1)
     assert re.search(r"10\.9\.9\.9.*\(HTTP 400\) \(Request-ID: req-", told)
 

@@ -21,6 +21,7 @@ OWN, OTHER = "project-of-theirs", "another-project"
 METHODS = ("get", "post", "put", "patch", "delete")
 """In the order in which those who may do it do: what is there to be read and changed goes last."""
 REFUSED = (401, 403)
+RULE = {"type": "PATH", "compare_type": "EQUAL_TO", "value": "/a"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,12 @@ def build_keys(lab: ControlLab, pem: dict[str, str]) -> dict[str, str]:
     listener = {"protocol": "HTTP", "protocol_port": 80, "default_pool": pool}
     made = lab.create(project_id=OWN, listeners=[listener])
     (stored,) = made["pools"]
+    policy = {"listener_id": made["listeners"][0]["id"], "action": "REJECT"}
+    policy = lab.post(f"{LBAAS}/l7policies", {"l7policy": policy})["l7policy"]
+    lab.wait_active(made["id"])
+    rules = f"{LBAAS}/l7policies/{policy['id']}/rules"
+    rule = lab.post(rules, {"rule": RULE})["rule"]
+    lab.wait_active(made["id"])
     lab.put(f"{LBAAS}/quotas/{OWN}", {"quota": {"listener": 50}}, 202)
     certificate = lab.post("/v1/certificates", {**pem, "project_id": OWN})["certificate"]
     lab.put(f"/v1/objectstores/{OWN}", MEMORY, 201)
@@ -103,8 +110,11 @@ def build_keys(lab: ControlLab, pem: dict[str, str]) -> dict[str, str]:
     return {
         "rollout_id": rollout,
         "loadbalancer_id": made["id"],
+        "port_id": made["vip_port_id"],
         "listener_id": made["listeners"][0]["id"],
         "pool_id": stored["id"],
+        "policy_id": policy["id"],
+        "rule_id": rule["id"],
         "member_id": stored["members"][0]["id"],
         "monitor_id": stored["healthmonitor"]["id"],
         "certificate_id": certificate["id"],
@@ -151,6 +161,10 @@ def build_bodies(lab: ControlLab, keys: dict[str, str], pem: dict[str, str]) -> 
         "MembersBatch": {"members": [member]},
         "MonitorCreate": {"healthmonitor": {**monitor, "pool_id": keys["pool_id"]}},
         "MonitorChange": {"healthmonitor": {"name": "changed"}},
+        "PolicyCreate": {"l7policy": {"listener_id": keys["listener_id"], "action": "REJECT"}},
+        "PolicyChange": {"l7policy": {"name": "changed"}},
+        "RuleCreate": {"rule": RULE},
+        "RuleChange": {"rule": {"invert": True}},
         "QuotaChange": {"quota": {"listener": 60}},
         "LoginBody": {"auth": {"identity": {"methods": ["password"], "password": {"user": login}}}},
         "DeviceBody": {"name": "web2", "address": "127.0.0.2"},

@@ -228,6 +228,7 @@ def test_keystones_own_client(lab: ControlLab) -> None:
         seen = session(secret, tail)
         assert seen.get_project_id() == "shop"
         assert seen.get_endpoint(service_type="load-balancer") == f"{base}/load-balancer"
+        assert seen.get_endpoint(service_type="volumev3") == f"{base}/volume/v3"
     with pytest.raises(keystone_errors.Unauthorized, match="cannot log in"):
         session("wrong", "/identity").get_token()
 

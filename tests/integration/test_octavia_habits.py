@@ -264,3 +264,34 @@ def test_a_member_is_shown_as_it_was_spelled(lab: ControlLab) -> None:
     assert lab.get(f"{path}/{member['id']}")["member"]["monitor_address"] == "2001:db8::2"
     assert set(member) == set(lab.get(path)["members"][0])
     lab.get(path, 400, address_as_given="x")
+
+
+def test_unknown_paths_and_methods_say_it_in_both_ways(lab: ControlLab) -> None:
+    for method, path, code, title in (
+        ("GET", f"{LBAAS}/colours", 404, "Not Found"),
+        ("PATCH", BALANCERS, 405, "Method Not Allowed"),
+    ):
+        fault = lab.client.request(method, path).json()
+        assert (fault["code"], fault["title"], fault["faultcode"]) == (code, title, "Client")
+        assert fault["description"] == fault["faultstring"]
+
+
+def test_the_version_tells_what_there_is(lab: ControlLab) -> None:
+    for path in ("/", "/load-balancer", "/v2.0", "/v2/lbaas"):
+        versions = lab.client_with(None).get(path).json()["versions"]
+        ours = [item for item in versions if item.get("id", "").startswith("v2.")]
+        assert [item["id"] for item in ours if item["status"] == "CURRENT"] == ["v2.27"]
+        assert ours[0]["id"] == "v2.0"
+
+
+def test_terraform_looks_up_the_subnet_and_the_port(lab: ControlLab) -> None:
+    """Its provider compares ids with what it gave, and reads of the port which security groups it has."""
+    (subnet,) = lab.get("/load-balancer/v2.0/subnets", name="default")["subnets"]
+    made = lab.create("formed", vip_subnet_id=subnet["id"], listeners=[])
+    assert made["vip_subnet_id"] == subnet["id"]
+    port = lab.get(f"/load-balancer/v2.0/ports/{made['vip_port_id']}")["port"]
+    assert (port["id"], port["security_groups"]) == (made["vip_port_id"], [])
+    where = {"subnet_id": subnet["id"], "ip_address": made["vip_address"]}
+    assert port["fixed_ips"] == [where]
+    lab.get("/load-balancer/v2.0/ports/nothing", 404)
+    lab.delete(f"{LBAAS}/loadbalancers/{made['id']}")

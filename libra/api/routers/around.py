@@ -10,10 +10,10 @@ from libra.api.routers.octavia import Json, answer, only_wanted, page_of
 from libra.api.schemas.clusters import show_version
 from libra.api.schemas.octavia import PROVIDERS, QuotaChange
 from libra.api.schemas.shown import show_quota
-from libra.errors import Forbidden, Invalid
+from libra.errors import Forbidden, Invalid, NotImplementedHere
 from libra.messages.fields import quoted
 from libra.model.quota import Quota
-from libra.usecases import quotas
+from libra.usecases import loadbalancers, quotas
 from libra.usecases.moving import DEVICES_OWN
 from libra.usecases.services import Services
 
@@ -21,6 +21,8 @@ versions = APIRouter(tags=["versions"], route_class=WrittenRoute)
 router = APIRouter(tags=["quotas"], route_class=WrittenRoute)
 networks = APIRouter(tags=["networks"], route_class=WrittenRoute)
 projects = APIRouter(tags=["projects"], route_class=WrittenRoute)
+LAST_MINOR = 27
+"""Of 2.x: by it clients tell whether there are tags (2.5), networks of clients (2.12), or HSTS (2.27)."""
 BASES = ("/load-balancer/v2.0", "/load-balancer/v2", "/v2.0", "/v2")
 """Clients are given the root of the API or /load-balancer, and use both spellings of the version."""
 
@@ -32,8 +34,12 @@ def version_document(request: Request) -> Json:
     link = {"rel": "self", "href": f"{base}{root}/v2"}
     return {
         "versions": [
-            {"id": "v2.0", "status": "SUPPORTED", "links": [link]},
-            {"id": "v2.5", "status": "CURRENT", "links": [link]},
+            {
+                "id": f"v2.{minor}",
+                "status": "CURRENT" if minor == LAST_MINOR else "SUPPORTED",
+                "links": [link],
+            }
+            for minor in range(LAST_MINOR + 1)
         ]
     }
 
@@ -141,6 +147,19 @@ def list_capabilities(request: Request, provider: str, caller: Asking) -> Json:
     return {plural: [], f"{plural}_links": []}
 
 
+def refuse(request: Request) -> Json:
+    """What Octavia sells in sizes and places."""
+    raise NotImplementedHere(
+        "cannot do that: there are neither flavors nor availability zones here"
+    )
+
+
+for plural in ("flavors", "flavorprofiles", "availabilityzones", "availabilityzoneprofiles"):
+    for place in (f"/{plural}", f"/{plural}/{{key}}"):
+        ways = ["GET", "POST", "PUT", "DELETE"]
+        router.add_api_route(place, refuse, methods=ways, include_in_schema=False)
+
+
 def _pools(services: Services) -> list[tuple[str, str]]:
     return [(pool.id, pool.name) for pool in services.address_pools] or [(DEVICES_OWN, DEVICES_OWN)]
 
@@ -166,3 +185,22 @@ def list_networks(request: Request, services: Given, caller: Asking) -> Json:
     """The same."""
     found = _matching(request, services)
     return {"networks": [{"id": key, "name": name, "subnets": [key]} for key, name in found]}
+
+
+@networks.get("/ports/{port_id}")
+def show_port(port_id: str, services: Given, caller: Asking) -> Json:
+    """The one that a load balancer's vip_port_id names, for clients that look up who may reach it: everybody."""
+    owner, _, _ = loadbalancers.show_briefly(services, caller, port_id)
+    return {
+        "port": {
+            "id": owner.vip_port_id,
+            "name": owner.name,
+            "network_id": owner.vip_network_id,
+            "fixed_ips": [{"subnet_id": owner.vip_subnet_id, "ip_address": owner.vip_address}],
+            "project_id": owner.project_id,
+            "tenant_id": owner.project_id,
+            "admin_state_up": owner.admin_state_up,
+            "security_groups": [],
+            "status": "ACTIVE",
+        }
+    }

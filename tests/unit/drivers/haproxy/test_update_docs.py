@@ -108,11 +108,26 @@ def certificate(chain: str) -> dict[str, str]:
     return {"id": "a", "certificate": chain, "key": KEY}
 
 
+def over_tls(count: int) -> Desired:
+    """Nodes that are spoken to over TLS."""
+    nodes = [node(f"n{n}", n) for n in range(1, count + 1)]
+    pools = [pool("p", *nodes, tls={"ca": PEM})]
+    request = parse_request(
+        second_update(loadbalancer("lb", [listener("li", 80, pool="p")], pools))
+    )
+    assert isinstance(request, Update)
+    return Desired(loadbalancers=request.loadbalancers, version="2.0")
+
+
+RULE = {"type": "PATH", "compare_type": "EQUAL_TO", "value": "/a"}
+DENYING = {"id": "x", "action": "REJECT", "rules": [RULE]}
 RENEWED = {"certificates": [certificate(PEM.replace("TUlJ", "TUlK"))]}
 NETWORKS = {"allowed_cidrs": ["10.0.0.0/8"]}
 SECOND = [
     ("2.0: a renewed certificate", second(), second(tls=RENEWED)),
     ("2.0: other `allowed_cidrs`", second(**NETWORKS), second(allowed_cidrs=["::1/128"])),
+    ("2.0: a policy more, less or another", second(), second(policies=[DENYING])),
+    ("2.0: a node more in a pool with `tls`", over_tls(1), over_tls(2)),
     ("2.0: anything else of a listener, TLS or a pool", second(), second(port=444)),
     (
         "2.0: anything else of a listener, TLS or a pool",
@@ -127,6 +142,11 @@ def test_what_2_0_changes_goes_live_as_the_document_says(
     row: str, before: Desired, after: Desired
 ) -> None:
     assert way(before, after) == re.split("[;:,]", ROWS[row])[0]
+
+
+def test_a_node_less_over_tls_goes_at_runtime() -> None:
+    assert "less, or of another weight: runtime" in ROWS["2.0: a node more in a pool with `tls`"]
+    assert way(over_tls(2), over_tls(1)) == "runtime"
 
 
 def test_networks_come_and_go_by_a_reload() -> None:
