@@ -1,85 +1,37 @@
-"""Each field of Octavia's API, and what clients and members see of it, through a controller, a worker and HAProxy."""
+"""Listeners and policies of Octavia's API, and what clients and members see of each field, through HAProxy."""
 
 import re
-import shutil
 import socket
 import ssl
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.support.certificates import Authority, Certificate
+from tests.support.certificates import Authority
 from tests.support.control import LBAAS
-from tests.support.haproxy import find_haproxy, stop_master
-from tests.support.headers import Answer, HeadServer, ask
+from tests.support.headers import HeadServer
 from tests.support.ports import free_port
 from tests.support.seconddevice import authority, serving, trusting
-from tests.support.trafficlab import POOL, Site, TrafficLab, target
+from tests.support.trafficlab import (
+    POOL,
+    TrafficLab,
+    body,
+    certificate,
+    connect,
+    heads,
+    lab,
+    line_of,
+    one,
+    see,
+    target,
+    two,
+)
 from tests.support.web import EchoServer, WebServer, get
 
-__all__ = ["authority"]
-MONITOR = {"type": "HTTP", "delay": 1, "timeout": 1, "max_retries": 1, "max_retries_down": 1}
+__all__ = ["authority", "heads", "lab", "one", "two"]
 Json = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrafficLab]:
-    sockets = Path(tempfile.mkdtemp(prefix="lb"))
-    lab = TrafficLab(find_haproxy("system"), tmp_path_factory.mktemp("traffic"), sockets)
-    yield lab
-    lab.close()
-    stop_master(sockets / "m")
-    shutil.rmtree(sockets, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def one() -> Iterator[WebServer]:
-    with WebServer("one") as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def two() -> Iterator[WebServer]:
-    with WebServer("two") as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def heads() -> Iterator[HeadServer]:
-    with HeadServer() as server:
-        yield server
-
-
-def body(site: Site, path: str = "/") -> str:
-    """Who answers."""
-    return get(site.port, path, host=site.address)[1]
-
-
-def see(site: Site, **fields: Any) -> Answer:
-    return ask(site.port, host=site.address, **fields)
-
-
-def connect(site: Site) -> socket.socket:
-    return socket.create_connection((site.address, site.port), timeout=5)
-
-
-def line_of(connection: socket.socket) -> str:
-    with connection.makefile("rb", buffering=0) as file:
-        return file.readline().decode().strip()
-
-
-def certificate(lab: TrafficLab, issued: Certificate | str, kind: str = "certificate") -> str:
-    given = {
-        "type": kind,
-        "certificate": issued if isinstance(issued, str) else issued.cert.read_text(),
-    }
-    if isinstance(issued, Certificate) and kind == "certificate":
-        given["key"] = issued.key.read_text()
-    return str(lab.post("/v1/certificates", given)["certificate"]["id"])
 
 
 # Listeners
@@ -252,201 +204,6 @@ def test_timeouts_end_what_hangs(lab: TrafficLab) -> None:
         assert see(full).status in (503, 504)
     for connection in held:
         connection.close()
-
-
-# Pools
-
-
-def test_algorithms_spread(lab: TrafficLab, one: WebServer, two: WebServer) -> None:
-    site = lab.serve(target(one.port), target(two.port, weight=3))
-    pool = f"pools/{site.pools['p']['id']}"
-    assert sorted(body(site) for _ in range(8)) == ["one"] * 2 + ["two"] * 6
-    site.put(pool, pool={"lb_algorithm": "LEAST_CONNECTIONS"})
-    assert {body(site) for _ in range(8)} == {"one", "two"}
-    site.put(pool, pool={"lb_algorithm": "SOURCE_IP"})
-    by_client = {n: {get_from(site, f"127.0.0.{n}") for _ in range(3)} for n in range(2, 30)}
-    assert all(len(found) == 1 for found in by_client.values())
-    assert {name for found in by_client.values() for name in found} == {"one", "two"}
-    site.put(pool, pool={"lb_algorithm": "SOURCE_IP_PORT"})
-    assert {body(site) for _ in range(40)} == {"one", "two"}
-
-
-def get_from(site: Site, source: str) -> str:
-    return see(site, source=source).body
-
-
-def test_clients_stay(lab: TrafficLab, one: WebServer, two: WebServer) -> None:
-    """By address, by a cookie of HAProxy's, by one of the members' own."""
-    site = lab.serve(
-        target(one.port), target(two.port), pool={"session_persistence": {"type": "SOURCE_IP"}}
-    )
-    pool = f"pools/{site.pools['p']['id']}"
-    assert len({body(site) for _ in range(6)}) == 1
-    site.put(pool, pool={"session_persistence": {"type": "HTTP_COOKIE"}})
-    answer = see(site)
-    cookie = re.search("set-cookie: ([^;]+);", answer.head)
-    assert cookie
-    kept = {see(site, headers=f"Cookie: {cookie[1]}\r\n").body for _ in range(6)}
-    assert kept == {answer.body}
-    with HeadServer("Set-Cookie: sid=a\r\n") as a, HeadServer("Set-Cookie: sid=b\r\n") as b:
-        tied = {"session_persistence": {"type": "APP_COOKIE", "cookie_name": "sid"}}
-        site = lab.serve(target(a.port), target(b.port), pool=tied)
-        for name in ("a", "b"):
-            wait = [see(site) for _ in range(4)]
-            assert any(f"sid={name}" in item.head for item in wait)
-            heads = {
-                re.search("sid=(.)", see(site, headers=f"Cookie: sid={name}\r\n").head)[1]
-                for _ in range(4)
-            }  # type: ignore[index]
-            assert heads == {name}
-
-
-@pytest.mark.parametrize(
-    ("protocol", "start"), [("PROXY", "PROXY TCP4 127.0.0.9 "), ("PROXYV2", "\r\n\r\n\0\r\nQUIT\n")]
-)
-def test_members_see_the_client_before_all_else(
-    lab: TrafficLab, heads: HeadServer, protocol: str, start: str
-) -> None:
-    site = lab.serve(target(heads.port), pool={"protocol": protocol})
-    assert see(site, source="127.0.0.9").body.startswith(start)
-
-
-def test_members_are_spoken_to_over_tls(
-    lab: TrafficLab, authority: Authority, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    context = serving(authority.issue("member"))
-    context.load_verify_locations(authority.ca)
-    context.verify_mode = ssl.CERT_REQUIRED
-    with HeadServer(tls=context) as secret:
-        site = lab.serve(target(secret.port), pool={"tls_enabled": True})
-        pool = f"pools/{site.pools['p']['id']}"
-        assert see(site).status != 200  # it has nothing to show
-        ours = certificate(lab, authority.issue("ours"))
-        ca = certificate(lab, authority.ca.read_text(), "ca")
-        site.put(pool, pool={"tls_container_ref": ours, "ca_tls_container_ref": ca})
-        assert see(site).status == 200
-        lab.delete(f"/v1/certificates/{ours}", 409)
-        strangers = Authority(tmp_path_factory.mktemp("strangers"))
-        site.put(
-            pool, pool={"ca_tls_container_ref": certificate(lab, strangers.ca.read_text(), "ca")}
-        )
-        assert see(site).status == 503
-        site.put(
-            pool,
-            pool={
-                "ca_tls_container_ref": None,
-                "tls_versions": ["TLSv1.2"],
-                "alpn_protocols": ["http/1.1"],
-            },
-        )
-        assert see(site).status == 200
-        answer = lab.client.put(f"{LBAAS}/{pool}", json={"pool": {"tls_container_ref": ca}})
-        assert answer.status_code == 400
-
-
-# Members
-
-
-def test_members_that_take_less(lab: TrafficLab, one: WebServer, two: WebServer) -> None:
-    """Weight 0 and switched off: what is there goes on, nothing new comes. A backup waits for all others to fail."""
-    with EchoServer("echo") as echo, EchoServer("else") as other:
-        site = lab.serve(target(echo.port), protocol="TCP", pool={"protocol": "TCP"})
-        with connect(site) as kept:
-            assert line_of(kept) == "echo"
-            site.post(site.members, member=target(other.port))
-            for change in ({"weight": 0}, {"weight": 1, "admin_state_up": False}):
-                site.put(site.member(), member=change)
-                for _ in range(3):
-                    with connect(site) as fresh:
-                        assert line_of(fresh) == "else"
-                kept.sendall(b"still there\n")
-                assert line_of(kept) == "still there"
-    site = lab.serve(
-        target(one.port), target(two.port, backup=True), pool={"healthmonitor": MONITOR}
-    )
-    site.wait_statuses("ONLINE", "ONLINE")
-    assert {body(site) for _ in range(4)} == {"one"}
-    site.put(site.member(), member={"admin_state_up": False})
-    assert {body(site) for _ in range(4)} == {"two"}
-    site.wait_statuses("OFFLINE", "ONLINE")
-
-
-# Health monitors
-
-
-def test_checks_ask_as_they_are_told(lab: TrafficLab, one: WebServer) -> None:
-    """Where, what and how; and which answers are good."""
-    with WebServer("checked") as checked:
-        site = lab.serve(
-            target(one.port, monitor_address="127.0.0.1", monitor_port=checked.port),
-            pool={"healthmonitor": {**MONITOR, "url_path": "/up?x=1", "expected_codes": "201-204"}},
-        )
-        site.wait_statuses("ERROR")
-        assert get(site.port, host=site.address)[0] == 503
-        checked.answer_with(202)
-        site.wait_statuses("ONLINE")
-        assert body(site) == "one"
-        monitor = lab.get(f"{LBAAS}/healthmonitors", pool_id=site.pools["p"]["id"])[
-            "healthmonitors"
-        ][0]
-        path = f"healthmonitors/{monitor['id']}"
-        site.put(path, healthmonitor={"admin_state_up": False})
-        checked.answer_with(500)
-        site.wait_statuses("NO_MONITOR")
-        site.delete(path)
-        assert body(site) == "one"
-
-
-@pytest.mark.parametrize("fields", [
-    {"http_method": "HEAD", "url_path": "/a", "http_version": 1.1, "domain_name": "shop.example"},
-    {"http_method": "OPTIONS", "url_path": "/b", "http_version": "1.0"},
-])  # fmt: skip
-def test_a_checks_request(lab: TrafficLab, fields: Json) -> None:
-    """As a member hears it."""
-    with socket.create_server(("127.0.0.1", 0)) as member:
-        member.settimeout(10)
-        lab.serve(target(member.getsockname()[1]), pool={"healthmonitor": {**MONITOR, **fields}})
-        with member.accept()[0] as connection:
-            connection.settimeout(10)
-            heard = connection.recv(65536).decode()
-    line = f"{fields['http_method']} {fields['url_path']} HTTP/{fields['http_version']}"
-    assert heard.startswith(line)
-    assert ("host: shop.example" in heard.lower()) is ("domain_name" in fields)
-
-
-@pytest.mark.parametrize("kind", ["TCP", "TLS-HELLO", "HTTPS"])
-def test_other_checks(lab: TrafficLab, authority: Authority, one: WebServer, kind: str) -> None:
-    with HeadServer(tls=serving(authority.issue(f"c-{kind}"))) as secret:
-        members = target(secret.port), target(one.port if kind != "TCP" else free_port())
-        site = lab.serve(*members, pool={"healthmonitor": {**MONITOR, "type": kind}})
-        site.wait_statuses("ONLINE", "ERROR")
-
-
-@pytest.mark.parametrize(
-    ("path", "name", "fields", "words"),
-    [
-        (
-            "healthmonitors",
-            "healthmonitor",
-            {**MONITOR, "type": "PING"},
-            "start a program for each check",
-        ),
-        (
-            "healthmonitors",
-            "healthmonitor",
-            {**MONITOR, "type": "UDP-CONNECT"},
-            "neither UDP nor SCTP",
-        ),
-        ("listeners", "listener", {"protocol": "UDP", "protocol_port": 1}, "neither UDP nor SCTP"),
-        ("listeners", "listener", {"protocol": "SCTP", "protocol_port": 1}, "neither UDP nor SCTP"),
-        ("pools", "pool", {**POOL, "protocol": "UDP"}, "neither UDP nor SCTP"),
-    ],
-)
-def test_what_haproxy_cannot_do_is_said(
-    lab: TrafficLab, path: str, name: str, fields: Json, words: str
-) -> None:
-    owner = {"healthmonitors": "pool_id"}.get(path, "loadbalancer_id")
-    assert words in lab.post(f"{LBAAS}/{path}", {name: {owner: "x", **fields}}, 501)["faultstring"]
 
 
 # Policies

@@ -133,6 +133,7 @@ def test_what_is_done_with_requests(device: Device, one: WebServer, two: WebServ
     assert (get(port), get(port, "/api/x")) == ((200, "one"), (200, "two"))
     assert fetch(port, "/api/go/on") == (302, "http://elsewhere.example/first")
     assert fetch(port, "/api/x", "X-Bad: 1")[0] == 403
+    assert fetch(port, "/api/go", "X-Bad: 1")[0] == 403  # though a redirect stands before it
     device.pass_(placed(port, nodes, second, first))
     assert fetch(port, "/api/go/on") == (302, "http://elsewhere.example/second")
     device.pass_(placed(port, nodes))

@@ -1,17 +1,26 @@
 """A whole controller in this process, and one device whose HAProxy serves: what the API says is what clients see."""
 
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from libra.serving.book import Node
 from libra.worker.controller import LBaaSController
 from libra.worker.serving import Places, ServingProcess
 from libra.worker.state import FileState
+from tests.support.certificates import Certificate
 from tests.support.control import LBAAS, READY, ControlLab, Json, ThreadWorker
-from tests.support.haproxy import DrivenHAProxy
+from tests.support.haproxy import DrivenHAProxy, find_haproxy, stop_master
+from tests.support.headers import Answer, HeadServer, ask
 from tests.support.ports import free_port
 from tests.support.storages import lay_out
+from tests.support.web import WebServer, get
 
 POOL = {"protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
 
@@ -99,3 +108,59 @@ class Site:
 def target(port: int, **fields: Any) -> Json:
     """A member on the loopback address."""
     return {"address": "127.0.0.1", "protocol_port": port, **fields}
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrafficLab]:
+    sockets = Path(tempfile.mkdtemp(prefix="lb"))
+    lab = TrafficLab(find_haproxy("system"), tmp_path_factory.mktemp("traffic"), sockets)
+    yield lab
+    lab.close()
+    stop_master(sockets / "m")
+    shutil.rmtree(sockets, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def one() -> Iterator[WebServer]:
+    with WebServer("one") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def two() -> Iterator[WebServer]:
+    with WebServer("two") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def heads() -> Iterator[HeadServer]:
+    with HeadServer() as server:
+        yield server
+
+
+def body(site: Site, path: str = "/") -> str:
+    """Who answers."""
+    return get(site.port, path, host=site.address)[1]
+
+
+def see(site: Site, **fields: Any) -> Answer:
+    return ask(site.port, host=site.address, **fields)
+
+
+def connect(site: Site) -> socket.socket:
+    return socket.create_connection((site.address, site.port), timeout=5)
+
+
+def line_of(connection: socket.socket) -> str:
+    with connection.makefile("rb", buffering=0) as file:
+        return file.readline().decode().strip()
+
+
+def certificate(lab: TrafficLab, issued: Certificate | str, kind: str = "certificate") -> str:
+    given = {
+        "type": kind,
+        "certificate": issued if isinstance(issued, str) else issued.cert.read_text(),
+    }
+    if isinstance(issued, Certificate) and kind == "certificate":
+        given["key"] = issued.key.read_text()
+    return str(lab.post("/v1/certificates", given)["certificate"]["id"])
