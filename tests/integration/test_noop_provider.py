@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from libra.manager.daemon import UNANSWERED
+from libra.manager.chores import UNANSWERED
 from tests.support.control import LBAAS, ControlLab, control_lab, whole
 
 NOOP = {"name": "n", "vip_subnet_id": "default", "provider": "noop"}
