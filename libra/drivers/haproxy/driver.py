@@ -12,7 +12,7 @@ import structlog
 
 from libra.config.places import serving_socket
 from libra.drivers.base import LoadBalancerDriver, Preview, ProxyVersion, Step
-from libra.drivers.haproxy.actions import Action, Reload, RuntimeAction, SetCertificate
+from libra.drivers.haproxy.actions import Action, RuntimeAction, SetCertificate
 from libra.drivers.haproxy.binary import Binary
 from libra.drivers.haproxy.diff import diff
 from libra.drivers.haproxy.features import FeatureProbe
@@ -33,13 +33,13 @@ from libra.drivers.haproxy.running import (
     Observed,
     Plan,
     ServingProcess,
+    explained,
     observe,
     observe_master,
     observe_process,
     plan,
 )
 from libra.drivers.haproxy.runtime import AdminSocket
-from libra.drivers.haproxy.sections import explain_reload
 from libra.drivers.haproxy.settling import settle
 from libra.drivers.haproxy.statistics import StatisticsReader
 from libra.drivers.haproxy.supervisors import create_supervisor
@@ -255,7 +255,7 @@ class HAProxyDriver(LoadBalancerDriver):
         if serving is None:
             return None
         if not serving.has_structure_of(wanted.description):
-            return _explained(observed, wanted.text)
+            return explained(observed, wanted.text)
         try:
             running = self._live.look(serving.pid, wanted.configuration)
         except ValueError as error:
@@ -397,10 +397,3 @@ class HAProxyDriver(LoadBalancerDriver):
                 self._bring_live(last_good.description, serving)
         except DriverError as error:
             log.error("cannot go back", action="roll back", error=str(error))
-
-
-def _explained(observed: Observed, wanted: str) -> tuple[Action, ...] | None:
-    """The reload that leads there; None where the text that runs is not at hand to say why."""
-    running = observed.running_text()
-    reasons = explain_reload(running, wanted) if running is not None else ()
-    return (Reload(reasons),) if reasons else None

@@ -9,6 +9,7 @@ from libra.drivers.haproxy.master import MasterSocket
 from libra.drivers.haproxy.ports import Bind, parse_binds
 from libra.drivers.haproxy.render import structure_in
 from libra.drivers.haproxy.runtime import AdminSocket
+from libra.drivers.haproxy.sections import explain_reload
 from libra.errors import DriverError, ProxyNotRunning
 from libra.messages.fields import quoted
 
@@ -85,6 +86,13 @@ class Plan:
     step: Step
     actions: tuple[RuntimeAction, ...] = ()
     reasons: tuple[str, ...] = ()
+
+
+def explained(observed: Observed, wanted: str) -> tuple[Action, ...] | None:
+    """The reload that leads there; None where the text that runs is not at hand to say why."""
+    running = observed.running_text()
+    reasons = explain_reload(running, wanted) if running is not None else ()
+    return (Reload(reasons),) if reasons else None
 
 
 def plan(observed: Observed, description: str, actions: tuple[Action, ...] | None) -> Plan:
