@@ -6,7 +6,8 @@ import signal
 import ssl
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import yaml
 
 from libra.cmd.controlling import read_token
 from libra.errors import StateError
+from libra.jobs.embedded import EmbeddedJobServer
 from tests.support.certificates import Authority
 from tests.support.haproxy import is_running
 from tests.support.ports import free_port, wait_until
@@ -58,8 +60,15 @@ class Process:
         )
 
     def get(self, path: str) -> httpx.Response:
+        return self.request("GET", path)
+
+    def post(self, path: str, body: object) -> httpx.Response:
+        return self.request("POST", path, json=body)
+
+    def request(self, method: str, path: str, **fields: Any) -> httpx.Response:
         headers = {"X-Auth-Token": self.token_file.read_text().strip()}
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", headers=headers, timeout=WAIT)
+        url = f"http://127.0.0.1:{self.port}{path}"
+        return httpx.request(method, url, headers=headers, timeout=WAIT, **fields)
 
 
 @pytest.fixture
@@ -95,6 +104,60 @@ def test_its_life_as_a_daemon(process: Process) -> None:
         os.kill(pid, signal.SIGTERM)
     wait_until(lambda: not is_running(pid), timeout=WAIT, what="its end")
     assert not process.pid_file.exists()
+
+
+def test_a_second_signal_ends_the_waiting_for_devices(process: Process) -> None:
+    local = process.directory / "d"
+    providers = {"local_dir": str(local), "local_driver": "noop"}
+    with (
+        closing(NotifySocket(process.directory)) as notify,
+        closing_server(EmbeddedJobServer("127.0.0.1", 0)) as jobs,
+    ):
+        servers = [{"host": "127.0.0.1", "port": jobs.port}]
+        process.configure(providers=providers, job_servers=servers)
+        environ = {**os.environ, "NOTIFY_SOCKET": str(notify.path)}
+        with subprocess.Popen(process.command(), env=environ) as running:
+            notify.wait_for("READY=1", timeout=WAIT)
+            pool = {"name": "a", "provider": "local", "min_spare": 1}
+            assert process.post("/v1/device-pools", pool).status_code == 201
+            lock = local / "a-1" / "state" / "worker.lock"
+            wait_until(lambda: states(process) == ["SPARE"], timeout=WAIT, what="a spare")
+            worker = int(lock.read_text())
+            os.kill(worker, signal.SIGSTOP)  # it does not end
+            running.send_signal(signal.SIGTERM)
+            notify.wait_for("STATUS=destroyed 0 of 1 devices", timeout=WAIT)
+            assert running.poll() is None
+            running.send_signal(signal.SIGTERM)
+            assert running.wait(WAIT) == 0
+        os.kill(worker, signal.SIGTERM)
+        os.kill(worker, signal.SIGCONT)
+        wait_until(lambda: not is_running(worker), timeout=WAIT, what="its end")
+
+
+def states(process: Process) -> list[str]:
+    return [item["state"] for item in process.get("/v1/devices").json()["devices"]]
+
+
+@contextmanager
+def closing_server(server: EmbeddedJobServer) -> Iterator[EmbeddedJobServer]:
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def test_an_api_that_ends_by_itself_ends_the_controller(process: Process) -> None:
+    """With an error, so that systemd starts another one."""
+    program = (
+        "import sys; from libra.cmd import controlling;"
+        "controlling.ApiServer.has_ended = property(lambda self: True);"
+        "from libra.cmd.controller import main; sys.exit(main())"
+    )
+    command = [sys.executable, "-c", program, "--config", str(process.config)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT, check=False)
+    assert done.returncode == 1
+    assert "the API ended by itself" in done.stderr
 
 
 def test_settings_at_fault(process: Process) -> None:

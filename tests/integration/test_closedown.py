@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from libra.cmd.controlling import Controller
+from libra.config.values import replaced
 from libra.providers.local import LocalProvider, create_provider
-from tests.support.control import ControlLab, control_lab
+from tests.support.control import LBAAS, ControlLab, control_lab
 from tests.support.haproxy import socket_directory
-from tests.support.ports import wait_until
+from tests.support.ports import accepts, free_port, wait_until
+from tests.support.up import is_served
+from tests.support.web import WebServer
 
 __all__ = ["socket_directory"]
 
@@ -29,9 +32,10 @@ def lab(socket_directory: Path) -> Iterator[ControlLab]:
             yield lab
         finally:
             lab.stop_controller()
-            provider = create_provider(lab.settings, "edge")
-            for host in provider.list():
-                provider.shutdown(host.name)
+            for pool in ("edge", "default"):
+                provider = create_provider(lab.settings, pool)
+                for host in provider.list():
+                    provider.shutdown(host.name)
 
 
 def restart(lab: ControlLab) -> None:
@@ -189,6 +193,58 @@ def test_one_that_cannot_be_booted_again_is_given_up(
     restart(lab)
     wait_for(lambda: "ERROR" in states(lab), "its loss")
     wait_for(lambda: states(lab) == ["ERROR", "SPARE"], "another one")
+
+
+def test_traffic_comes_back_with_them(lab: ControlLab) -> None:
+    """Real HAProxies, and a web cluster beside a load balancer."""
+    lab.stop_controller()
+    providers = replaced(lab.settings.providers, local_driver="haproxy")
+    lab.settings = replaced(lab.settings, providers=providers)
+    restart(lab)
+    port, web_port = free_port(), free_port()
+    lab.put("/v1/device-pools/default", {"provider": "local", "min_spare": 2})
+    wait_for(lambda: states(lab) == ["SPARE", "SPARE"], "two spares")
+    with WebServer("one") as server:
+        made = lab.post(f"{LBAAS}/loadbalancers", {"loadbalancer": balancer(server, port)})
+        key, address = made["loadbalancer"]["id"], made["loadbalancer"]["vip_address"]
+        wait_for(lambda: is_served(address, port), "traffic")
+        holder, *_ = (name for name, item in devices(lab).items() if not item["loadbalancers"])
+        start_cluster(lab, holder, web_port)
+        wait_for(lambda: accepts(web_port), "the web cluster")
+        wait_for(lambda: cluster(lab)["status"] == "RUNNING", "its status")
+        lab.controller.stop()
+        local = lab.settings.providers.local_dir
+        assert (processes(local), list(local.iterdir())) == ([], [])
+        assert not is_served(address, port)
+        restart(lab)
+        wait_for(lambda: is_served(address, port), "traffic again")
+        wait_for(lambda: accepts(web_port), "the web cluster again")
+        wait_for(lambda: kinds(lab).count("device.booted") >= 2, "all of them")
+        assert lab.show(key)["provisioning_status"] == "ACTIVE"
+        wait_for(lambda: lab.show(key)["operating_status"] == "ONLINE", "its status again")
+        told = kinds(lab)
+        assert told.count("on_webcluster_started") == 1
+        assert not {"device.error", "device.failover", "on_webcluster_degraded"} & set(told)
+
+
+def balancer(server: WebServer, port: int) -> Json:
+    pool: Json = {"name": "p", "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
+    pool["members"] = [{"address": "127.0.0.1", "protocol_port": server.port}]
+    listener = {"protocol": "HTTP", "protocol_port": port, "default_pool": pool}
+    return {"name": "shop", "vip_subnet_id": "default", "listeners": [listener]}
+
+
+def start_cluster(lab: ControlLab, node: str, port: int) -> None:
+    lab.post("/v1/webclusters", {"name": "site", "tcp_port": port})
+    service = {"path": "/", "type": "redirect", "url": "https://old.example/"}
+    lab.post("/v1/webclusters/site/services", service)
+    lab.post("/v1/webclusters/site/nodes", {"node": node, "standby": False})
+    assert lab.client.post("/v1/webclusters/site/start").is_success
+
+
+def cluster(lab: ControlLab) -> Json:
+    found: Json = lab.get("/v1/webclusters/site")["webcluster"]
+    return found
 
 
 def test_twenty_are_destroyed_and_nothing_is_left(lab: ControlLab) -> None:
