@@ -15,6 +15,7 @@ from libra.storage.base import PLACEMENT, UnitOfWork, device_lock, hold_devices
 from libra.usecases.access import choose_project, ensure_may_see
 from libra.usecases.addresses import allocate, find_pool
 from libra.usecases.admin.refusals import noting_refusals
+from libra.usecases.adminmaps import find_zone
 from libra.usecases.change import Change
 from libra.usecases.devicelimits import narrow_by_limit
 from libra.usecases.moving import DEVICES_OWN, move_all
@@ -55,9 +56,11 @@ def create(
         change = Change(unit, services, caller)
         writer = PartsWriter(change, listeners, pools)
         unit.hold(PLACEMENT)
-        device = None
-        if fields.get("provider") != NOOP:
-            zone = fields.get("availability_zone")
+        device, zone = None, fields.get("availability_zone")
+        if fields.get("provider") == NOOP:
+            if zone is not None:
+                find_zone(unit, zone)  # there is one, though it means nothing here
+        else:
             device = _choose_device(unit, services, owner_project, vip, zone)
             unit.hold(device_lock(device.id))
         ensure_room(unit, services, owner_project, load_balancer=1, **writer.counts())

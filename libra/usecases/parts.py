@@ -2,7 +2,7 @@
 
 Listeners are mappings of a listener's fields, with `default_pool` (a pool, or {"name": NAME} of one in the request) and
 `l7policies`; these are mappings of a policy's fields, with `redirect_pool` (as `default_pool`) and `rules`. Pools are
-mappings of a pool's fields, with `members` and `healthmonitor`.
+mappings of a pool's fields, with `members` and `healthmonitor`; one that stands in a listener or a policy has a name.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +36,7 @@ class PartsWriter:
         self._pools = [*pools, *self._pools_in_listeners()]
         self._stored: dict[str, Pool] = {}
         self._ensure_names()
+        self._ensure_whole()
         ensure_pools(len(self._pools))
         ensure_listeners(len(self._listeners))
 
@@ -58,15 +59,20 @@ class PartsWriter:
 
     def write(self, owner: LoadBalancer) -> list[Listener]:
         """Pools first, for listeners name them; gives the listeners."""
-        for fields in self._pools:
-            self._stored[str(fields["name"])] = self._write_pool(owner, fields)
+        self.write_pools(owner)
         return [self._write_listener(owner, fields) for fields in self._listeners]
+
+    def write_pools(self, owner: LoadBalancer) -> list[Pool]:
+        """Where there are no listeners with them."""
+        for fields in self._pools:
+            self._stored[_name(fields)] = self._write_pool(owner, fields)
+        return list(self._stored.values())
 
     def _write_listener(self, owner: LoadBalancer, fields: Fields) -> Listener:
         given = _without(fields, "default_pool", "l7policies")
         wanted = fields.get("default_pool")
         if wanted is not None:
-            given["default_pool_id"] = self._stored[str(wanted["name"])].id
+            given["default_pool_id"] = self._stored[_name(wanted)].id
         listener = add_listener(self._change, owner, given)
         for policy in fields.get("l7policies", ()):
             self._write_policy(listener, policy)
@@ -76,7 +82,7 @@ class PartsWriter:
         given = _without(fields, "redirect_pool", "rules")
         wanted = fields.get("redirect_pool")
         if wanted is not None:
-            given["redirect_pool_id"] = self._stored[str(wanted["name"])].id
+            given["redirect_pool_id"] = self._stored[_name(wanted)].id
         policy = add_policy(self._change, listener, given)
         for rule in fields.get("rules", ()):
             add_rule(self._change, policy, rule)
@@ -102,15 +108,32 @@ class PartsWriter:
         return (pool for pool in self._named() if set(pool) - {"name"})
 
     def _ensure_names(self) -> None:
-        names = [pool.get("name") for pool in self._pools]
-        if not all(names):
-            raise Invalid("Pools must have a name where a load balancer is created with them")
+        """As in Octavia: no name is a name, too, that one pool may have to which nothing of the request sends."""
+        if not all(_name(wanted) for wanted in self._named()):
+            raise Invalid(
+                "Validation failure: Pools must be named where listeners or policies hold them"
+            )
+        names = [_name(pool) for pool in self._pools]
         twice = [name for name in names if names.count(name) > 1]
         if twice:
-            raise Invalid(f"Pool names must be unique: two are '{twice[0]}'")
+            named = f"are '{twice[0]}'" if twice[0] else "have none"
+            raise Invalid(f"Validation failure: Pool names must be unique: two {named}")
+
+    def _ensure_whole(self) -> None:
+        """What is named is there, and in full."""
+        names = [_name(pool) for pool in self._pools]
         for wanted in self._named():
-            if wanted.get("name") not in names:
-                raise Invalid(f"Pool '{wanted.get('name')}' is not in the request")
+            if _name(wanted) not in names:
+                raise Invalid(f"Validation failure: Pool '{_name(wanted)}' is not in the request")
+        for pool in self._pools:
+            if "protocol" not in pool:
+                raise Invalid(
+                    f"Validation failure: Pool '{_name(pool)}' needs protocol and lb_algorithm"
+                )
+
+
+def _name(pool: Fields) -> str:
+    return str(pool.get("name", ""))
 
 
 def _without(fields: Fields, *names: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from libra.storage.query import Query
 from libra.usecases.access import ensure_may_see
 from libra.usecases.certificates import ensure_references
 from libra.usecases.change import Change
-from libra.usecases.fitting import POOL_TLS_FIELDS, ensure_pair, ensure_pool, ensure_pools
+from libra.usecases.fitting import POOL_TLS_FIELDS, ensure_pair, ensure_pool
 from libra.usecases.quotas import ensure_room
 from libra.usecases.senders import policies_of, senders_of
 from libra.usecases.services import Services, new_id
@@ -29,7 +29,12 @@ def create(
     listener_id: str | None,
     fields: Fields,
 ) -> Pool:
-    """Of a load balancer; or the default pool of a listener, which must have none. One of the two ids."""
+    """Of a load balancer; or the default pool of a listener, which must have none. One of the two ids.
+
+    With `members` and `healthmonitor` as in `libra.usecases.parts`.
+    """
+    from libra.usecases.parts import PartsWriter
+
     listener = None
     if listener_id is not None:
         from libra.usecases.listeners import show as show_listener
@@ -45,9 +50,10 @@ def create(
     with services.storage.writing() as unit:
         change = Change(unit, services, caller)
         owner = change.lock(owner_id)
-        ensure_room(unit, services, owner.project_id, pool=1)
-        ensure_pools(unit.pools.count({"loadbalancer_id": owner_id}) + 1)
-        pool = add_pool(change, owner, fields)
+        writer = PartsWriter(change, [], [fields])
+        ensure_room(unit, services, owner.project_id, **writer.counts())
+        writer.ensure_fitting(owner)
+        (pool,) = writer.write_pools(owner)
         if listener_id is not None:
             _make_default(change, listener_id, pool)
         change.send(owner, f"pool {pool.id} created")

@@ -51,6 +51,13 @@ def test_algorithms_spread(lab: TrafficLab, one: WebServer, two: WebServer) -> N
     assert {body(site) for _ in range(40)} == {"one", "two"}
 
 
+def test_a_pool_is_made_with_its_members(lab: TrafficLab, one: WebServer) -> None:
+    site = lab.serve()
+    given = {**POOL, "listener_id": site.listener, "members": [target(one.port)]}
+    site.post("pools", pool=given)
+    assert body(site) == "one"
+
+
 def get_from(site: Site, source: str) -> str:
     return see(site, source=source).body
 

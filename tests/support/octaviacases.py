@@ -264,6 +264,17 @@ def _pools() -> list[Case]:
             },
         ),
         Case(f"{kind}: change its protocol", "PUT", one, {"pool": {"protocol": "TCP"}}),
+        *_bad(
+            kind,
+            POOL,
+            {
+                "with members": pool(members=[member()["member"]]),
+                "with a monitor": pool(healthmonitor=monitor(pool_id=...)["healthmonitor"]),
+                "with no members": pool(members=[], healthmonitor=None),
+                "with a bad member": pool(members=[{"address": "x"}]),
+                "with a bad monitor": pool(healthmonitor={"type": "LUCK"}),
+            },
+        ),
     ]
 
 
@@ -420,6 +431,8 @@ def _rules() -> list[Case]:
 def _whole() -> list[Case]:
     one_pool = {"name": "wp", **pool(loadbalancer_id=...)["pool"], "members": [member()["member"]]}
     monitored = {**one_pool, "healthmonitor": monitor(pool_id=...)["healthmonitor"]}
+    nameless = pool(loadbalancer_id=...)["pool"]
+    sends = {"action": "REDIRECT_TO_POOL", "redirect_pool": nameless}
     front = listener(loadbalancer_id=...)["listener"]
     kind = "whole"
     return [
@@ -437,9 +450,13 @@ def _whole() -> list[Case]:
             kind,
             LB,
             {
-                "pool without a name": lb(
-                    pools=[{"protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}]
+                "pool without a name": lb(pools=[nameless]),
+                "two pools without a name": lb(pools=[nameless, nameless]),
+                "listener's pool without a name": lb(
+                    listeners=[{**front, "default_pool": nameless}]
                 ),
+                "policy's pool without a name": lb(listeners=[{**front, "l7policies": [sends]}]),
+                "pool that is but a name": lb(pools=[{"name": "x"}]),
                 "two pools of a name": lb(pools=[one_pool, one_pool]),
                 "pool that is not there": lb(listeners=[{**front, "default_pool": {"name": "x"}}]),
                 "a bad member": lb(pools=[{**one_pool, "members": [{"address": "x"}]}]),

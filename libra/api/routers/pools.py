@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from libra.api.auth import WRITERS, Asking, Given
 from libra.api.rendering import WrittenRoute
 from libra.api.routers.octavia import Json, answer, find, one, page_of
-from libra.api.schemas.fields import fields_of, member_fields
+from libra.api.schemas.fields import fields_of, member_fields, nested_pool
 from libra.api.schemas.octavia import (
     MemberChange,
     MemberCreate,
@@ -49,9 +49,9 @@ def _show(unit: UnitOfWork, pools: Sequence[Pool]) -> list[Json]:
 
 @router.post("", status_code=201, dependencies=[Depends(WRITERS)])
 def create_pool(body: PoolCreate, services: Given, caller: Asking) -> Json:
-    """Of a load balancer, or as a listener's default."""
+    """Of a load balancer, or as a listener's default; alone, or with members and a health monitor."""
     given = body.pool
-    fields = fields_of(given, Pool, "loadbalancer_id", "listener_id")
+    fields = nested_pool(given)
     pool = pools.create(services, caller, given.loadbalancer_id, given.listener_id, fields)
     with services.storage.reading() as unit:
         return {"pool": _show(unit, [pool])[0]}

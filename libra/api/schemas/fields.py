@@ -143,7 +143,7 @@ def rule_fields(body: RuleUpdate) -> dict[str, Any]:
 
 def nested_pool(body: NestedPoolBody) -> dict[str, Any]:
     """A name alone is a reference."""
-    given = fields_of(body, Pool)
+    given = fields_of(body, Pool, "loadbalancer_id", "listener_id")
     if set(given) == {"name"} and not body.members and body.healthmonitor is None:
         return given
     if body.protocol is None or body.lb_algorithm is None:

@@ -177,15 +177,13 @@ class NestedPoolBody(PoolUpdate):
     tenant_id: Text | None = None
 
 
-class PoolBody(PoolUpdate):
+class PoolBody(NestedPoolBody):
     """Of a load balancer or a listener."""
 
     protocol: PoolKind
     lb_algorithm: PoolAlgorithm
     loadbalancer_id: Id | None = None
     listener_id: Id | None = None
-    project_id: Text | None = None
-    tenant_id: Text | None = None
 
 
 class ListenerUpdate(Described):
