@@ -96,7 +96,11 @@ def _preview(
     from libra.rollout.preview import preview
 
     rows = preview(api.look(group), nodes, options)
-    show_rows(rows, ("turn", "node", "address", "status", "sessions", "command", "reason"), output)
+    asked = ("urls",) if any(row["urls"] for row in rows) else ()
+    columns = ("turn", "node", "address", "status", "sessions", "command", *asked, "reason")
+    if output is Format.TABLE:
+        rows = [{**row, "urls": " ".join(row["urls"])} for row in rows]
+    show_rows(rows, columns, output)
 
 
 def _lead(api: "RolloutApi", led: "Led", output: Format) -> None:

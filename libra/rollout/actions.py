@@ -51,6 +51,8 @@ class RealActions:
         elif phase is Phase.WARMING:
             self._warm(node)
         else:
+            if phase is Phase.DRAINING:
+                self._fill_urls(node)  # what cannot be asked later takes no node out of service now
             self._api.mark(led, node.name)
 
     def _run(self, node: Node) -> None:
@@ -65,6 +67,10 @@ class RealActions:
         except Exception as error:
             words = str(error).strip().splitlines()
             raise ActionFailed(f"{type(error).__name__}: {words[0] if words else ''}") from error
+
+    def _fill_urls(self, node: Node) -> None:
+        for url in (self._options.health, *self._options.warm_up):
+            fill_url(url or "", node)
 
     def _check(self, node: Node) -> None:
         url = fill_url(self._options.health or "", node)

@@ -42,7 +42,11 @@ def fill_shell(text: str, node: Node) -> str:
 
 
 def fill_url(url: str, node: Node) -> str:
-    """Escaped; an IPv6 address gets its brackets."""
+    """Escaped; an IPv6 address gets its brackets. Raises `Invalid` where the node has not got what belongs there."""
+    values = node.values()
+    for name in _PLACE.findall(url):
+        if not values[name]:
+            raise Invalid(f"cannot ask {url!a} of the node {node.name!a}: it has no {name}")
     return _fill(url, node, _for_url)
 
 

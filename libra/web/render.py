@@ -65,6 +65,8 @@ def amount(value: float | None) -> str:
     """Short, with a unit of thousands."""
     if value is None:
         return UNKNOWN
+    if isinstance(value, int) and abs(value) < 1000:
+        return str(value)  # counted, not measured
     for unit in _UNITS[:-1]:
         if abs(value) < 1000:
             return f"{value:.0f}{unit}" if value >= 10 or not value else f"{value:.1f}{unit}"

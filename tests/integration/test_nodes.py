@@ -132,6 +132,7 @@ BAD = (
     '{"a": {"status": ["offline"]}}',
     '{"a": {"status": null}}',
     '{"a": {"status": "offline"}, "a": {"status": "online"}}',
+    '{"\\ud800": {"status": "offline"}}',
     "[" * 100_000,
 )
 

@@ -281,6 +281,9 @@ def test_an_order_is_in_the_events(lab: ControlLab, visitor: httpx.Client) -> No
     newest = lab.get("/v1/events", kind="node.")["events"][-1]
     assert (newest["kind"], newest["actor"]) == ("node.online", "admin")
     assert newest["remote"] == "127.0.0.1"
+    why = {"action": "enable", "comment": "the <new> kernel"}
+    assert lab.client.put("/clouds/default", data=why).is_success
+    assert "<q>the &lt;new&gt; kernel</q>" in visitor.get("/ui/events").text
 
 
 # Live.

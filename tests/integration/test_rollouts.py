@@ -68,6 +68,17 @@ def test_every_node_once_and_never_two(lab: ControlLab, api: RolloutApi, group: 
     assert api.show(led.id).state is RolloutState.COMPLETE
 
 
+def test_a_url_that_a_node_cannot_be_asked_takes_none_out(
+    lab: ControlLab, api: RolloutApi, group: str
+) -> None:
+    asked = options(health="http://{address}:{port}/")  # they have neither
+    led = Leader(api, api.begin(group, (), asked)).start().wait()
+    assert led.state is RolloutState.STOPPED
+    assert "has no address" in led.reason
+    assert is_online(lab, f"{group}-a")
+    assert lab.get("/v1/nodes", group=group)["nodes"][0]["updated_at"] is None
+
+
 def test_one_at_a_time_for_a_group(api: RolloutApi, group: str) -> None:
     led = api.begin(group, (), options())
     with pytest.raises(Refused, match=f"there is one already, {led.id}, led by"):
@@ -263,6 +274,8 @@ def test_a_controller_that_restarts_is_waited_for(lab: ControlLab, group: str) -
         ({"options": {"min_online": "most"}}, "must be a number, or like 50%"),
         ({"options": {"batch": 0}}, "options.batch"),
         ({"options": {"health": "file:///etc/passwd"}}, "options.health"),
+        ({"options": {"health": "http://{adress}/"}}, "options.health"),
+        ({"options": {"warm_up": ["http://{node}/{"]}}, "options.warm_up"),
         ({"options": {"warm_up": ["http://a/\r\nX: 1"]}}, "control characters"),
         ({"options": {"command": ["a\0b"]}}, "zero byte"),
         ({"options": {"drain_timeout": "nan"}}, "options.drain_timeout"),

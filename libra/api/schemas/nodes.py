@@ -177,6 +177,10 @@ def _parse_statuses(text: str) -> dict[str, NodeStatus]:
         raise Invalid("cannot set a status: that is no JSON") from None
     if not isinstance(given, dict):
         raise Invalid('cannot set a status: it must be like {"node1": {"status": "offline"}}')
+    if not all(
+        name.isprintable() for name in given
+    ):  # half a letter cannot be looked for, nor told
+        raise Invalid("cannot set a status: a name holds what cannot be printed")
     return {name: _parse_status(name, entry) for name, entry in given.items()}
 
 

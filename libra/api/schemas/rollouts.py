@@ -1,5 +1,6 @@
 """Request bodies of rollouts."""
 
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -11,6 +12,8 @@ from libra.model.rollout import DrainPolicy, FailurePolicy, Phase, RolloutState,
 
 MOST_NODES = 10_000
 MOST_WORDS, MOST_CHARACTERS = 1000, 65_536
+_PLACES = re.compile(r"\{(node|address|port|group)\}")
+_BRACED = re.compile(r"\{[^}]*\}?|\}")
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 
 
@@ -28,6 +31,15 @@ def _line(value: str) -> str:
     return value
 
 
+def _places(value: str) -> str:
+    """A URL has no braces of its own: those that are left over are a word that stands for nothing."""
+    if left := _BRACED.search(_PLACES.sub("", value)):
+        raise ValueError(
+            f"{left[0]!a} stands for nothing: {{node}}, {{address}}, {{port}} and {{group}} do"
+        )
+    return value
+
+
 def _words(value: tuple[str, ...]) -> tuple[str, ...]:
     if any("\0" in word for word in value):
         raise ValueError("no program takes a zero byte")
@@ -40,6 +52,7 @@ Url = Annotated[
     str,
     StringConstraints(max_length=2000, pattern=r"^https?://"),
     AfterValidator(_line),
+    AfterValidator(_places),
     Field(description="{node}, {address}, {port} and {group} stand for the node's"),
 ]
 Reason = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_line)]

@@ -41,5 +41,9 @@ def test_no_shell_takes_a_name_for_anything_else(name: str) -> None:
 
 def test_urls() -> None:
     assert fill_url("http://{address}:{port}/a?n={node}", NODE) == "http://10.0.0.1:80/a?n=web1"
+    with pytest.raises(Invalid, match="has no port"):
+        fill_url("http://{address}:{port}/", node("a"))
+    with pytest.raises(Invalid, match="has no address"):
+        fill_url("http://{address}/", node("a", ""))
     assert fill_url("http://{address}:80/", node("a", "::1")) == "http://[::1]:80/"
     assert fill_url("http://h/{node}", node("a/../b?c#d@e")) == "http://h/a%2F..%2Fb%3Fc%23d%40e"

@@ -11,6 +11,8 @@ from libra.web.render import age, amount, digest, environment, percent, tone
     [
         (None, "\N{EN DASH}"),
         (0, "0"),
+        (6, "6"),
+        (6.0, "6.0"),
         (0.04, "0.0"),
         (9.94, "9.9"),
         (999, "999"),
