@@ -3,11 +3,16 @@
 import gc
 import os
 import signal
+import sys
 from itertools import groupby
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+import libra.logs  # noqa: F401 - before anything imports structlog
+
+import structlog  # isort: skip
 
 from tests.support.ordering import deal
 
@@ -19,6 +24,10 @@ settings.register_profile("local", deadline=None, max_examples=100)
 # Fewer there, for they are never others: new ones are found by the runs of those who write code.
 settings.register_profile("ci", deadline=None, max_examples=20, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+# Where nothing else is said events are printed, by threads too: not on a stream that the test of a command has put in
+# the place of standard output, and takes away under them.
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
 
 # A shell that starts them beside it lets them ignore Ctrl-C, and with them each process that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -265,6 +265,7 @@ def test_aliases_are_reloaded_and_used(lab: ControlLab) -> None:
         found = lab.get(f"{LBAAS}/loadbalancers", availability_zone=zone)["loadbalancers"]
         assert [item["id"] for item in found] == [made["id"]]
         lab.delete(f"{LBAAS}/loadbalancers/{made['id']}?cascade=true")
+    lab.wait(lambda: not lab.get(f"{LBAAS}/loadbalancers")["loadbalancers"], "their end")
     path.write_text("{}")
     assert order(lab, "POST", "/cloud-aliases") == {}
 

@@ -41,6 +41,7 @@ def test_the_log_level(operator: Operator) -> None:
 
 
 def test_the_settings_are_read_again(operator: Operator, steering: Steering) -> None:
+    steering.renew = None
     assert "has no file of them" in operator.run("admin", "reconfig", status=1)
     steering.renew = lambda: Reconfiguration(("logging.level",), ("api.port",))
     table = operator.run("admin", "reconfig", "-C", COMMENT)

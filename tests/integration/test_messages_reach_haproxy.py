@@ -17,6 +17,7 @@ from libra.drivers.haproxy.render import render
 from libra.messages.requests import Update, parse_request
 from libra.model.listener import Listener
 from libra.model.loadbalancer import Desired, LoadBalancer
+from libra.model.tls import Certificate
 from libra.model.webservice import ReverseProxy, WebService
 from tests.support.certificates import Authority
 from tests.support.haproxy import DrivenHAProxy, haproxy_binary
@@ -87,7 +88,9 @@ def issued(authority: Authority) -> tuple[str, str, str]:
 def with_real_tls(one: Listener, issued: tuple[str, str, str]) -> Listener:
     """What is generated only stands for certificates."""
     chain, key, ca = issued
-    one = replace(one, services=tuple(_with_real_authority(item, ca) for item in one.services))
+    shown = Certificate(id="c", chain=chain, key=key)
+    services = tuple(_with_real_members(item, shown, ca) for item in one.services)
+    one = replace(one, services=services)
     if one.tls is None:
         return one
     shown = tuple(replace(item, chain=chain, key=key) for item in one.tls.certificates)
@@ -95,12 +98,17 @@ def with_real_tls(one: Listener, issued: tuple[str, str, str]) -> Listener:
     return replace(one, tls=tls)
 
 
-def _with_real_authority(one: WebService, ca: str) -> WebService:
+def _with_real_members(one: WebService, shown: Certificate, ca: str) -> WebService:
     """Of the members of a proxy; lists of revocations are tried elsewhere."""
     if not isinstance(one, ReverseProxy) or one.pool.tls is None:
         return one
-    authorities = ca if one.pool.tls.authorities else None
-    tls = replace(one.pool.tls, authorities=authorities, revocations=None)
+    given = one.pool.tls
+    tls = replace(
+        given,
+        certificate=shown if given.certificate else None,
+        authorities=ca if given.authorities else None,
+        revocations=None,
+    )
     return replace(one, pool=replace(one.pool, tls=tls))
 
 

@@ -81,6 +81,7 @@ def test_a_provider_that_there_is_not(lab: ControlLab) -> None:
     lab.worker("web1")
     lab.create()
     assert set(devices(lab)) == {"web1"}
+    lab.wait(lambda: lab.get("/failures/boot.json")["clouds"], "what is told of it")
     (told,) = lab.get("/failures/boot.json")["clouds"]
     assert "cannot load" in told["reason"]
     told = [item["kind"] for item in lab.get("/v1/events", limit=1000)["events"]]

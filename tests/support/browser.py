@@ -1,4 +1,4 @@
-"""Real Chromium, one for all tests of a process; each test has a context of its own."""
+"""Real Chromium, one for all tests of a module; each test has a context of its own."""
 
 import os
 from collections.abc import Iterator
@@ -61,7 +61,8 @@ def shoot(page: "Page", name: str) -> None:
     page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> "Iterator[Browser]":
+    """While it is there the thread has an event loop that turns, so no longer than its module needs it."""
     with open_browser() as opened:
         yield opened

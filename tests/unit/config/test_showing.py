@@ -16,9 +16,9 @@ PASSWORD = "sw0rd/fish@x"
 def test_every_section_without_secrets() -> None:
     settings = Settings(
         job_servers=(JobServerSettings(port=1), JobServerSettings(host="b", port=2)),
-        database=DatabaseSettings(url="postgresql://libra:sword%2Ffish@db:5432/libra"),
+        database=DatabaseSettings(url="postgresql://libra:trout%2Ffish@db:5432/libra"),
         controller=ControllerSettings(key_file=Path("/etc/libra/key")),
-        haproxy=HAProxySettings(extra_global=("nbthread 2", "stats auth me:sword")),
+        haproxy=HAProxySettings(extra_global=("nbthread 2", "stats auth me:trout")),
     )
     shown = show_settings(settings)
     assert shown["job_servers.2"]["port"] == 2
@@ -27,7 +27,7 @@ def test_every_section_without_secrets() -> None:
     assert shown["haproxy"]["extra_global"] == ["nbthread 2", f"stats {HIDDEN}"]
     assert shown["logging"]["level"] == "info"
     assert "vip.vrrp" in shown
-    assert "sword" not in str(shown)
+    assert "trout" not in str(shown)
     assert set(shown) >= set(Settings.model_fields) - {"job_servers", "address_pools"} - {
         "object_stores"
     }
