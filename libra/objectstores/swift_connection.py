@@ -14,11 +14,10 @@ from typing import Any
 import certifi
 import requests
 import requests.adapters
-import swiftclient.client
 import urllib3
-from swiftclient.requests_compat import SwiftClientRequestsSession
 
 from libra.errors import ObjectStoreError
+from libra.objectstores.swift_client import SwiftClientRequestsSession, client
 
 MOST_ANSWER_BYTES = 64 * 1024  # of an answer's body; Swift's are far shorter
 NO_BODY = b" "  # true, or swiftclient would read a body once more, and all of it
@@ -28,7 +27,7 @@ _QUIET = ("swiftclient", "urllib3", "requests")
 
 def silence_loggers() -> None:
     """Swiftclient logs headers with the token's first 16 characters, and whole bodies: keep only warnings."""
-    swiftclient.client.logger_settings["reveal_sensitive_prefix"] = 0
+    client.logger_settings["reveal_sensitive_prefix"] = 0
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -52,7 +51,7 @@ def build_trust(ca_file: Path | None) -> ssl.SSLContext:
     return context
 
 
-class SwiftConnection(swiftclient.client.HTTPConnection):
+class SwiftConnection(client.HTTPConnection):
     """One connection to a storage URL, kept open between requests. Used by one thread; `abort` by any."""
 
     def __init__(self, url: str, trust: ssl.SSLContext) -> None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import requests
 import urllib3
-from swiftclient.exceptions import ClientException
 
 from libra.objectstores.retries import is_transient
+from libra.objectstores.swift_client import ClientException
 
 # Everything that swiftclient lets through. ValueError: headers that are no UTF-8.
 ERRORS = (

@@ -13,13 +13,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import requests
-from swiftclient.exceptions import ClientException
 
 from libra.errors import ObjectStoreError
 from libra.model.objectstore import AuthVersion, Credentials
 from libra.objectstores.base import Account, Grant
 from libra.objectstores.endpoints import Endpoint
 from libra.objectstores.retries import Deadline
+from libra.objectstores.swift_client import ClientException
 from libra.objectstores.swift_connection import SwiftConnection, silence_loggers
 from libra.objectstores.swift_failures import ERRORS, explain
 

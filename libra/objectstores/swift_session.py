@@ -9,10 +9,10 @@ from typing import TypeVar
 from urllib.parse import ParseResult
 
 import structlog
-import swiftclient.client as swiftclient
 
 from libra.errors import ObjectStoreError
 from libra.objectstores.retries import Deadline, RetryPolicy
+from libra.objectstores.swift_client import client as swiftclient
 from libra.objectstores.swift_connection import SwiftConnection, silence_loggers
 from libra.objectstores.swift_failures import ERRORS, Failure, explain
 
