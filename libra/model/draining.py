@@ -8,6 +8,7 @@ from functools import lru_cache
 from libra.model.listener import Listener
 from libra.model.loadbalancer import LoadBalancer
 from libra.model.nodestatus import Node
+from libra.model.policy import Policy
 from libra.model.pool import Condition, Member, Pool
 from libra.model.webservice import ReverseProxy, WebService
 
@@ -82,10 +83,15 @@ def _with_pools(listener: Listener, drained: dict[str, Pool]) -> Listener:
     return replace(
         listener,
         pool=drained[listener.pool.id] if listener.pool is not None else None,
+        policies=tuple(_with_policy(item, drained) for item in listener.policies),
         services=None
         if services is None
         else tuple(_with_service(item, drained) for item in services),
     )
+
+
+def _with_policy(policy: Policy, drained: dict[str, Pool]) -> Policy:
+    return policy if policy.pool is None else replace(policy, pool=drained[policy.pool.id])
 
 
 def _with_service(service: WebService, drained: dict[str, Pool]) -> WebService:

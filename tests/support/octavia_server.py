@@ -53,7 +53,9 @@ Environ = dict[str, Any]
 
 
 class Quiet(WSGIRequestHandler):
-    """It writes nothing."""
+    """It writes nothing. Who connects and says nothing keeps others waiting for this long, in seconds."""
+
+    timeout = 5
 
     def log_message(self, *_: object) -> None:
         """Nothing."""

@@ -3,6 +3,7 @@
 `python -m tools.bench_parts.controlling URL DIRECTORY PORT` prints the ports of API and job server; PORT 0 embeds one.
 """
 
+import os
 import subprocess
 import sys
 import threading
@@ -56,6 +57,8 @@ def serve(url: str, directory: Path, job_port: int) -> None:
         embedded = EmbeddedJobServer()
         embedded.start()
         job_port = embedded.port
+    # Thousands of load balancers, and two at once on a host not on the same addresses.
+    addresses = AddressPoolSettings(ranges=(f"127.{100 + os.getpid() % 100}.0.0/20",))
     settings = Settings(
         job_servers=(JobServerSettings(port=job_port),),
         controller=ControllerSettings(
@@ -63,7 +66,7 @@ def serve(url: str, directory: Path, job_port: int) -> None:
         ),
         database=DatabaseSettings(url=url),
         api=ApiSettings(),
-        address_pools=(AddressPoolSettings(),),
+        address_pools=(addresses,),
     )
     controller = Controller(settings, api_port=0)
     controller.start()

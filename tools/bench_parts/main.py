@@ -24,6 +24,7 @@ PARTS = {
     "storage": "pages and single load balancers of 10,000 in both databases, beside the bare driver",
     "rest": "lists and single load balancers of 10,000 over HTTP, beside a bare application (wants wrk)",
     "api": "creates and added members by API until HAProxy does them, beside the same by hand",
+    "octavia": "Octavia's requests, beside its own API with its noop driver, and from a request to traffic",
     "fleet": "200 load balancers at once on 200 simulated workers, in both databases",
     "sweep": "one STATS sweep over 100 to 10,000 simulated devices, beside the same number of bare gear echoes",
     "failover": "kill -9 of a worker and its HAProxy until traffic flows on a spare, one and 50 at once",

@@ -1,13 +1,16 @@
-"""A small web server in a process of its own: the member that benched load balancers send to."""
+"""Small web servers in a process of their own: the members that benched load balancers send to."""
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 BODY = b"bench\n"
+PORT_HEADER = "X-Member"
+"""An answer's: the port of who gave it."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -17,6 +20,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(200)
         self.send_header("Content-Length", str(len(BODY)))
+        self.send_header(PORT_HEADER, str(self.connection.getsockname()[1]))
         self.end_headers()
         self.wfile.write(BODY)
 
@@ -34,21 +38,30 @@ class _Server(ThreadingHTTPServer):
 @contextmanager
 def running_member() -> Iterator[int]:
     """Its port on loopback."""
-    command = [sys.executable, "-m", "tools.bench_parts.member"]
+    with running_members(1) as (port,):
+        yield port
+
+
+@contextmanager
+def running_members(count: int) -> Iterator[list[int]]:
+    """Their ports on loopback."""
+    command = [sys.executable, "-m", "tools.bench_parts.member", str(count)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            yield int(process.stdout.readline())
+            yield [int(word) for word in process.stdout.readline().split()]
         finally:
             process.kill()
 
 
-def serve() -> None:
-    """Until killed; its port on standard output."""
-    server = _Server(("127.0.0.1", 0), _Handler)
-    print(server.server_address[1], flush=True)
-    server.serve_forever()
+def serve(count: int) -> None:
+    """Until killed; their ports on standard output."""
+    servers = [_Server(("127.0.0.1", 0), _Handler) for _ in range(count)]
+    for server in servers[1:]:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(*(server.server_address[1] for server in servers), flush=True)
+    servers[0].serve_forever()
 
 
 if __name__ == "__main__":
-    serve()
+    serve(int(sys.argv[1]))

@@ -67,7 +67,7 @@ def _libra() -> float:
 
 
 def _octavia(times: int) -> list[float]:
-    _ensure_octavia()
+    ensure_octavia()
     program = [
         str(ENVIRONMENT / "bin" / "python"),
         str(Path(__file__).parent / "octavia_render.py"),
@@ -80,7 +80,8 @@ def _octavia(times: int) -> list[float]:
     return list(found["seconds"])
 
 
-def _ensure_octavia() -> None:
+def ensure_octavia() -> None:
+    """Raises `OSError` and `subprocess.SubprocessError` where it cannot be installed."""
     mark = ENVIRONMENT / "installed"
     if not mark.exists():
         subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True, timeout=120)

@@ -1,4 +1,4 @@
-"""A client of the REST API that adds as little as it can: one connection of http.client, JSON in and out."""
+"""A client of a REST API that adds as little as it can: one connection of http.client, JSON in and out."""
 
 import http.client
 import json
@@ -13,11 +13,13 @@ Json = dict[str, Any]
 
 
 class RestClient:
-    """For one thread. `with RestClient(port, token) as client: ...`."""
+    """For one thread. `with RestClient(port, token) as client: ...`. Without `keep` each request has its connection."""
 
-    def __init__(self, port: int, token: str) -> None:
+    def __init__(self, port: int, token: str, *, keep: bool = True) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
         self._headers = {"X-Auth-Token": token, "Content-Type": "application/json"}
+        if not keep:
+            self._headers["Connection"] = "close"
 
     def __enter__(self) -> Self:
         return self
@@ -25,9 +27,9 @@ class RestClient:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def post(self, path: str, body: Json) -> Json:
+    def post(self, path: str, body: Json, wanted: int = 201) -> Json:
         """What was made; ends the run where it was refused."""
-        return self._ask("POST", path, json.dumps(body), 201)
+        return self._ask("POST", path, json.dumps(body), wanted)
 
     def get(self, path: str) -> Json:
         """What is there; ends the run where it is not."""
@@ -36,6 +38,10 @@ class RestClient:
     def put(self, path: str, body: Json) -> Json:
         """What it has become; ends the run where that was refused."""
         return self._ask("PUT", path, json.dumps(body), 200)
+
+    def delete(self, path: str) -> None:
+        """Ends the run where it was refused."""
+        self._ask("DELETE", path, None, 204)
 
     def status(self, key: str) -> str:
         """The provisioning status of a load balancer."""
@@ -61,7 +67,7 @@ class RestClient:
         text = response.read()
         if response.status != wanted:
             raise SystemExit(f"{method} {path}: {response.status} {text.decode(errors='replace')}")
-        answer: Json = json.loads(text)
+        answer: Json = json.loads(text or "{}")
         return answer
 
 

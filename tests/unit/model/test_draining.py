@@ -12,6 +12,7 @@ from libra.model.draining import canonical_address, drain, drained_by
 from libra.model.listener import Listener, Protocol
 from libra.model.loadbalancer import Desired, LoadBalancer
 from libra.model.nodestatus import Node, NodeStatus
+from libra.model.policy import Policy, PolicyAction
 from libra.model.pool import Condition, Member, Pool
 from libra.model.webservice import Redirect, ReverseProxy
 
@@ -24,12 +25,19 @@ PLACES = st.sets(
 
 @st.composite
 def balancers(draw: st.DrawFn) -> tuple[LoadBalancer, ...]:
-    """Listeners that share pools, and such with services."""
+    """Listeners that share pools, also with policies, and such with services."""
     places = st.tuples(st.sampled_from(ADDRESSES), st.sampled_from([80, 81]))
     found = []
     for number in range(draw(st.integers(0, 2))):
-        pools = [_pool(draw, f"p{number}-{n}", places) for n in range(2)]
-        shared = Listener(id=f"l{number}", protocol=Protocol.HTTP, port=80, pool=pools[0])
+        pools = [_pool(draw, f"p{number}-{n}", places) for n in range(3)]
+        policies = (
+            Policy(id="r", action=PolicyAction.REJECT, rules=()),
+            Policy(id="a", action=PolicyAction.REDIRECT_TO_POOL, rules=(), pool=pools[0]),
+            Policy(id="b", action=PolicyAction.REDIRECT_TO_POOL, rules=(), pool=pools[2]),
+        )
+        shared = Listener(
+            id=f"l{number}", protocol=Protocol.HTTP, port=80, pool=pools[0], policies=policies
+        )
         services = (
             ReverseProxy(path="/", pool=pools[1]),
             Redirect(path="/a", url="/b"),
@@ -75,6 +83,7 @@ def test_members_there_drain_and_nothing_else_changes(
         assert (one is other) is (one == other)  # what is the same is not made again
         first, second = other.listeners[0].pool, other.listeners[1].pool
         assert first is second  # a shared pool stays one
+        assert other.listeners[0].policies[1].pool is first
     assert drain(drained, places) == drained
     assert drain(found, frozenset()) == found
 
