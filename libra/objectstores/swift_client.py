@@ -1,6 +1,6 @@
 """python-swiftclient, as far as libra uses it, without what it takes along where that is installed.
 
-Beside keystoneclient, which the controller's extra `keystone` brings, it would load that, too: 9 MB for logins that libra
+Beside keystoneclient, which the extra `keystone` brings, it would load that, too: 9 MB for logins that libra
 makes itself. None makes its import fail, which swiftclient expects.
 """
 
