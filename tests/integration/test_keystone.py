@@ -58,7 +58,9 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 def settings(directory: Path, keystone: Keystone) -> IdentitySettings:
     secret = directory / "password"
     secret.write_text("service-secret\n")
-    given = KeystoneSettings(auth_url=keystone.url, password_file=secret, cache_seconds=0)
+    given = KeystoneSettings(
+        auth_url=keystone.url, password_file=secret, cache_seconds=0, timeout_seconds=60
+    )
     return IdentitySettings(keystone=given)
 
 

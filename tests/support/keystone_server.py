@@ -11,7 +11,8 @@ import sqlite3
 import sys
 import warnings
 from pathlib import Path
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 PASSWORD = "keystone-secret"
 URL = "http://127.0.0.1:{}/v3"
@@ -33,6 +34,12 @@ key_repository = {0}/credentials
 [cache]
 enabled = false
 """
+
+
+class Threaded(ThreadingMixIn, WSGIServer):
+    """A connection that says nothing keeps nobody waiting."""
+
+    daemon_threads = True
 
 
 class Quiet(WSGIRequestHandler):
@@ -86,7 +93,7 @@ def _serve(directory: Path, config: Path, port: int) -> None:
 
     sys.argv = ["keystone"]
     application = initialize_public_application()
-    with make_server("127.0.0.1", port, application, handler_class=Quiet) as server:
+    with make_server("127.0.0.1", port, application, Threaded, Quiet) as server:
         print("ready", flush=True)  # noqa: T201 - the answer
         server.serve_forever()
 
