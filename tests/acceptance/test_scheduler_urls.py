@@ -58,7 +58,10 @@ def walk(log: None) -> Iterator[Walk]:
         files = AdminSettings(
             aliases_file=directory / "aliases.json", limits_file=directory / "limits.json"
         )
-        with control_lab(directory, admin=files, probe_seconds=0.3) as lab:
+        # A held job, too, is over when its time is.
+        with control_lab(
+            directory, admin=files, probe_seconds=0.3, job_deadline_seconds=600
+        ) as lab:
             walk = Walk(lab, directory)
             walk.write_settings()
             settings = walk.load_settings()
