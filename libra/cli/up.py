@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from libra.cli.exits import errors_as_exits
-from libra.cli.wiring import Wiring
+from libra.cli.wiring import Fleet, Wiring
 from libra.client.places import default_state_dir
 from libra.errors import StateError
 
@@ -64,11 +64,7 @@ def up(
             fleet = wiring.create_fleet(directory, api_port, job_port, object_store or ())
             try:
                 fleet.start()
-                typer.echo(f"job server   127.0.0.1:{fleet.job_port}")
-                typer.echo(f"API          http://127.0.0.1:{fleet.api_port}")
-                typer.echo(f"page         http://127.0.0.1:{fleet.api_port}/ui/")
-                typer.echo(f"admin token  {fleet.token_file}")
-                typer.echo(f"worker       local, its log is {fleet.state_dir / 'worker.log'}")
+                _tell(fleet)
                 while signal.sigtimedwait(STOPS, LOOK_SECONDS) is None:
                     if fleet.has_ended:
                         raise StateError("cannot go on: the API ended by itself; the log says why")
@@ -78,3 +74,11 @@ def up(
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     typer.echo("stopped")
+
+
+def _tell(fleet: Fleet) -> None:
+    typer.echo(f"job server   127.0.0.1:{fleet.job_port}")
+    typer.echo(f"API          http://127.0.0.1:{fleet.api_port}")
+    typer.echo(f"page         http://127.0.0.1:{fleet.api_port}/ui/")
+    typer.echo(f"admin token  {fleet.token_file}")
+    typer.echo(f"worker       local, its log is {fleet.state_dir / 'worker.log'}")

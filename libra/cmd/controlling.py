@@ -97,27 +97,29 @@ class Controller:
             lambda: GearmanJobSource(settings.job_servers, settings.controller.function),
             self.beats,
         )
-        app = create_app(
-            ApiParts(
-                services=self.services,
-                max_body_bytes=settings.api.max_body_bytes,
-                max_page=settings.api.max_page,
-                max_streams=settings.api.max_event_streams,
-                anonymous_metrics=settings.api.anonymous_metrics,
-                insight=build_insight(lambda: self.settings),
-                beats=self.beats,
-                doors=build_doors(settings.identity),
-                issued_lifetime=timedelta(seconds=settings.identity.issued_token_seconds),
-                manages=lambda: self._manager.manages,
-                daemon=self.steering,
-            )
-        )
-        self._history = History(self.services.storage, 2 * settings.manager.probe_seconds)
-        self._has_pages = settings.api.pages
-        if self._has_pages:
+        self._history: History | None = None
+        app = create_app(self._build_parts(settings))
+        if settings.api.pages:
+            window = 2 * settings.manager.probe_seconds
+            self._history = History(self.services.storage, window, self.beats)
             add_pages(app, self.services, self._history)
         beat = self.beats.add("api", interval=TICK_SECONDS, endless=True)
         self.api = ApiServer(app, settings.api, api_port, beat)
+
+    def _build_parts(self, settings: Settings) -> ApiParts:
+        return ApiParts(
+            services=self.services,
+            max_body_bytes=settings.api.max_body_bytes,
+            max_page=settings.api.max_page,
+            max_streams=settings.api.max_event_streams,
+            anonymous_metrics=settings.api.anonymous_metrics,
+            insight=build_insight(lambda: self.settings),
+            beats=self.beats,
+            doors=build_doors(settings.identity),
+            issued_lifetime=timedelta(seconds=settings.identity.issued_token_seconds),
+            manages=lambda: self._manager.manages,
+            daemon=self.steering,
+        )
 
     def start(self) -> None:
         """The API answers when it returns."""
@@ -125,7 +127,7 @@ class Controller:
         load_maps(self.services, MANAGER)
         self.api.start()
         self._heartbeat.start()
-        if self._has_pages:
+        if self._history is not None:
             self._history.start()
         self._manager.start()
         self._reception.start()
@@ -153,7 +155,8 @@ class Controller:
             return
         self._stopped = True
         self.api.stop()
-        self._history.stop()
+        if self._history is not None:
+            self._history.stop()
         self._reception.stop()
         self._client.close()
         self._manager.rest()

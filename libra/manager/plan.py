@@ -64,8 +64,7 @@ def plan_device(
 
     `confirmed` is what those that are sent as confirmed showed then, by their ids, for a certificate may have been
     renewed by one that is refused. `leaving` are the ids of those that another device is about to confirm: until then
-    they stay as they are. Members at `drained` places take nothing new, whoever they belong to. `nodes` are for
-    a device that reports their health.
+    they stay as they are. Members at `drained` places take nothing new. `nodes` are for who reports their health.
     """
     sent: list[LoadBalancer] = []
     current: set[str] = set()

@@ -18,7 +18,8 @@ from libra.web.files import answer_file
 from libra.web.forms import Form, ensure_own, form_of
 from libra.web.history import History
 from libra.web.live import LivePage, Parts, Watchers
-from libra.web.pages import Look, Page, build_pages
+from libra.web.menu import PAGES
+from libra.web.pages import Look, Page
 from libra.web.render import answer, render
 from libra.web.session import PATH, Visitor, forget, remember, sign_in, visitor_of
 
@@ -38,9 +39,7 @@ class Site:
 
 def add_pages(app: FastAPI, services: Services, history: History) -> None:
     """To an application of `libra.api.app`."""
-    site = Site(
-        services=services, history=history, watchers=Watchers(MOST_WATCHERS), pages=build_pages()
-    )
+    site = Site(services=services, history=history, watchers=Watchers(MOST_WATCHERS), pages=PAGES)
     app.state.endings.append(site.watchers.end)
     for page in site.pages:
         _add(app, "GET", page.path or "/", _shown(site, page))

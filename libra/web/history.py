@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import structlog
 
+from libra.daemon.beats import Beats
+from libra.daemon.loop import Loop
 from libra.errors import StorageUnavailable
 from libra.storage.base import Storage, UnitOfWork
 from libra.storage.kinds import Served
@@ -64,25 +66,27 @@ class History:
     """Owned by who makes it: `start`, then `stop`. `window` is how long devices may take to tell news, in seconds."""
 
     def __init__(
-        self, storage: Storage, window: float, clock: Callable[[], float] = time.monotonic
+        self,
+        storage: Storage,
+        window: float,
+        beats: Beats,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._storage = storage
         self._window = max(window, 2 * EVERY_SECONDS)
         self._clock = clock
         self._lock = threading.Lock()
         self._samples: deque[Sample] = deque(maxlen=KEPT)
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="history", daemon=True)
+        beat = beats.add("history", interval=EVERY_SECONDS, stores=("database",), endless=True)
+        self._loop = Loop(beat, self._turn)
 
     def start(self) -> None:
         """Begin to look."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """Idempotent."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(STOP_SECONDS)
+        self._loop.stop(STOP_SECONDS)
 
     def rates(self) -> Rates:
         """Up to now."""
@@ -91,21 +95,18 @@ class History:
         return compute_rates(samples, self._window)
 
     def look(self) -> None:
-        """Once. Never raises."""
+        """Once; a database that does not answer leaves a gap."""
         served = None
         try:
             served = self._storage.look(_served)
         except StorageUnavailable as error:
             log.debug("cannot read the counters now", action="history", error=str(error))
-        except Exception:
-            log.exception("internal error", action="history")
         with self._lock:
             self._samples.append(Sample(self._clock(), served))
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self.look()
-            self._stopping.wait(EVERY_SECONDS)
+    def _turn(self) -> None:
+        self.look()
+        self._loop.stopping.wait(EVERY_SECONDS)
 
 
 def _served(unit: UnitOfWork) -> Served:

@@ -11,6 +11,7 @@ import pytest
 
 from libra.manager.settle import MANAGER
 from libra.model.access import Role
+from libra.usecases.services import now
 from libra.usecases.tokens import create_token, list_tokens, revoke_token
 from libra.web.render import POLICY
 from libra.web.session import COOKIE
@@ -189,6 +190,10 @@ def test_a_deployer_sees_nodes_and_rollouts(lab: ControlLab) -> None:
         assert client.get("/ui/nodes").status_code == 200
         for path in ("/ui/devices", "/ui/loadbalancers", "/ui/events", "/ui/jobs"):
             assert client.get(path).status_code == 403
+
+
+def test_who_reads_the_figures_is_watched(lab: ControlLab) -> None:
+    assert "history" in {beat.name for beat in lab.controller.beats.states(now())}
 
 
 # What is ordered.
