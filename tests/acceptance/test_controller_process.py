@@ -260,7 +260,8 @@ def test_what_a_reload_takes_and_what_it_says(process: Process) -> None:
                 headers = {"X-Auth-Token": "another-secret"}
                 url = f"https://127.0.0.1:{process.port}/v1/tokens"
                 trusted = ssl.create_default_context(cafile=str(authority.ca))
-                assert httpx.get(url, headers=headers, verify=trusted).status_code == 200
+                answer = httpx.get(url, headers=headers, verify=trusted, timeout=WAIT)
+                assert answer.status_code == 200
                 process.configure(api={"prt": 1})
                 reload("cannot use the new settings")
             finally:

@@ -3,13 +3,16 @@
 import httpx
 
 from libra import __version__
-from tests.support.control import ThreadWorker
+from tests.support.control import WAIT, ThreadWorker
 from tests.support.scheduler.walk import Walk, asks
 
 
 @asks("GET /")
 def version(walk: Walk, url: str) -> None:
-    assert httpx.get(f"{walk.lab.client.base_url}").text == f"libra version: {__version__}\n"
+    assert (
+        httpx.get(f"{walk.lab.client.base_url}", timeout=WAIT).text
+        == f"libra version: {__version__}\n"
+    )
     assert walk.get(url) == f"libra version: {__version__}\n"
     shown = walk.reader.get(url, headers={"Accept": "application/json"}).json()
     assert {item["status"] for item in shown["versions"]} == {"SUPPORTED", "CURRENT"}
