@@ -353,3 +353,31 @@ def test_headers_are_shown_as_they_were_spelled(lab: ControlLab) -> None:
     shown = lab.put(path, {"listener": {"insert_headers": {"X-Forwarded-For": True}}})["listener"]
     assert shown["insert_headers"] == {"X-Forwarded-For": "true"}
     lab.wait_active(made["id"])
+
+
+def test_many_members_are_as_new_in_what_is_not_said_of_them(lab: ControlLab) -> None:
+    """As in Octavia: how it serves; but for its name and its tags, which stay."""
+    target = {"address": "10.8.0.1", "protocol_port": 80}
+    kept = {"name": "m", "tags": ["t"]}
+    odd = {"weight": 0, "backup": True, "admin_state_up": False, "monitor_port": 81}
+    odd["monitor_address"] = "2001:DB8:0::2"
+    made = lab.create(
+        "many", listeners=[], pools=[{**POOL, "members": [{**target, **kept, **odd}]}]
+    )
+    path = f"{LBAAS}/pools/{made['pools'][0]['id']}/members"
+    lab.put(path, {"members": [{**target, **odd}]}, 202)
+    assert lab.show(made["id"])["provisioning_status"] == "ACTIVE"  # it was so before
+    lab.put(f"{path}?additive_only=true", {"members": [target]}, 202)
+    lab.wait_active(made["id"])
+    (member,) = lab.get(path)["members"]
+    assert {name: member[name] for name in kept} == kept
+    assert [member[name] for name in odd] == [1, False, True, None, None]
+
+
+def test_rules_have_no_name_to_look_for(lab: ControlLab) -> None:
+    policy = {"action": "REJECT", "name": "nameless", "rules": []}
+    lab.create("nameless", listeners=[{**LISTENER, "l7policies": [policy]}])
+    (found,) = lab.get(f"{LBAAS}/l7policies", name="nameless")["l7policies"]
+    path = f"{LBAAS}/l7policies/{found['id']}/rules"
+    assert "Unknown attribute" in lab.get(path, 400, name="x")["faultstring"]
+    lab.get(path, 400, sort="name")

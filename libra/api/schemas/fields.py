@@ -8,6 +8,7 @@ from libra.api.schemas.octavia import (
     HEADERS,
     OF_CERTIFICATES,
     ListenerUpdate,
+    MemberBody,
     MemberUpdate,
     MonitorUpdate,
     NestedListenerBody,
@@ -40,6 +41,13 @@ OWNERS = frozenset(("project_id", "tenant_id"))
 def defaults_of(kind: type[Any]) -> Mapping[str, Any]:
     """The fields of a record that have one."""
     return {item.name: item.default for item in fields(kind) if item.default is not MISSING}
+
+
+_SERVING = {
+    name: value
+    for name, value in defaults_of(Member).items()
+    if name in ("admin_state_up", "weight", "backup") or name.startswith("monitor_")
+}
 
 
 def fields_of(body: Body, kind: type[Any], *left_out: str) -> dict[str, Any]:
@@ -188,6 +196,11 @@ def member_fields(body: MemberUpdate) -> dict[str, Any]:
             given[name] = parse_ip_address(spelled) if spelled else None
             given[f"{name}_as_given"] = None if spelled == given[name] else spelled
     return given
+
+
+def batch_fields(body: MemberBody) -> dict[str, Any]:
+    """One of many that a pool shall have: as in Octavia, what is not said of how it serves is as of a new one."""
+    return {**_SERVING, **member_fields(body)}
 
 
 def monitor_fields(body: MonitorUpdate, kind: HealthMonitorType) -> dict[str, Any]:
