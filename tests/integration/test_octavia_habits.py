@@ -386,3 +386,17 @@ def test_rules_have_no_name_to_look_for(lab: ControlLab) -> None:
     path = f"{LBAAS}/l7policies/{found['id']}/rules"
     assert "Unknown attribute" in lab.get(path, 400, name="x")["faultstring"]
     lab.get(path, 400, sort="name")
+
+
+def test_a_body_that_is_no_object_is_told_what_it_must_be(lab: ControlLab) -> None:
+    made = lab.create("bodies", listeners=[])
+    path = f"{BALANCERS}/{made['id']}"
+    whole = b'{"loadbalancer": {"description": "d"}}'
+    form = {"Content-Type": "application/x-www-form-urlencoded"}  # as curl says by itself
+    json = {"Content-Type": "application/json"}
+    for content, headers in ((whole, form), (whole, {}), (b"[]", json), (b"null", json), (b"", {})):
+        told = lab.client.put(path, content=content, headers=headers)
+        assert told.status_code == 400
+        assert "a JSON object, and its Content-Type application/json" in told.json()["faultstring"]
+    assert lab.client.put(path, content=whole, headers=json).status_code == 200
+    lab.wait_active(made["id"])
