@@ -104,6 +104,8 @@ def _explain(fault: dict[str, object]) -> str:
     if len(path) > 1 and path[0] in _ENVELOPES:
         path = path[1:]
     where = ".".join(path)
+    if location == ("body",):
+        return "the body must be a JSON object, and its Content-Type application/json"
     if fault.get("type") == "extra_forbidden":
         return f"Unknown attribute for argument: {quoted(where)}"
     name = where if _PLAIN.fullmatch(where) else quoted(where)

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Text,
     and_,
     case,
+    literal,
     or_,
     select,
     type_coerce,
@@ -139,11 +140,16 @@ def _behind(keys: Sequence[Key], values: Sequence[Any]) -> ColumnElement[bool]:
         if values[index] is None:
             continue
         same = [_condition(keys[n][0], values[n]) for n in range(index)]
-        further = column > values[index] if ascends else column < values[index]
-        alternatives.append(and_(*same, further))
+        value = _bound(column, values[index])
+        alternatives.append(and_(*same, column > value if ascends else column < value))
     first, ascends = keys[0]
-    bound = first >= values[0] if ascends else first <= values[0]
-    return and_(bound, or_(*alternatives))
+    value = _bound(first, values[0])
+    return and_(first >= value if ascends else first <= value, or_(*alternatives))
+
+
+def _bound(column: ColumnElement[Any], value: object) -> ColumnElement[Any]:
+    """SQLAlchemy itself compares with true and false for equality only."""
+    return literal(value, type_=column.type)
 
 
 def in_order(rows: list[Any], query: Query) -> list[Any]:

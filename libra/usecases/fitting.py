@@ -53,6 +53,9 @@ def ensure_pool(pool: Pool) -> None:
     if pool.crl_container_ref is not None and pool.ca_tls_container_ref is None:
         raise Invalid("Validation failure: crl_container_ref requires ca_tls_container_ref")
     _ensure_neighbours(pool.tls_versions)
+    tied = pool.session_persistence
+    if tied and (tied.type is PersistenceKind.APP_COOKIE) != (tied.cookie_name is not None):
+        raise Invalid("Validation failure: cookie_name is for APP_COOKIE, and required there")
     if _is_tied_by_cookie(pool) and pool.protocol in _WITHOUT_COOKIES:
         raise Invalid(
             f"Validation failure: session persistence by cookie does not go with {pool.protocol.value}"

@@ -165,9 +165,15 @@ def update(services: Services, caller: Caller, key: str, fields: Fields) -> L7Po
 
 def _changed(policy: L7Policy, fields: Fields) -> L7Policy:
     pending = {"provisioning_status": ProvisioningStatus.PENDING_UPDATE}
-    changed = replace(policy, **{**fields, **pending})
+    changed = replace(policy, **{**_implied(fields), **fields, **pending})
     after = {name: getattr(changed, name) for name in (*_TARGETS.values(), _CODE)}
     return replace(changed, **_target(after, changed.action, fields))
+
+
+def _implied(fields: Fields) -> dict[str, Any]:
+    """As in Octavia, the action that a new target is of, where the client says none."""
+    actions = [action for action, name in _TARGETS.items() if fields.get(name)]
+    return {"action": actions[0]} if len(actions) == 1 else {}
 
 
 def delete(services: Services, caller: Caller, key: str) -> None:

@@ -35,7 +35,7 @@ def create(services: Services, caller: Caller, owner_id: str, fields: Fields) ->
     with services.storage.writing() as unit:
         change = Change(unit, services, caller)
         owner = change.lock(owner_id)
-        writer = PartsWriter(change, [fields], [])
+        writer = PartsWriter(change, [fields], [], owner)
         ensure_room(unit, services, owner.project_id, **writer.counts())
         writer.ensure_fitting(owner)
         (listener,) = writer.write(owner)

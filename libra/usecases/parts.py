@@ -1,8 +1,9 @@
 """The parts that a load balancer is created with: listeners with default pools, pools with members and monitors.
 
-Listeners are mappings of a listener's fields, with `default_pool` (a pool, or {"name": NAME} of one in the request) and
-`l7policies`; these are mappings of a policy's fields, with `redirect_pool` (as `default_pool`) and `rules`. Pools are
-mappings of a pool's fields, with `members` and `healthmonitor`; one that stands in a listener or a policy has a name.
+Listeners are mappings of a listener's fields, with `default_pool` (a pool, or {"name": NAME} of one in the request, or
+of one that the load balancer has already) and `l7policies`; these are mappings of a policy's fields, with
+`redirect_pool` (as `default_pool`) and `rules`. Pools are mappings of a pool's fields, with `members` and
+`healthmonitor`; one that stands in a listener or a policy has a name.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from libra.errors import Invalid
 from libra.model.resources.listener import Listener
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.pool import Pool
+from libra.storage.query import Query
 from libra.usecases.change import Change
 from libra.usecases.fitting import ensure_listeners, ensure_pools
 from libra.usecases.l7policies import add_policy
@@ -25,16 +27,24 @@ Fields = Mapping[str, Any]
 
 
 class PartsWriter:
-    """Checks names first; `counts` are for quotas, `write` stores all of it."""
+    """Checks names first; `counts` are for quotas, `write` stores all of it.
+
+    `owner` is given where the load balancer is there already: then names may be of pools that it has.
+    """
 
     def __init__(
-        self, change: Change, listeners: Sequence[Fields], pools: Sequence[Fields]
+        self,
+        change: Change,
+        listeners: Sequence[Fields],
+        pools: Sequence[Fields],
+        owner: LoadBalancer | None = None,
     ) -> None:
         self._change = change
         self._listeners = listeners
         self._policies = [item for one in listeners for item in one.get("l7policies", ())]
         self._pools = [*pools, *self._pools_in_listeners()]
         self._stored: dict[str, Pool] = {}
+        self._owner = owner
         self._ensure_names()
         self._ensure_whole()
         ensure_pools(len(self._pools))
@@ -68,11 +78,17 @@ class PartsWriter:
             self._stored[_name(fields)] = self._write_pool(owner, fields)
         return list(self._stored.values())
 
+    def _id_of(self, wanted: Fields) -> str:
+        """Of the request's, and only then of one from before."""
+        name = _name(wanted)
+        found = [self._stored[name]] if name in self._stored else self._from_before(name)
+        return found[0].id
+
     def _write_listener(self, owner: LoadBalancer, fields: Fields) -> Listener:
         given = _without(fields, "default_pool", "l7policies")
         wanted = fields.get("default_pool")
         if wanted is not None:
-            given["default_pool_id"] = self._stored[_name(wanted)].id
+            given["default_pool_id"] = self._id_of(wanted)
         listener = add_listener(self._change, owner, given)
         for policy in fields.get("l7policies", ()):
             self._write_policy(listener, policy)
@@ -82,7 +98,7 @@ class PartsWriter:
         given = _without(fields, "redirect_pool", "rules")
         wanted = fields.get("redirect_pool")
         if wanted is not None:
-            given["redirect_pool_id"] = self._stored[_name(wanted)].id
+            given["redirect_pool_id"] = self._id_of(wanted)
         policy = add_policy(self._change, listener, given)
         for rule in fields.get("rules", ()):
             add_rule(self._change, policy, rule)
@@ -124,12 +140,30 @@ class PartsWriter:
         names = [_name(pool) for pool in self._pools]
         for wanted in self._named():
             if _name(wanted) not in names:
-                raise Invalid(f"Validation failure: Pool '{_name(wanted)}' is not in the request")
+                self._ensure_there(_name(wanted))
         for pool in self._pools:
             if "protocol" not in pool:
                 raise Invalid(
                     f"Validation failure: Pool '{_name(pool)}' needs protocol and lb_algorithm"
                 )
+
+    def _ensure_there(self, name: str) -> None:
+        """Exactly one of that name, for which of two was meant nobody knows."""
+        count = len(self._from_before(name))
+        if count == 0:
+            where = "" if self._owner is None else ", and the load balancer has none of that name"
+            raise Invalid(f"Validation failure: Pool '{name}' is not in the request{where}")
+        if count > 1:
+            raise Invalid(
+                f"Validation failure: Pool names must be unique: the load balancer has {count} that are "
+                f"'{name}'; say which by its id"
+            )
+
+    def _from_before(self, name: str) -> list[Pool]:
+        if self._owner is None:
+            return []
+        where = {"loadbalancer_id": self._owner.id, "name": name, "going": False}
+        return self._change.unit.pools.find(Query(where=where))
 
 
 def _name(pool: Fields) -> str:

@@ -321,6 +321,7 @@ def ten(storage: SqlStorage) -> SqlStorage:
                 name=f"lb{n}",
                 description="even" if n % 2 == 0 else "odd",
                 updated_at=at(n) if n % 3 else None,
+                admin_state_up=n % 4 != 0,
                 tags=("all", f"t{n}", *(["few"] if n < 3 else [])),
             )
             for n in range(10)
@@ -355,6 +356,8 @@ SORTS: list[tuple[tuple[str, bool], ...]] = [
     (("description", True), ("name", False)),
     (("updated_at", True),),
     (("updated_at", False), ("id", True)),
+    (("admin_state_up", True), ("provisioning_status", False), ("name", False)),
+    (("admin_state_up", False), ("vip_address", True)),
 ]
 
 

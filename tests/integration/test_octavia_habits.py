@@ -303,3 +303,100 @@ def test_terraform_looks_up_the_subnet_and_the_port(lab: ControlLab) -> None:
     assert port["fixed_ips"] == [where]
     lab.get("/load-balancer/v2.0/ports/nothing", 404)
     lab.delete(f"{LBAAS}/loadbalancers/{made['id']}")
+
+
+def test_what_ties_clients_changes_in_part(lab: ControlLab) -> None:
+    """`openstack loadbalancer pool set --session-persistence cookie_name=b` sends nothing else."""
+    tied = {"type": "APP_COOKIE", "cookie_name": "a", "persistence_timeout": 5}
+    made = lab.create("tied", listeners=[], pools=[{**POOL, "session_persistence": tied}])
+    path = f"{LBAAS}/pools/{made['pools'][0]['id']}"
+
+    def change(given: dict[str, Any]) -> dict[str, Any]:
+        told = lab.put(path, {"pool": {"session_persistence": given}})["pool"]
+        lab.wait_active(made["id"])
+        found: dict[str, Any] = told["session_persistence"]
+        return {name: found[name] for name in tied}
+
+    assert change({"cookie_name": "b"}) == {**tied, "cookie_name": "b"}
+    assert change({"persistence_timeout": None}) == {
+        **tied,
+        "cookie_name": "b",
+        "persistence_timeout": None,
+    }
+    lab.put(path, {"pool": {"session_persistence": {"cookie_name": None}}}, 400)
+    other = {"type": "SOURCE_IP", "cookie_name": None, "persistence_timeout": None}
+    assert change({"type": "SOURCE_IP"}) == other
+    lab.put(path, {"pool": {"session_persistence": {"cookie_name": "b"}}}, 400)
+    lab.put(path, {"pool": {"session_persistence": None}})
+    lab.wait_active(made["id"])
+    lab.put(path, {"pool": {"session_persistence": {"persistence_timeout": 5}}}, 400)
+
+
+def test_a_reference_is_taken_away_by_an_empty_text(lab: ControlLab) -> None:
+    """So does Terraform."""
+    made = lab.create("emptied", pools=[{**POOL, "name": "p"}], listeners=[LISTENER])
+    nothing = {
+        "default_tls_container_ref": "",
+        "client_ca_tls_container_ref": "",
+        "tls_ciphers": "",
+    }
+    listener = f"{LBAAS}/listeners/{made['listeners'][0]['id']}"
+    shown = lab.put(listener, {"listener": nothing})["listener"]
+    assert {shown[name] for name in nothing} == {None}
+    lab.wait_active(made["id"])
+    pool = f"{LBAAS}/pools/{made['pools'][0]['id']}"
+    shown = lab.put(pool, {"pool": {"ca_tls_container_ref": "", "tls_ciphers": ""}})["pool"]
+    assert (shown["ca_tls_container_ref"], shown["tls_ciphers"]) == (None, None)
+    lab.wait_active(made["id"])
+
+
+def test_headers_are_shown_as_they_were_spelled(lab: ControlLab) -> None:
+    headers = {"X-Forwarded-For": "True", "X-Forwarded-Port": "false", "X-Forwarded-Proto": "TRUE"}
+    made = lab.create("headed", listeners=[{**LISTENER, "insert_headers": headers}])
+    assert made["listeners"][0]["insert_headers"] == headers
+    path = f"{LBAAS}/listeners/{made['listeners'][0]['id']}"
+    shown = lab.put(path, {"listener": {"insert_headers": {"X-Forwarded-For": True}}})["listener"]
+    assert shown["insert_headers"] == {"X-Forwarded-For": "true"}
+    lab.wait_active(made["id"])
+
+
+def test_many_members_are_as_new_in_what_is_not_said_of_them(lab: ControlLab) -> None:
+    """As in Octavia: how it serves; but for its name and its tags, which stay."""
+    target = {"address": "10.8.0.1", "protocol_port": 80}
+    kept = {"name": "m", "tags": ["t"]}
+    odd = {"weight": 0, "backup": True, "admin_state_up": False, "monitor_port": 81}
+    odd["monitor_address"] = "2001:DB8:0::2"
+    made = lab.create(
+        "many", listeners=[], pools=[{**POOL, "members": [{**target, **kept, **odd}]}]
+    )
+    path = f"{LBAAS}/pools/{made['pools'][0]['id']}/members"
+    lab.put(path, {"members": [{**target, **odd}]}, 202)
+    assert lab.show(made["id"])["provisioning_status"] == "ACTIVE"  # it was so before
+    lab.put(f"{path}?additive_only=true", {"members": [target]}, 202)
+    lab.wait_active(made["id"])
+    (member,) = lab.get(path)["members"]
+    assert {name: member[name] for name in kept} == kept
+    assert [member[name] for name in odd] == [1, False, True, None, None]
+
+
+def test_rules_have_no_name_to_look_for(lab: ControlLab) -> None:
+    policy = {"action": "REJECT", "name": "nameless", "rules": []}
+    lab.create("nameless", listeners=[{**LISTENER, "l7policies": [policy]}])
+    (found,) = lab.get(f"{LBAAS}/l7policies", name="nameless")["l7policies"]
+    path = f"{LBAAS}/l7policies/{found['id']}/rules"
+    assert "Unknown attribute" in lab.get(path, 400, name="x")["faultstring"]
+    lab.get(path, 400, sort="name")
+
+
+def test_a_body_that_is_no_object_is_told_what_it_must_be(lab: ControlLab) -> None:
+    made = lab.create("bodies", listeners=[])
+    path = f"{BALANCERS}/{made['id']}"
+    whole = b'{"loadbalancer": {"description": "d"}}'
+    form = {"Content-Type": "application/x-www-form-urlencoded"}  # as curl says by itself
+    json = {"Content-Type": "application/json"}
+    for content, headers in ((whole, form), (whole, {}), (b"[]", json), (b"null", json), (b"", {})):
+        told = lab.client.put(path, content=content, headers=headers)
+        assert told.status_code == 400
+        assert "a JSON object, and its Content-Type application/json" in told.json()["faultstring"]
+    assert lab.client.put(path, content=whole, headers=json).status_code == 200
+    lab.wait_active(made["id"])

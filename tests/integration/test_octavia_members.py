@@ -131,6 +131,57 @@ def test_members_are_spoken_to_over_tls(
         assert answer.status_code == 400
 
 
+def test_a_member_of_tls_comes_at_runtime(
+    lab: TrafficLab, authority: Authority, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """It is spoken to and checked as the others are; whose certificate is another's serves nobody."""
+    strangers = Authority(tmp_path_factory.mktemp("others"))
+
+    def of(issuer: Authority) -> ssl.SSLContext:
+        context = serving(issuer.issue("member2"))
+        context.load_verify_locations(authority.ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+    pool = {
+        "tls_enabled": True,
+        "tls_container_ref": certificate(lab, authority.issue("ours2")),
+        "ca_tls_container_ref": certificate(lab, authority.ca.read_text(), "ca"),
+        "tls_ciphers": "ECDHE-ECDSA-AES256-GCM-SHA384:!aNULL:TLS_AES_128_GCM_SHA256",
+        "tls_versions": ["TLSv1.2", "TLSv1.3"],
+        "alpn_protocols": ["http/1.1"],
+        "healthmonitor": {"type": "HTTP", "delay": 1, "timeout": 1, "max_retries": 1},
+    }
+    with (
+        HeadServer(tls=of(authority)) as first,
+        HeadServer(tls=of(authority)) as second,
+        HeadServer(tls=of(strangers)) as odd,
+    ):
+        site = lab.serve(target(first.port), pool=pool)
+        site.wait_statuses("ONLINE")
+        reloads = lab.haproxy.master.show_processes().master.reloads
+        site.post(site.members, member=target(odd.port))
+        site.post(site.members, member=target(second.port, weight=2))
+        site.wait_statuses("ONLINE", "ERROR", "ONLINE")
+        site.delete(site.member())
+        assert [see(site).status for _ in range(4)] == [200] * 4
+        assert lab.haproxy.master.show_processes().master.reloads == reloads
+
+
+def test_the_first_member_of_tls_that_is_shown_a_certificate(
+    lab: TrafficLab, authority: Authority
+) -> None:
+    """HAProxy has not loaded it before."""
+    context = serving(authority.issue("member3"))
+    context.load_verify_locations(authority.ca)
+    context.verify_mode = ssl.CERT_REQUIRED
+    with HeadServer(tls=context) as secret:
+        shown = {"tls_container_ref": certificate(lab, authority.issue("ours3"))}
+        site = lab.serve(pool={"tls_enabled": True, **shown})
+        site.post(site.members, member=target(secret.port))
+        assert see(site).status == 200
+
+
 # Members
 
 

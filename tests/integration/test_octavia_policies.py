@@ -129,6 +129,21 @@ def test_a_policy_and_its_rules_live(lab: Lab, shop: Shop) -> None:
     shop.delete(f"{POLICIES}/{made['id']}")
 
 
+def test_a_new_target_says_the_action(shop: Shop) -> None:
+    """Where the client says none, as in Octavia."""
+    key = shop.policy(name="turns", **REJECT)["id"]
+    shown = shop.change(key, redirect_pool_id=shop.pools["api"])["l7policy"]
+    assert (shown["action"], shown["redirect_http_code"]) == ("REDIRECT_TO_POOL", None)
+    shown = shop.change(key, redirect_url="https://a.example/")["l7policy"]
+    assert (shown["action"], shown["redirect_pool_id"]) == ("REDIRECT_TO_URL", None)
+    shown = shop.change(key, redirect_prefix="https://b.example/")["l7policy"]
+    assert (shown["action"], shown["redirect_url"]) == ("REDIRECT_PREFIX", None)
+    shop.change(key, 400, redirect_url="https://a/", redirect_pool_id=shop.pools["api"])
+    shop.change(key, 400, action="REJECT", redirect_url="https://a.example/")
+    shown = shop.change(key, redirect_http_code=307)["l7policy"]
+    assert (shown["action"], shown["redirect_http_code"]) == ("REDIRECT_PREFIX", 307)
+
+
 def test_positions_are_without_gaps(shop: Shop) -> None:
     a, b, c = (shop.policy(name=name, **REJECT)["id"] for name in "abc")
     d = shop.policy(name="d", position=1, **REJECT)

@@ -206,6 +206,25 @@ def test_timeouts_end_what_hangs(lab: TrafficLab) -> None:
         connection.close()
 
 
+def test_a_members_connection_waits_for_the_clients_first_bytes(lab: TrafficLab) -> None:
+    """It is made when they are there, or when their time is over."""
+    with EchoServer("echo") as echo:
+        waits = {"protocol": "TCP", "timeout_tcp_inspect": 1500}
+        site = lab.serve(target(echo.port), pool={"protocol": "TCP"}, **waits)
+        with connect(site) as quiet:
+            assert 1.2 < seconds(lambda: line_of(quiet)) < 4.5
+        with connect(site) as connection:
+            connection.settimeout(0.4)
+            with pytest.raises(TimeoutError):
+                connection.recv(1)  # this member speaks first where it can
+            connection.settimeout(5)
+            connection.sendall(b"x")
+            assert seconds(lambda: line_of(connection)) < 0.9
+        site.put(f"listeners/{site.listener}", listener={"timeout_tcp_inspect": None})
+        with connect(site) as connection:
+            assert seconds(lambda: line_of(connection)) < 0.9
+
+
 # Policies
 
 

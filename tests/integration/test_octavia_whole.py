@@ -84,6 +84,49 @@ def test_a_pool_is_made_with_its_members_and_its_monitor(lab: ControlLab) -> Non
     assert shown["listeners"] == [{"id": listener}]
 
 
+def test_a_listener_is_made_with_policies_that_send_to_pools_that_are_there(
+    lab: ControlLab,
+) -> None:
+    """By their id or by their name; one of the request comes before one of the same name."""
+    pools = [{**POOL, "name": name} for name in ("a", "b")]
+    made = lab.create("sending", provider="noop", listeners=[], pools=pools)
+    keys = {item["name"]: item["id"] for item in made["pools"]}
+    rules = [{"type": "PATH", "compare_type": "STARTS_WITH", "value": "/a"}]
+    sends = {"action": "REDIRECT_TO_POOL", "rules": rules}
+    policies: list[dict[str, Any]] = [
+        {**sends, "redirect_pool_id": keys["a"]},
+        {**sends, "redirect_pool": {"name": "b"}},
+        {**sends, "redirect_pool": {**POOL, "name": "c"}},
+    ]
+    front = {**LISTENER, "default_pool": {"name": "b"}, "l7policies": policies}
+    own = {"loadbalancer_id": made["id"]}
+    listener = lab.post(f"{LBAAS}/listeners", {"listener": {**front, **own}})["listener"]
+    assert listener["default_pool_id"] == keys["b"]
+    lab.wait_active(made["id"])
+    rows = lab.get(f"{LBAAS}/l7policies", listener_id=listener["id"])["l7policies"]
+    targets = [item["redirect_pool_id"] for item in rows]
+    assert (targets[:2], len(set(targets))) == ([keys["a"], keys["b"]], 3)
+    fresh = {**LISTENER, "protocol_port": 81, "default_pool": {**POOL, "name": "b"}}
+    second = lab.post(f"{LBAAS}/listeners", {"listener": {**fresh, **own}})["listener"]
+    assert second["default_pool_id"] not in keys.values()
+    lab.wait_active(made["id"])
+
+    def told(status: int, **fields: Any) -> str:
+        body = {"listener": {**LISTENER, "protocol_port": 82, **own, **fields}}
+        return str(lab.post(f"{LBAAS}/listeners", body, status)["faultstring"])
+
+    assert "has 2 that are 'b'" in told(400, default_pool={"name": "b"})
+    assert "has none of that name" in told(400, default_pool={"name": "d"})
+    assert "both given" in told(400, default_pool={"name": "a"}, default_pool_id=keys["a"])
+    twofold = {**policies[1], "redirect_pool_id": keys["a"]}
+    assert "both given" in told(400, l7policies=[twofold])
+    elsewhere = lab.create("elsewhere", provider="noop", listeners=[], pools=[pools[0]])
+    odd = {**sends, "redirect_pool_id": elsewhere["pools"][0]["id"]}
+    assert "not found" in told(404, l7policies=[odd])
+    assert len(lab.get(f"{LBAAS}/listeners", loadbalancer_id=made["id"])["listeners"]) == 2
+    assert lab.show(made["id"])["provisioning_status"] == "ACTIVE"
+
+
 @pytest.mark.parametrize("zone", ["default", "nowhere"])
 def test_records_alone_have_availability_zones_that_there_are(lab: ControlLab, zone: str) -> None:
     if zone == "nowhere":

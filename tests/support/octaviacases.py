@@ -156,6 +156,7 @@ def _lists() -> list[Case]:
         "sorted by key": "sort_key=name&sort_dir=asc",
         "sorted by nothing": "sort=colour",
         "sorted sideways": "sort=name:sideways",
+        "sorted by state, a page": "sort=admin_state_up&limit=1&marker={lb}",
         "backwards": "page_reverse=True&limit=1",
     }
     return [Case(f"list: {name}", "GET", f"{LB}?{query}") for name, query in queries.items()]
@@ -177,6 +178,9 @@ def _listeners() -> list[Case]:
         Case(f"{kind}: change with nulls", "PUT", one, {"listener": {"connection_limit": None}}),
         Case(f"{kind}: headers", "PUT", one, {"listener": {"insert_headers": headers}}),
         Case(f"{kind}: timeouts", "PUT", one, {"listener": {"timeout_client_data": 1000}}),
+        Case(
+            f"{kind}: no certificate", "PUT", one, {"listener": {"default_tls_container_ref": ""}}
+        ),
         Case(f"{kind}: clients", "PUT", one, {"listener": {"allowed_cidrs": ["10.0.0.0/8"]}}),
         *_bad(
             kind,
@@ -236,6 +240,12 @@ def _pools() -> list[Case]:
         Case(f"{kind}: list of a load balancer", "GET", f"{POOL}?loadbalancer_id={{lb}}"),
         Case(f"{kind}: change", "PUT", one, {"pool": {"lb_algorithm": "SOURCE_IP"}}),
         Case(f"{kind}: persistence", "PUT", one, {"pool": {"session_persistence": sticky}}),
+        Case(
+            f"{kind}: persistence in part",
+            "PUT",
+            one,
+            {"pool": {"session_persistence": {"cookie_name": "other"}}},
+        ),
         Case(f"{kind}: no persistence", "PUT", one, {"pool": {"session_persistence": None}}),
         *_bad(
             kind,
@@ -378,6 +388,24 @@ def _policies() -> list[Case]:
         Case(f"{kind}: show none", "GET", f"{POLICY}/{{none}}"),
         Case(f"{kind}: list", "GET", POLICY),
         Case(f"{kind}: change", "PUT", one, {"l7policy": {"position": 2}}),
+        Case(
+            f"{kind}: a target says the action",
+            "PUT",
+            one,
+            {"l7policy": {"redirect_url": "http://b.example/"}},
+        ),
+        Case(f"{kind}: change its action", "PUT", one, {"l7policy": {"action": "REJECT"}}),
+        Case(
+            f"{kind}: with a listener, to a pool",
+            "POST",
+            LISTENER,
+            listener(
+                protocol_port=95,
+                l7policies=[{"action": "REDIRECT_TO_POOL", "redirect_pool_id": "{sparepool}"}],
+            ),
+            "full",
+        ),
+        Case(f"{kind}: the listener goes", "DELETE", f"{LISTENER}/{{full}}"),
         *_bad(
             kind,
             POLICY,
@@ -409,6 +437,7 @@ def _rules() -> list[Case]:
         Case(f"{kind}: show", "GET", one),
         Case(f"{kind}: show none", "GET", f"{all_of}/{{none}}"),
         Case(f"{kind}: list", "GET", all_of),
+        Case(f"{kind}: list by name", "GET", f"{all_of}?name=x"),
         Case(f"{kind}: list of no policy", "GET", f"{POLICY}/{{none}}/rules"),
         Case(f"{kind}: change", "PUT", one, {"rule": {"invert": True}}),
         *_bad(
@@ -489,6 +518,7 @@ def _around() -> list[Case]:
         Case("flavor capabilities", "GET", "/providers/{provider}/flavor_capabilities"),
         Case("capabilities of none", "GET", "/providers/f5/flavor_capabilities"),
         Case("amphorae", "GET", "/v2/octavia/amphorae"),
+        Case("amphorae: slash", "GET", "/v2/octavia/amphorae/"),
         Case("amphora: show none", "GET", "/v2/octavia/amphorae/{none}"),
         Case("amphora: stats of none", "GET", "/v2/octavia/amphorae/{none}/stats"),
         Case("amphora: failover of none", "PUT", "/v2/octavia/amphorae/{none}/failover"),

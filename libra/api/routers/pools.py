@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from libra.api.auth import WRITERS, Asking, Given
 from libra.api.rendering import WrittenRoute
 from libra.api.routers.octavia import Json, answer, find, one, page_of
-from libra.api.schemas.fields import fields_of, member_fields, nested_pool
+from libra.api.schemas.fields import batch_fields, member_fields, nested_pool, pool_changes
 from libra.api.schemas.octavia import (
     MemberChange,
     MemberCreate,
@@ -68,7 +68,8 @@ def show_one(request: Request, pool_id: str, services: Given, caller: Asking) ->
 @router.put("/{pool_id}", dependencies=[Depends(WRITERS)])
 def change_pool(pool_id: str, body: PoolChange, services: Given, caller: Asking) -> Json:
     """All but its protocol."""
-    pool = pools.update(services, caller, pool_id, fields_of(body.pool, Pool))
+    fields = pool_changes(body.pool, pools.show(services, caller, pool_id))
+    pool = pools.update(services, caller, pool_id, fields)
     with services.storage.reading() as unit:
         return {"pool": _show(unit, [pool])[0]}
 
@@ -110,7 +111,7 @@ def replace_members(
     additive_only: Annotated[bool, Query(description="remove none")] = False,
 ) -> Response:
     """The pool has these and no others."""
-    wanted = [member_fields(item) for item in body.members]
+    wanted = [batch_fields(item) for item in body.members]
     members.replace_all(services, caller, pool_id, wanted, additive_only=additive_only)
     return Response(status_code=202)
 

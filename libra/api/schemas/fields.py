@@ -1,19 +1,21 @@
 """From request bodies to the fields of records. Nulls mean the default."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from typing import Any
 
 from libra.api.schemas.octavia import (
     HEADERS,
     OF_CERTIFICATES,
     ListenerUpdate,
+    MemberBody,
     MemberUpdate,
     MonitorUpdate,
     NestedListenerBody,
     NestedPolicyBody,
     NestedPoolBody,
     PersistenceBody,
+    PoolUpdate,
 )
 from libra.api.schemas.policies import PolicyUpdate, RuleUpdate
 from libra.api.schemas.types import Body
@@ -25,19 +27,27 @@ from libra.model.resources.listener import Listener, ListenerProtocol
 from libra.model.resources.loadbalancer import LoadBalancer
 from libra.model.resources.member import Member
 from libra.model.resources.monitor import HealthMonitor, HealthMonitorType
-from libra.model.resources.pool import Pool
+from libra.model.resources.pool import Pool, PoolPersistence
 from libra.usecases.l7policies import LAST
 
 TLS_DEFAULTS = {
     "tls_versions": ("TLSv1.2", "TLSv1.3"),
     "alpn_protocols": ("h2", "http/1.1", "http/1.0"),
 }
+_NAMED_TIES = frozenset(("cookie_name", "persistence_timeout"))
 OWNERS = frozenset(("project_id", "tenant_id"))
 
 
 def defaults_of(kind: type[Any]) -> Mapping[str, Any]:
     """The fields of a record that have one."""
     return {item.name: item.default for item in fields(kind) if item.default is not MISSING}
+
+
+_SERVING = {
+    name: value
+    for name, value in defaults_of(Member).items()
+    if name in ("admin_state_up", "weight", "backup") or name.startswith("monitor_")
+}
 
 
 def fields_of(body: Body, kind: type[Any], *left_out: str) -> dict[str, Any]:
@@ -105,26 +115,34 @@ def _headers(
             raise Invalid(f"Invalid value for insert_headers {name}: it must be true or false")
     if wanted and protocol is not None and not protocol.is_http:
         raise Invalid(f"Validation failure: insert_headers do not go with {protocol.value}")
-    return tuple(sorted((name, str(value).lower()) for name, value in wanted.items()))
+    # As they were spelled, for clients that find another text take it for a change.
+    spelled = {name: v if isinstance(v, str) else str(v).lower() for name, v in wanted.items()}
+    return tuple(sorted(spelled.items()))
 
 
 def nested_listener(body: NestedListenerBody) -> dict[str, Any]:
     """As `libra.usecases.parts` takes it."""
     given = listener_fields(body, body.protocol)
     if body.default_pool is not None:
+        _ensure_one("default_pool", body.default_pool_id)
         given["default_pool"] = nested_pool(body.default_pool)
     if body.l7policies:
         given["l7policies"] = [_nested_policy(item) for item in body.l7policies]
     return given
 
 
+def _ensure_one(name: str, other: str | None) -> None:
+    """A pool is given by itself or by its id."""
+    if other is not None:
+        raise Invalid(f"Validation failure: {name} and {name}_id are both given: only one can be")
+
+
 def _nested_policy(body: NestedPolicyBody) -> dict[str, Any]:
     given = policy_fields(body)
     given["rules"] = [rule_fields(item) for item in body.rules or ()]
     if body.redirect_pool is not None:
+        _ensure_one("redirect_pool", body.redirect_pool_id)
         given["redirect_pool"] = nested_pool(body.redirect_pool)
-    elif body.redirect_pool_id is not None:
-        raise Invalid(f"Pool {body.redirect_pool_id} not found: name one of the request")
     return given
 
 
@@ -154,6 +172,21 @@ def nested_pool(body: NestedPoolBody) -> dict[str, Any]:
     return given
 
 
+def pool_changes(body: PoolUpdate, before: Pool) -> dict[str, Any]:
+    """Of what ties clients to members only what is given changes, unless it is another kind."""
+    given = fields_of(body, Pool)
+    change = body.session_persistence
+    if change is None:
+        return given
+    tied = before.session_persistence
+    if change.type is not None and (tied is None or tied.type is not change.type):
+        tied = PoolPersistence(type=change.type)
+    if tied is None:
+        raise Invalid("Invalid input for field/attribute session_persistence.type: it is required")
+    changes = {name: value for name, value in change.given().items() if name in _NAMED_TIES}
+    return {**given, "session_persistence": replace(tied, **changes)}
+
+
 def member_fields(body: MemberUpdate) -> dict[str, Any]:
     """Addresses in one spelling, and in the given one: clients that find another take it for a change."""
     given = fields_of(body, Member)
@@ -163,6 +196,11 @@ def member_fields(body: MemberUpdate) -> dict[str, Any]:
             given[name] = parse_ip_address(spelled) if spelled else None
             given[f"{name}_as_given"] = None if spelled == given[name] else spelled
     return given
+
+
+def batch_fields(body: MemberBody) -> dict[str, Any]:
+    """One of many that a pool shall have: as in Octavia, what is not said of how it serves is as of a new one."""
+    return {**_SERVING, **member_fields(body)}
 
 
 def monitor_fields(body: MonitorUpdate, kind: HealthMonitorType) -> dict[str, Any]:

@@ -10,13 +10,14 @@ from libra.api.schemas.types import (
     Absent,
     Address,
     Body,
-    Ciphers,
     Codes,
     CookieName,
     HostAddress,
     HostName,
     Id,
     Network,
+    NoCiphers,
+    NoReference,
     Path,
     Reference,
     Text,
@@ -75,21 +76,31 @@ HEADERS = ("X-Forwarded-For", *(item.value for item in ToldHeader))
 OF_CERTIFICATES = frozenset(item.value for item in ToldHeader if item.of_certificate)
 
 
-class PersistenceBody(Body):
-    """What ties clients to members."""
+class PersistenceChange(Body):
+    """Of what ties clients already, only what is given changes."""
 
-    type: PersistenceKind
+    type: PersistenceKind | None = None
     cookie_name: CookieName | None = None
     persistence_timeout: Annotated[Whole, Field(ge=1, le=10080)] | None = None
     persistence_granularity: Text | None = None
+
+    @model_validator(mode="after")
+    def _of_connections(self) -> "PersistenceChange":
+        if self.persistence_granularity is not None:
+            raise ValueError("persistence_granularity is for UDP and SCTP only")
+        return self
+
+
+class PersistenceBody(PersistenceChange):
+    """What ties clients to members."""
+
+    type: PersistenceKind
 
     @model_validator(mode="after")
     def _fitting(self) -> "PersistenceBody":
         wants_name = self.type is PersistenceKind.APP_COOKIE
         if wants_name != (self.cookie_name is not None):
             raise ValueError("cookie_name is for APP_COOKIE, and required there")
-        if self.persistence_granularity is not None:
-            raise ValueError("persistence_granularity is for UDP and SCTP only")
         return self
 
     def record(self) -> PoolPersistence:
@@ -157,12 +168,12 @@ class PoolUpdate(Described):
     """Its protocol stays."""
 
     lb_algorithm: PoolAlgorithm | None = None
-    session_persistence: PersistenceBody | None = None
+    session_persistence: PersistenceChange | None = None
     tls_enabled: bool | None = None
-    tls_container_ref: Reference | None = None
-    ca_tls_container_ref: Reference | None = None
-    crl_container_ref: Reference | None = None
-    tls_ciphers: Ciphers | None = None
+    tls_container_ref: NoReference = None
+    ca_tls_container_ref: NoReference = None
+    crl_container_ref: NoReference = None
+    tls_ciphers: NoCiphers = None
     tls_versions: Annotated[list[TlsVersions], Field(max_length=4)] | None = None
     alpn_protocols: Annotated[list[Alpn], Field(max_length=3)] | None = None
 
@@ -171,6 +182,7 @@ class NestedPoolBody(PoolUpdate):
     """With its load balancer; one with nothing but a name means another in the request."""
 
     protocol: PoolKind | None = None
+    session_persistence: PersistenceBody | None = None
     members: Annotated[list[MemberBody], Field(max_length=5000)] | None = None
     healthmonitor: NestedMonitorBody | None = None
     project_id: Text | None = None
@@ -197,12 +209,12 @@ class ListenerUpdate(Described):
     timeout_member_data: Timeout | None = None
     timeout_tcp_inspect: Timeout | None = None
     allowed_cidrs: Annotated[list[Network], Field(max_length=1000)] | None = None
-    default_tls_container_ref: Reference | None = None
+    default_tls_container_ref: NoReference = None
     sni_container_refs: Annotated[list[Reference], Field(max_length=99)] | None = None
     client_authentication: ClientAuthentication | None = None
-    client_ca_tls_container_ref: Reference | None = None
-    client_crl_container_ref: Reference | None = None
-    tls_ciphers: Ciphers | None = None
+    client_ca_tls_container_ref: NoReference = None
+    client_crl_container_ref: NoReference = None
+    tls_ciphers: NoCiphers = None
     tls_versions: Annotated[list[TlsVersions], Field(max_length=4)] | None = None
     alpn_protocols: Annotated[list[Alpn], Field(max_length=3)] | None = None
     hsts_max_age: Annotated[Whole, Field(ge=0, le=MAX_AGE)] | None = None

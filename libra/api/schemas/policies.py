@@ -1,21 +1,17 @@
 """Request bodies of Octavia's API v2 about L7 policies and rules."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from libra.api.schemas.named import Described, Tagged
-from libra.api.schemas.types import Body, Id, Text, Whole
+from libra.api.schemas.types import EMPTY_IS_NULL, Body, Id, Text, Whole
 from libra.messages.version2.policies import MAX_RULES
 from libra.model.policy import REDIRECT_CODES, Comparison, PolicyAction, RuleType
 from libra.model.webservice import is_url
 from libra.usecases.l7policies import LAST
 
 _HTTP = ("http://", "https://")
-
-
-def _empty_is_null(value: Any) -> Any:
-    return None if value == "" else value
 
 
 def _url(value: str) -> str:
@@ -32,7 +28,6 @@ def _code(value: int) -> int:
 
 Url = Annotated[str, StringConstraints(max_length=255), AfterValidator(_url)]
 Code = Annotated[Whole, AfterValidator(_code)]
-EMPTY_IS_NULL = BeforeValidator(_empty_is_null)
 
 
 class RuleUpdate(Tagged):

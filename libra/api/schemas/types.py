@@ -129,6 +129,10 @@ def _absent(value: object, info: ValidationInfo) -> None:
         raise NotImplementedHere(f"cannot set {info.field_name}: this release does not have it")
 
 
+def _empty_is_null(value: object) -> object:
+    return None if value == "" else value
+
+
 def _short_lists(value: list[str]) -> list[str]:
     if len(value) > 100:
         raise ValueError("at most 100")
@@ -138,6 +142,8 @@ def _short_lists(value: list[str]) -> list[str]:
 Text = Annotated[str, StringConstraints(max_length=255), AfterValidator(_plain)]
 Absent = Annotated[None, BeforeValidator(_absent)]
 """A good field of Octavia's for something that is not done here."""
+EMPTY_IS_NULL = BeforeValidator(_empty_is_null)
+"""For what some clients take away in that way, Terraform's among them."""
 Id = Annotated[str, _matching(_ID, "an id")]
 Whole = Annotated[int, BeforeValidator(_no_flag)]
 Address = Annotated[str, AfterValidator(_address)]
@@ -160,6 +166,8 @@ Ciphers = Annotated[
     _matching(_CIPHERS, "names of OpenSSL's ciphers, with colons in between"),
     AfterValidator(_ciphers),
 ]
+NoReference = Annotated[Reference | None, EMPTY_IS_NULL]
+NoCiphers = Annotated[Ciphers | None, EMPTY_IS_NULL]
 CookieName = Annotated[str, _matching(_COOKIE, "1 to 64 letters, digits and . _ -")]
 HostName = Annotated[str, _matching(_HOST, "a host name")]
 Codes = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_codes)]

@@ -44,13 +44,16 @@ class SetMaint:
 
 @dataclass(frozen=True, slots=True)
 class AddServer:
-    """A new server, checked as its backend says, with or without the backend's cookie."""
+    """A new server, checked as its backend says, with or without the backend's cookie. `tls` are HAProxy's words for
+    how it is spoken to; empty where that is in the clear.
+    """
 
     backend: str
     server: Server
     check: Check | None
     with_cookie: bool
     send_proxy: str | None = None
+    tls: str = ""
 
 
 @dataclass(frozen=True, slots=True)

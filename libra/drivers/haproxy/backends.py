@@ -1,6 +1,6 @@
 """Backends as text, but for their servers. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from libra.drivers.haproxy.config import (
@@ -47,7 +47,7 @@ def render_backend(backend: Backend, options: Options) -> Iterator[str]:
         yield from _check(backend.check, over_tls=backend.tls is not None)
     if backend.tls is not None:
         # Behind that of checks: whether certificates are checked is what the last one says.
-        yield f"    default-server {_tls(backend.tls, options)}"
+        yield f"    default-server {tls_words(backend.tls, options, word)}"
 
 
 def _persistence(backend: Backend, options: Options) -> Iterator[str]:
@@ -70,28 +70,32 @@ def _persistence(backend: Backend, options: Options) -> Iterator[str]:
         yield "    stick on src"
 
 
-def _tls(tls: ServerTls, options: Options) -> str:
+Write = Callable[[str], str]
+"""How one word is written: there is no quoting on HAProxy's socket."""
+
+
+def tls_words(tls: ServerTls, options: Options, write: Write) -> str:
     """Members are asked for by the name that the client asked for, where it did; then it is theirs to prove."""
     words = ["ssl sni ssl_fc_sni"]
     if tls.certificate is not None:
-        words.append(f"crt {word(material_path(tls.certificate, options))}")
+        words.append(f"crt {write(material_path(tls.certificate, options))}")
     if tls.authorities is not None:
-        words.append(f"verify required ca-file {word(material_path(tls.authorities, options))}")
+        words.append(f"verify required ca-file {write(material_path(tls.authorities, options))}")
     else:
         words.append("verify none")
     if tls.revocations is not None:
-        words.append(f"crl-file {word(material_path(tls.revocations, options))}")
+        words.append(f"crl-file {write(material_path(tls.revocations, options))}")
     if tls.alpn:
         words.append("check-alpn http/1.1")
-    return " ".join([*words, *chosen_words(tls)])
+    return " ".join([*words, *chosen_words(tls, write)])
 
 
-def chosen_words(tls: TlsChoice) -> Iterator[str]:
+def chosen_words(tls: TlsChoice, write: Write = word) -> Iterator[str]:
     """Versions, ciphers and protocols, the same for both ends."""
     given = {"ssl-min-ver": tls.least_version, "ssl-max-ver": tls.last_version}
     given |= {"ciphers": tls.ciphers, "ciphersuites": tls.ciphersuites}
     given |= {"alpn": ",".join(tls.alpn) or None}
-    return (f"{name} {word(value)}" for name, value in given.items() if value is not None)
+    return (f"{name} {write(value)}" for name, value in given.items() if value is not None)
 
 
 def material_path(material: Material, options: Options) -> str:

@@ -68,19 +68,25 @@ def _addition(action: AddServer) -> tuple[str, ...]:
     if action.send_proxy is not None:
         words.append(action.send_proxy)
     if action.check is not None:
-        words.append(f"{_check_words(action.check)}{check_place(server)}")
+        elsewhere = check_place(server)
+        over_tls = action.check.tls or (bool(action.tls) and not elsewhere)
+        words.append(f"{_check_words(action.check, over_tls=over_tls)}{elsewhere}")
+    if action.tls:
+        words.append(action.tls)
     if in_maintenance(server):
         return (" ".join(words),)
     checks = _check(action.backend, server.name, on=action.check is not None)
     return (" ".join(words), *checks, f"enable server {name}")
 
 
-def _check_words(check: Check) -> str:
-    """`default-server` of the backend does not reach a server that is added at runtime."""
+def _check_words(check: Check, *, over_tls: bool) -> str:
+    """`default-server` of the backend does not reach a server that is added at runtime, and its check is over TLS only
+    where that is said: in the file, one that goes where requests go is as these are.
+    """
     interval = milliseconds(check.interval)
     fall = check.attempts_down or check.attempts
-    over_tls = " check-ssl verify none" if check.tls else ""
-    return f"check inter {interval}ms fall {fall} rise {check.attempts}{over_tls}"
+    kind = " check-ssl verify none" if over_tls else ""
+    return f"check inter {interval}ms fall {fall} rise {check.attempts}{kind}"
 
 
 def deletion(backend: str, server: str) -> str:

@@ -21,8 +21,10 @@ from libra.drivers.haproxy.actions import (
     SetReady,
     SetWeight,
 )
+from libra.drivers.haproxy.backends import tls_words
 from libra.drivers.haproxy.config import Backend, Configuration, Frontend, Material, Server
 from libra.drivers.haproxy.effects import Running, effective_weight, in_maintenance, serves
+from libra.drivers.haproxy.formats import IN_EXPRESSION
 from libra.model.remembered import unequal_middle
 
 Changes = Sequence[tuple[Server | None, Server | None]]
@@ -48,7 +50,8 @@ def diff(running: Running, desired: Configuration, features: Features) -> tuple[
         return (Reload(reasons),)
     steps = [*_suspensions(running, desired), *_renewals(running.configuration, desired)]
     for wanted, pairs in zip(desired.backends, changes, strict=True):
-        steps.extend(_server_steps(wanted, pairs))
+        tls = tls_words(wanted.tls, desired.options, str) if wanted.tls is not None else ""
+        steps.extend(_server_steps(wanted, pairs, tls))
     steps.extend(_resumptions(running, desired))
     if len(steps) > MOST_STEPS:
         return (Reload((f"{len(steps)} changes at once",)),)
@@ -70,8 +73,9 @@ def _reload_reasons(
         yield "pools were added or removed"
     else:
         yield from _frontend_reasons(running, desired)
+        can_name = IN_EXPRESSION.fullmatch(desired.options.material_dir) is not None
         for one, other, pairs in zip(now.backends, desired.backends, changes, strict=True):
-            yield from _backend_reasons(one, other, features, pairs)
+            yield from _backend_reasons(one, other, features, pairs, can_name=can_name)
 
 
 def _frontend_reasons(running: Running, desired: Configuration) -> Iterator[str]:
@@ -98,18 +102,29 @@ def structure(frontend: Frontend) -> Frontend:
 
 
 def _backend_reasons(
-    now: Backend, wanted: Backend, features: Features, changes: Changes
+    now: Backend, wanted: Backend, features: Features, changes: Changes, *, can_name: bool
 ) -> Iterator[str]:
+    """`can_name`: whether HAProxy's socket takes the places of files."""
     if now is wanted:
         return
     if replace(now, servers=()) != replace(wanted, servers=()):
         yield f"the pool {now.name} changed"
         return
+    if any(one is None for one, _ in changes):
+        yield from _tls_reasons(now, can_name=can_name)
     for one, other in changes:
         reason = _server_reason(one, other, wanted, features)
         if reason:
             yield f"{reason} in {now.name}"
             return  # one is enough to tell
+
+
+def _tls_reasons(now: Backend, *, can_name: bool) -> Iterator[str]:
+    """HAProxy loads the certificate that servers are shown with the first of them, the other files in any case."""
+    if now.materials and not can_name:
+        yield f"the files of {now.name} are where this HAProxy cannot find them at runtime"
+    elif now.tls is not None and now.tls.certificate is not None and not now.servers:
+        yield f"the certificate of {now.name} is loaded at a start only"
 
 
 def _server_reason(
@@ -129,9 +144,6 @@ def _addition_reason(server: Server, backend: Backend, features: Features) -> st
         return f"this HAProxy cannot add {server.name} at runtime"
     if backend.cookie is not None and not features.add_server_with_cookie:
         return f"this HAProxy cannot add {server.name} with a cookie at runtime"
-    if backend.tls is not None:
-        # What `default-server` says of it does not reach such a one, and its files may not be loaded yet.
-        return f"{server.name} is spoken to over TLS"
     if not is_ip_address(server.address):
         return f"the host name of {server.name} is resolved at a start only"
     return None
@@ -197,7 +209,7 @@ def _resumptions(running: Running, desired: Configuration) -> Iterator[Action]:
             yield EnableFrontend(one.name)
 
 
-def _server_steps(wanted: Backend, pairs: Changes) -> Iterator[Action]:
+def _server_steps(wanted: Backend, pairs: Changes, tls: str) -> Iterator[Action]:
     """Whatever takes a server away from new clients comes last, so that there is never less to serve with than before
     or after, wherever this ends.
     """
@@ -207,7 +219,8 @@ def _server_steps(wanted: Backend, pairs: Changes) -> Iterator[Action]:
     for one, other in pairs:
         if one is None and other is not None:
             with_cookie = wanted.cookie is not None
-            yield AddServer(wanted.name, other, wanted.check, with_cookie, wanted.send_proxy)
+            send_proxy = wanted.send_proxy
+            yield AddServer(wanted.name, other, wanted.check, with_cookie, send_proxy, tls)
         elif one is not None and other is None:
             losses.append(RemoveServer(wanted.name, one.name))
         elif one is not None and other is not None:

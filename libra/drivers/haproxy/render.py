@@ -305,6 +305,9 @@ def _binding(frontend: Frontend, sticky: Collection[str]) -> Iterator[str]:
     if frontend.backend in sticky:
         # An old process empties its stick tables, but for clients that are still connected and tracked.
         yield f"    tcp-request connection track-sc0 src table {frontend.backend}"
+    if frontend.inspect_delay is not None and frontend.mode is Mode.TCP:
+        # What there is to inspect is there with the first bytes; requests are waited for anyway.
+        yield "    tcp-request content accept if { req.len gt 0 }"
     yield from render_choices(frontend)
     if frontend.backend is not None:
         yield f"    default_backend {frontend.backend}"

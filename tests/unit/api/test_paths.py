@@ -12,6 +12,8 @@ SPELLINGS = [
     ("/v2/lbaas/loadbalancers/1.json", "/v2/lbaas/loadbalancers/1"),
     ("/v2/lbaas/loadbalancers/", "/v2/lbaas/loadbalancers"),
     ("/v2/quotas/defaults/", "/v2/lbaas/quotas/defaults"),
+    ("/v2.0/octavia/amphorae/", "/v2.0/octavia/amphorae"),
+    ("/load-balancer/v2/octavia/amphorae/1.json", "/load-balancer/v2/octavia/amphorae/1"),
 ]
 OTHERS = [
     "/",

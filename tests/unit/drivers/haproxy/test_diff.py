@@ -19,7 +19,15 @@ from libra.drivers.haproxy.actions import (
     SetWeight,
 )
 from libra.drivers.haproxy.build import build
-from libra.drivers.haproxy.config import Backend, Configuration, Options, Server, ServerState
+from libra.drivers.haproxy.config import (
+    Backend,
+    Configuration,
+    Material,
+    Options,
+    Server,
+    ServerState,
+    ServerTls,
+)
 from libra.drivers.haproxy.diff import MOST_STEPS, Features, diff
 from libra.drivers.haproxy.effects import (
     Running,
@@ -166,6 +174,30 @@ NAME = BASE.backends[0].name
 )
 def test_small_changes_go_at_runtime(desired: Configuration, steps: list[object]) -> None:
     assert list(diff(after_reload(BASE), desired, EVERYTHING)) == steps
+
+
+CA = Material("pool-ca-p", "pem", "")
+TLS = ServerTls(authorities=CA, ciphers="A:!B", alpn=("h2", "http/1.1"))
+
+
+def over_tls(directory: str, *servers: Server) -> Configuration:
+    one, *others = with_servers(*servers).backends
+    options = replace(OPTIONS, material_dir=directory)
+    return replace(BASE, options=options, backends=(replace(one, tls=TLS), *others))
+
+
+def test_an_added_server_is_spoken_to_as_the_others() -> None:
+    """There is no quoting on HAProxy's socket: it is reloaded where that would be needed."""
+    before = after_reload(over_tls("/a", ONE))
+    (step,) = diff(before, over_tls("/a", ONE, TWO), EVERYTHING)
+    assert isinstance(step, AddServer)
+    assert step.tls == (
+        f"ssl sni ssl_fc_sni verify required ca-file /a/{CA.name} check-alpn http/1.1 ciphers A:!B alpn h2,http/1.1"
+    )
+    for place in ("/a b", "/a'b"):
+        before = after_reload(over_tls(place, ONE))
+        (step,) = diff(before, over_tls(place, ONE, TWO), EVERYTHING)
+        assert isinstance(step, Reload)
 
 
 def test_what_was_suspended_at_runtime_is_enabled_at_runtime() -> None:

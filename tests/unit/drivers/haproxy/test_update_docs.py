@@ -108,10 +108,10 @@ def certificate(chain: str) -> dict[str, str]:
     return {"id": "a", "certificate": chain, "key": KEY}
 
 
-def over_tls(count: int) -> Desired:
+def over_tls(count: int, **tls: object) -> Desired:
     """Nodes that are spoken to over TLS."""
     nodes = [node(f"n{n}", n) for n in range(1, count + 1)]
-    pools = [pool("p", *nodes, tls={"ca": PEM})]
+    pools = [pool("p", *nodes, tls={"ca": PEM, **tls})]
     request = parse_request(
         second_update(loadbalancer("lb", [listener("li", 80, pool="p")], pools))
     )
@@ -119,6 +119,7 @@ def over_tls(count: int) -> Desired:
     return Desired(loadbalancers=request.loadbalancers, version="2.0")
 
 
+SHOWN = {"certificate": certificate(PEM)}
 RULE = {"type": "PATH", "compare_type": "EQUAL_TO", "value": "/a"}
 DENYING = {"id": "x", "action": "REJECT", "rules": [RULE]}
 RENEWED = {"certificates": [certificate(PEM.replace("TUlJ", "TUlK"))]}
@@ -128,6 +129,13 @@ SECOND = [
     ("2.0: other `allowed_cidrs`", second(**NETWORKS), second(allowed_cidrs=["::1/128"])),
     ("2.0: a policy more, less or another", second(), second(policies=[DENYING])),
     ("2.0: a node more in a pool with `tls`", over_tls(1), over_tls(2)),
+    ("2.0: a node more in a pool with `tls`", over_tls(0), over_tls(1)),
+    ("2.0: a node more in a pool with `tls`", over_tls(1, **SHOWN), over_tls(2, **SHOWN)),
+    (
+        "2.0: the first node of a pool whose `tls` has a `certificate`",
+        over_tls(0, **SHOWN),
+        over_tls(1, **SHOWN),
+    ),
     ("2.0: anything else of a listener, TLS or a pool", second(), second(port=444)),
     (
         "2.0: anything else of a listener, TLS or a pool",
@@ -145,7 +153,10 @@ def test_what_2_0_changes_goes_live_as_the_document_says(
 
 
 def test_a_node_less_over_tls_goes_at_runtime() -> None:
-    assert "less, or of another weight: runtime" in ROWS["2.0: a node more in a pool with `tls`"]
+    assert (
+        "runtime, as one less, or of another weight"
+        in ROWS["2.0: a node more in a pool with `tls`"]
+    )
     assert way(over_tls(2), over_tls(1)) == "runtime"
 
 
