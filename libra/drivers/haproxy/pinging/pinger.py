@@ -49,11 +49,12 @@ class Pinger:
         self._schedule = Schedule()
         self._lock = threading.Lock()  # of the schedule, and of the thread's beginning and end
         self._desired: Desired | None = None
+        self._unable: frozenset[int] = frozenset()  # versions of IP
+        self._left_out: frozenset[int] = frozenset()
         self._thread: threading.Thread | None = None
         self._ending = False
         self._look_at = 0.0
         self._troubles: dict[str, str] = {}
-        self._able = True
         self._waking, self._woken = socket.socketpair()
         self._woken.setblocking(False)
         self._waking.setblocking(False)
@@ -65,22 +66,23 @@ class Pinger:
         installed file, which `load` reads, says that they are pinged already, a HAProxy that serves them unchecked is
         better than none, as at the start of a host whose settings have changed.
         """
-        self._able = True
+        unable: set[int] = set()
         for version, pool in needed_versions(desired).items():
             try:
                 self._links.open(version)
             except DriverError as error:
-                self._able = False
                 if not is_installed(desired, load().text):
                     raise DriverError(f"cannot check pool '{pool.id}' by PING: {error}") from error
+                unable.add(version)
                 self._report("open", str(error))
+        self._unable = frozenset(unable)
 
     def watch(self, desired: Desired) -> None:
         """Ping its members from now on, where that was admitted. HAProxy runs it already."""
-        if desired is self._desired or not self._able:
+        if desired is self._desired and self._unable == self._left_out:
             return
-        self._desired = desired
-        targets = build_targets(desired)
+        self._desired, self._left_out = desired, self._unable
+        targets = build_targets(desired, self._unable)
         with self._lock:
             self._schedule.watch(targets)
             self._look_at = 0.0

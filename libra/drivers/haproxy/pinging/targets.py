@@ -30,12 +30,16 @@ class Target(NamedTuple):
     fall: int
 
 
-def build_targets(desired: Desired) -> dict[ServerKey, Target]:
-    """Those of all pools whose monitor is PING."""
+def build_targets(
+    desired: Desired, unable: frozenset[int] = frozenset()
+) -> dict[ServerKey, Target]:
+    """Those of all pools whose monitor is PING, but for versions of IP that this host cannot ping."""
     return {
         target.key: target
         for pool in pinged_pools(desired)
-        for target in (_target(pool, member) for member in pool.members)
+        for target in (
+            _target(pool, member) for member in pool.members if _needed(member) not in unable
+        )
     }
 
 
@@ -55,9 +59,13 @@ def needed_versions(desired: Desired) -> dict[int, Pool]:
     needed: dict[int, Pool] = {}
     for pool in pinged_pools(desired):
         for member in pool.members:
-            version = version_of(member.monitor_address or member.address)
-            needed.setdefault(version if version is not None else V4, pool)
+            needed.setdefault(_needed(member), pool)
     return needed
+
+
+def _needed(member: Member) -> int:
+    """Names are mostly of IPv4."""
+    return version_of(member.monitor_address or member.address) or V4
 
 
 def is_installed(desired: Desired, text: str | None) -> bool:
