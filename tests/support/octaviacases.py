@@ -349,12 +349,15 @@ def _monitors() -> list[Case]:
                 "codes that are none": monitor(**other, expected_codes="abc"),
                 "method that is none": monitor(**other, http_method="FETCH"),
                 "path of TCP": monitor(**other, type="TCP", url_path="/up"),
+                "path of PING": monitor(**other, type="PING", url_path="/up"),
                 "name without a version": monitor(**other, domain_name="a.example"),
                 "version that is none": monitor(**other, http_version=3),
                 "timeout over delay": monitor(**other, timeout=50),
             },
         ),
         Case(f"{kind}: change its type", "PUT", one, {"healthmonitor": {"type": "TCP"}}),
+        Case(f"{kind}: ping", "POST", MONITOR, monitor(**other, type="PING"), "ping"),
+        Case(f"{kind}: delete ping", "DELETE", f"{MONITOR}/{{ping}}"),
     ]
 
 
