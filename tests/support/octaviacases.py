@@ -333,6 +333,8 @@ def _monitors() -> list[Case]:
         Case(f"{kind}: change", "PUT", one, {"healthmonitor": {"delay": "9"}}),
         Case(f"{kind}: change with nulls", "PUT", one, {"healthmonitor": {"url_path": None}}),
         Case(f"{kind}: a second", "POST", MONITOR, monitor()),
+        Case(f"{kind}: ping", "POST", MONITOR, monitor(**other, type="PING"), "ping"),
+        Case(f"{kind}: delete ping", "DELETE", f"{MONITOR}/{{ping}}"),
         *_bad(
             kind,
             MONITOR,
@@ -356,8 +358,6 @@ def _monitors() -> list[Case]:
             },
         ),
         Case(f"{kind}: change its type", "PUT", one, {"healthmonitor": {"type": "TCP"}}),
-        Case(f"{kind}: ping", "POST", MONITOR, monitor(**other, type="PING"), "ping"),
-        Case(f"{kind}: delete ping", "DELETE", f"{MONITOR}/{{ping}}"),
     ]
 
 
