@@ -1,14 +1,12 @@
 """Members that are checked by ping: real ICMP between hosts, and what HAProxy makes of it."""
 
-import signal
-import subprocess
 import sys
 from typing import Any
 
 import pytest
 
 from libra.drivers.haproxy.pinging.sockets import Link
-from tests.support.haproxy import haproxy_binary, kill, socket_directory
+from tests.support.haproxy import haproxy_binary, is_running, kill, socket_directory
 from tests.support.pinglab import PingLab, device, hosts, lab
 from tests.support.ports import free_port, wait_until
 from tests.support.second import listener, loadbalancer, node, pool, update
@@ -47,8 +45,8 @@ def answers(port: int, times: int = 6) -> set[str]:
 
 def both(lab: PingLab, one: WebServer, two: WebServer) -> tuple[Message, Message]:
     return (
-        node("one", one.port, monitor_address=lab.address("a")),
-        node("two", two.port, monitor_address=lab.address("b")),
+        node("one", one.port, monitor_address=lab.address("first")),
+        node("two", two.port, monitor_address=lab.address("second")),
     )
 
 
@@ -60,14 +58,14 @@ def test_a_member_that_answers_no_ping_serves_nobody_until_it_does(
     wait(device, one="UP", two="UP")
     assert answers(port) == {"one", "two"}
     assert checks(device)["one"] == ("UP", "L3OK")
-    lab.cut("a")
+    lab.cut("first")
     try:
         wait(device, one="DOWN", two="UP")
         assert answers(port) == {"two"}
         assert checks(device)["one"] == ("DOWN", "L3TOUT")
         assert device.stats()["loadbalancers"][0]["status"] == "DEGRADED"
     finally:
-        lab.heal("a")
+        lab.heal("first")
     wait(device, one="UP", two="UP")
     assert answers(port) == {"one", "two"}
     assert device.reloads() == 0
@@ -80,11 +78,11 @@ def test_a_worker_that_ends_or_starts_turns_nobody(
     port = free_port()
     desired = web(port, *both(lab, one, two))
     device.pass_(desired)
-    lab.silence("a")
+    lab.silence("first")
     wait(device, one="DOWN", two="UP")
     device.haproxy.driver.close()
     assert answers(port) == {"two"}
-    lab.silence("b")
+    lab.silence("second")
     device.restart()
     assert answers(port) == {"two"}
     device.pass_(web(port, *both(lab, one, two), algorithm="LEAST_CONNECTIONS"))
@@ -92,7 +90,7 @@ def test_a_worker_that_ends_or_starts_turns_nobody(
     assert answers(port) == {"two"}
     wait(device, one="DOWN", two="DOWN")
     assert get(port)[0] == 503
-    lab.silence("b", ends=True)
+    lab.silence("second", ends=True)
     wait(device, one="DOWN", two="UP")
 
 
@@ -101,10 +99,12 @@ def test_a_haproxy_that_ended_is_told_again(
 ) -> None:
     port = free_port()
     device.pass_(web(port, *both(lab, one, two)))
-    lab.silence("a")
+    lab.silence("first")
     wait(device, one="DOWN", two="UP")
-    kill(device.haproxy.master.show_processes().master.pid, signal.SIGKILL)
-    kill(device.haproxy.pid(), signal.SIGKILL)
+    pids = (device.haproxy.master.show_processes().master.pid, device.haproxy.pid())
+    for pid in pids:
+        kill(pid)
+    wait_until(lambda: not any(map(is_running, pids)), what="its end")
     device.haproxy.driver.ensure_running()
     wait(device, one="DOWN", two="UP")
     assert answers(port) == {"two"}
@@ -138,7 +138,7 @@ def test_a_backup_serves_when_no_other_answers(
     device.pass_(web(port, first, {**second, "backup": True}))
     wait(device, one="UP", two="UP")
     assert answers(port) == {"one"}
-    lab.silence("a")
+    lab.silence("first")
     wait(device, one="DOWN", two="UP")
     assert answers(port) == {"two"}
 
@@ -150,7 +150,7 @@ def test_who_is_checked_otherwise_from_now_on_is_up(
     port = free_port()
     nodes = both(lab, one, two)
     device.pass_(web(port, *nodes))
-    lab.silence("a")
+    lab.silence("first")
     wait(device, one="DOWN")
     parts = [listener("li", port, pool="p")], [pool("p", *nodes)]
     device.pass_(update(loadbalancer("lb", *parts)))
@@ -161,9 +161,9 @@ def test_who_is_checked_otherwise_from_now_on_is_up(
 def test_names_and_ipv6(device: Device, lab: PingLab, one: WebServer) -> None:
     """A name's address is the one that HAProxy found."""
     port = free_port()
-    six = node("six", one.port, monitor_address="fd77::1")
-    gone = node("gone", one.port, monitor_address="fd77::99")
-    device.pass_(web(port, six, gone, node("name", one.port) | {"address": "localhost"}))
+    six = node("six", one.port, monitor_address="fd77::2")
+    gone = node("gone", free_port(), monitor_address="fd77::99")
+    device.pass_(web(port, six, gone, {**node("name", one.port), "address": "localhost"}))
     wait(device, six="UP", gone="DOWN", name="UP")
 
 
@@ -176,7 +176,7 @@ def test_a_host_that_lets_nobody_ping_says_what_to_do(
 ) -> None:
     """What runs goes on. Where it is installed already, HAProxy must not be missing for it."""
     port = free_port()
-    nodes = [node("one", one.port, monitor_address=lab.address("a"))]
+    nodes = [node("one", one.port, monitor_address=lab.address("first"))]
     parts = [listener("li", port, pool="p")], [pool("p", *nodes)]
     monkeypatch.setattr(lab, "open_link", refuse)
     device.restart()

@@ -19,11 +19,11 @@ IGNORE = "net.ipv4.icmp_echo_ignore_all"
 
 
 class PingLab(NetLab):
-    """Pings start on `home`; `a` and `b` are members."""
+    """Pings start on `home`; `first` and `second` are members."""
 
     def __init__(self) -> None:
         super().__init__()
-        for host in ("home", "a", "b"):
+        for host in ("home", "first", "second"):
             self.add(host)
 
     def open_link(self, version: int) -> Link:
@@ -57,7 +57,7 @@ def hosts() -> Iterator[PingLab]:
 @pytest.fixture
 def lab(hosts: PingLab) -> PingLab:
     """All of them answer."""
-    for host in ("a", "b"):
+    for host in ("first", "second"):
         hosts.silence(host, ends=True)
     return hosts
 
