@@ -5,8 +5,8 @@ worker ends; one that starts goes on from there.
 """
 
 import math
+import os
 import select
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -55,9 +55,7 @@ class Pinger:
         self._ending = False
         self._look_at = 0.0
         self._troubles: dict[str, str] = {}
-        self._waking, self._woken = socket.socketpair()
-        self._woken.setblocking(False)
-        self._waking.setblocking(False)
+        self._bell: int | None = None  # an eventfd, from the first thread on
 
     def admit(self, desired: Desired, load: Callable[[], Installed]) -> None:
         """Call before HAProxy is made to run it.
@@ -87,9 +85,8 @@ class Pinger:
             self._schedule.watch(targets)
             self._look_at = 0.0
             if targets and self._thread is None and not self._ending:
-                self._thread = threading.Thread(target=self._run, name="pinger", daemon=True)
-                self._thread.start()
-        self._wake()
+                self._start()
+            self._wake()
 
     def outcomes(self) -> Mapping[ServerKey, PingOutcome | None]:
         """The last ping of each member. Any thread."""
@@ -100,24 +97,33 @@ class Pinger:
         """Stop; members stay as HAProxy has them."""
         with self._lock:
             self._ending, thread = True, self._thread
-        self._wake()
+            self._wake()
         if thread is not None:
             thread.join()
-        for item in (self._waking, self._woken):
-            item.close()
+        if self._bell is not None:
+            os.close(self._bell)
+            self._bell = None
         self._links.close()
 
+    def _start(self) -> None:
+        if self._bell is None:
+            self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._thread = threading.Thread(
+            target=self._run, args=(self._bell,), name="pinger", daemon=True
+        )
+        self._thread.start()
+
     def _wake(self) -> None:
-        with suppress(OSError):  # it has been woken often enough
-            self._waking.send(b"!")
+        if self._bell is not None:
+            os.eventfd_write(self._bell, 1)
 
     # The thread.
 
-    def _run(self) -> None:
+    def _run(self, bell: int) -> None:
         last = time.monotonic()
         while not self._is_over():
             try:
-                self._wait(self._pause())
+                self._wait(bell, self._pause())
                 last = self._turn(last)
             except Exception:
                 log.exception("internal error", action="ping")
@@ -137,13 +143,12 @@ class Pinger:
             due = min(self._look_at, event) if event is not None else self._look_at
         return max(0.0, min(due - time.monotonic(), LATE / 2))
 
-    def _wait(self, seconds: float) -> None:
+    def _wait(self, bell: int, seconds: float) -> None:
         """Whatever comes; then a little more comes at once, for thousands of turns a second would cost too much."""
-        numbers = [self._woken.fileno(), *(link.fileno() for link in self._links.all())]
-        _wait_for(numbers, seconds)
+        _wait_for([bell, *(link.fileno() for link in self._links.all())], seconds)
         time.sleep(TOGETHER)
         with suppress(BlockingIOError):
-            self._woken.recv(4096)
+            os.eventfd_read(bell)
 
     def _turn(self, last: float) -> float:
         """Answers come before the end of their time, for this thread may have been kept from reading them."""
