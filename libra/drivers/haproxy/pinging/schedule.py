@@ -77,7 +77,6 @@ class Schedule:
             for key, one in self._watched.items()
             if (is_up := one.health.is_up) is not None
             and (server := seen.get(key)) is not None
-            and not server.out
             and not server.agrees(is_up=is_up)
         }
 

@@ -3,6 +3,7 @@
 import errno
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from libra.drivers.haproxy.install import Installed
+from libra.drivers.haproxy.pinging import pinger as pinger_module
 from libra.drivers.haproxy.pinging.health import PingOutcome
 from libra.drivers.haproxy.pinging.pinger import Pinger
 from libra.drivers.haproxy.pinging.sockets import LocalFault, Reply
@@ -25,8 +27,8 @@ COLUMNS = "1\n# be_name srv_name srv_addr srv_op_state srv_admin_state\n"
 QUICK = timedelta(milliseconds=30)
 
 
-def desired(*addresses: str) -> Desired:
-    monitor = HealthMonitor(type=MonitorType.PING, delay=QUICK, timeout=QUICK, attempts=2)
+def desired(*addresses: str, attempts: int = 2) -> Desired:
+    monitor = HealthMonitor(type=MonitorType.PING, delay=QUICK, timeout=QUICK, attempts=attempts)
     members = tuple(Member(id=item, address=item, port=80) for item in addresses)
     pool = Pool(id="p", members=members, monitor=monitor)
     listener = Listener(id="l", protocol=Protocol.HTTP, port=80, pool=pool)
@@ -62,6 +64,7 @@ class Scripted:
         self.posing: dict[str, str] = {}
         self.replies: list[Reply] = []
         self.sent: list[str] = []
+        self.hang = False
 
     def fileno(self) -> int:
         return self.reading.fileno()
@@ -81,6 +84,9 @@ class Scripted:
         self.reading.setblocking(False)
         with suppress(BlockingIOError):
             self.reading.recv(4096)
+        if self.hang and self.replies:
+            time.sleep(0.5)
+            self.replies, self.hang = [], False
         replies, self.replies = self.replies, []
         yield from replies
 
@@ -140,6 +146,23 @@ def test_what_cannot_be_sent_says_something_only_where_it_is_not_our_fault(link:
     assert set(told.commands) == {"set server be-p/10.0.0.2 health down"}
     assert outcomes["be-p", "10.0.0.1"] is None
     assert outcomes["be-p", "10.0.0.2"] is PingOutcome.UNREACHABLE
+
+
+def test_what_nobody_listened_to_does_not_count(
+    link: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread is kept from listening once, and an answer is lost by that."""
+    monkeypatch.setattr(pinger_module, "LATE", 0.2)
+    told = Told("10.0.0.1")
+    pinger = Pinger(told, lambda version: link)
+    pinger.watch(desired("10.0.0.1", attempts=1))
+    wait_until(lambda: link.sent, what="a ping")
+    link.hang = True
+    wait_until(lambda: not link.hang, what="a time when nobody listens")
+    sent = len(link.sent)
+    wait_until(lambda: len(link.sent) > sent + 3, what="more pings")
+    pinger.close()
+    assert told.commands == []
 
 
 def test_it_pings_nobody_of_whom_haproxy_says_nothing(link: Scripted) -> None:
