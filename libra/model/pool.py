@@ -31,6 +31,7 @@ class MonitorType(Enum):
     HTTP = "HTTP"
     HTTPS = "HTTPS"  # a request over TLS; certificates are not checked
     TLS_HELLO = "TLS-HELLO"
+    PING = "PING"  # an ICMP echo: that the host is there, whatever runs on it
 
 
 class PersistenceType(Enum):

@@ -40,7 +40,7 @@ _TYPES = {
     HealthMonitorType.HTTP: MonitorType.HTTP,
     HealthMonitorType.HTTPS: MonitorType.HTTPS,
     HealthMonitorType.TCP: MonitorType.CONNECT,
-    HealthMonitorType.PING: MonitorType.CONNECT,  # the API refuses it: HAProxy cannot ping
+    HealthMonitorType.PING: MonitorType.PING,
     HealthMonitorType.TLS_HELLO: MonitorType.TLS_HELLO,
 }
 _CODES = re.compile(r"([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?")

@@ -21,6 +21,8 @@ from tests.support.sddevice import (
     Device,
 )
 from tests.support.sdlab import require_systemd
+from tests.support.second import listener, loadbalancer, node, pool
+from tests.support.second import update as second_update
 from tests.support.web import WebServer, get
 
 pytestmark = pytest.mark.systemd
@@ -232,6 +234,41 @@ def test_the_drop_in_lets_the_worker_put_on_addresses(
     device.run(f"rm /etc/systemd/system/{WORKER}.d/libra-worker-addresses.conf")
     device.run(f"systemctl daemon-reload && systemctl restart {WORKER}")
     assert device.ask("STATS")["hpcs_response"] == "PASS"
+
+
+def test_a_ping_takes_a_setting_of_the_host(device: Device, served: list[WebServer]) -> None:
+    """And no more: the worker has no capability. Who is down stays so when it is killed."""
+    device.run("sysctl -q -w net.ipv4.ping_group_range='1 0'")
+    monitor = {"type": "PING", "delay": 1, "timeout": 1, "attempts": 1}
+    one, two = served
+    nodes = (
+        node("one", one.port),
+        node("two", two.port, monitor_address="192.0.2.1"),  # there is no way to it
+    )
+    parts = [listener("li", PORT, pool="p")], [pool("p", *nodes, monitor=monitor)]
+    message = second_update(loadbalancer("15", *parts))
+    fields = {name: value for name, value in message.items() if name != "hpcs_action"}
+    refused = device.ask("UPDATE", **fields)["hpcs_error"]
+    assert "sysctl -w net.ipv4.ping_group_range" in refused
+    assert get(PORT)[0] == 200
+    device.run("cp /srv/checkout/etc/sysctl.d/60-libra-ping.conf /etc/sysctl.d")
+    device.run("sysctl -q -p /etc/sysctl.d/60-libra-ping.conf")
+    reply = device.ask("UPDATE", **fields)
+    assert reply["hpcs_response"] == "PASS", reply["hpcs_error"]
+
+    def checks() -> list[tuple[str, str | None]]:
+        nodes = device.ask("STATS")["loadbalancers"][0]["nodes"]
+        return [(item["status"], item["last_check"]) for item in nodes]
+
+    device.wait(lambda: checks() == [("UP", "L3OK"), ("DOWN", "L3CON")], "the first pings")
+    before = device.pid(WORKER)
+    device.run(f"kill -9 {before}")
+    assert {get(PORT)[1] for _ in range(9)} == {"one"}
+    device.wait(lambda: device.pid(WORKER) not in (0, before), "a new worker")
+    device.wait_state(WORKER, "active")
+    assert {get(PORT)[1] for _ in range(9)} == {"one"}
+    device.wait(lambda: checks() == [("UP", "L3OK"), ("DOWN", "L3CON")], "pings again")
+    assert device.ask("UPDATE", **update(*served))["hpcs_response"] == "PASS"
 
 
 @pytest.fixture

@@ -343,6 +343,8 @@ def _monitors() -> list[Case]:
         Case(f"{kind}: change", "PUT", one, {"healthmonitor": {"delay": "9"}}),
         Case(f"{kind}: change with nulls", "PUT", one, {"healthmonitor": {"url_path": None}}),
         Case(f"{kind}: a second", "POST", MONITOR, monitor()),
+        Case(f"{kind}: ping", "POST", MONITOR, monitor(**other, type="PING"), "ping"),
+        Case(f"{kind}: delete ping", "DELETE", f"{MONITOR}/{{ping}}"),
         *_bad(
             kind,
             MONITOR,
@@ -359,6 +361,7 @@ def _monitors() -> list[Case]:
                 "codes that are none": monitor(**other, expected_codes="abc"),
                 "method that is none": monitor(**other, http_method="FETCH"),
                 "path of TCP": monitor(**other, type="TCP", url_path="/up"),
+                "path of PING": monitor(**other, type="PING", url_path="/up"),
                 "name without a version": monitor(**other, domain_name="a.example"),
                 "version that is none": monitor(**other, http_version=3),
                 "timeout over delay": monitor(**other, timeout=50),

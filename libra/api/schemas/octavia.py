@@ -46,10 +46,6 @@ def _as_text(value: object) -> object:
 
 
 NO_DATAGRAMS = "HAProxy balances connections of TCP, and neither UDP nor SCTP"
-NO_PING = (
-    "HAProxy would start a program for each check, and whatever keeps it from starting any would have to be switched "
-    "off; TCP on a port of the member tells more"
-)
 Port = Annotated[Whole, Field(ge=1, le=65535)]
 Count = Annotated[Whole, Field(ge=-1, le=2**31 - 1)]
 Weight = Annotated[Whole, Field(ge=0, le=256)]
@@ -60,9 +56,7 @@ Method = Literal["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST",
 HttpVersion = Annotated[Literal["1.0", "1.1"], BeforeValidator(_as_text)]
 ListenerKind = Annotated[ListenerProtocol, later("UDP", "SCTP", why=NO_DATAGRAMS)]
 PoolKind = Annotated[PoolProtocol, later("UDP", "SCTP", why=NO_DATAGRAMS)]
-MonitorKind = Annotated[
-    HealthMonitorType, later("UDP-CONNECT", "SCTP", why=NO_DATAGRAMS), later("PING", why=NO_PING)
-]
+MonitorKind = Annotated[HealthMonitorType, later("UDP-CONNECT", "SCTP", why=NO_DATAGRAMS)]
 TlsVersions = Literal["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
 Alpn = Literal["h2", "http/1.1", "http/1.0"]
 PROVIDERS = {

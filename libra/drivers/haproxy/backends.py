@@ -20,6 +20,7 @@ from libra.drivers.haproxy.routes import render_rewrite
 
 CLIENT_EXPIRY = timedelta(minutes=30)  # how long a client that does not come stays tied
 PEERS = "libra"
+PINGED = "    #pinged: libra's worker pings its servers and sets their health"
 
 
 def render_backend(backend: Backend, options: Options) -> Iterator[str]:
@@ -43,8 +44,7 @@ def render_backend(backend: Backend, options: Options) -> Iterator[str]:
     if backend.rewrite is not None:
         yield from render_rewrite(backend.rewrite)
     yield from _persistence(backend, options)
-    if backend.check is not None:
-        yield from _check(backend.check, over_tls=backend.tls is not None)
+    yield from _checking(backend)
     if backend.tls is not None:
         # Behind that of checks: whether certificates are checked is what the last one says.
         yield f"    default-server {tls_words(backend.tls, options, word)}"
@@ -101,6 +101,13 @@ def chosen_words(tls: TlsChoice, write: Write = word) -> Iterator[str]:
 def material_path(material: Material, options: Options) -> str:
     """Where it is."""
     return f"{options.material_dir}/{material.name}"
+
+
+def _checking(backend: Backend) -> Iterator[str]:
+    if backend.pinged:
+        yield PINGED
+    if backend.check is not None:
+        yield from _check(backend.check, over_tls=backend.tls is not None)
 
 
 def _check(check: Check, *, over_tls: bool) -> Iterator[str]:

@@ -11,8 +11,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+import structlog
+
 from libra.errors import DriverError
 from libra.messages.fields import quoted
+
+log = structlog.get_logger(__name__)
 
 _PLACES = ("/usr/local/sbin", "/usr/sbin")  # an ordinary user's PATH lacks them
 _VERSION = re.compile(r"HA-?Proxy version (([0-9]+)\.([0-9]+)(?:\.([0-9]+))?\S*)")
@@ -58,6 +62,14 @@ class Binary:
         if self._known is None or not _same_file(self._known[0], now):
             self._known = (now, parse_version(self.run("-v").output))
         return self._known[1]
+
+    def known_version(self) -> str | None:
+        """The same for people, None where it cannot be told."""
+        try:
+            return str(self.version())
+        except DriverError as error:
+            log.warning("HAProxy's version is not known", action="version", error=str(error))
+            return None
 
     def run(self, *arguments: str, meanwhile: Callable[[], None] | None = None) -> Outcome:
         """Run it to its end; raises `DriverError` where that takes too long.

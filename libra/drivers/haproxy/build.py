@@ -20,6 +20,7 @@ from libra.drivers.haproxy.config import (
 )
 from libra.drivers.haproxy.materials import build_networks, build_paths, build_server_tls, build_tls
 from libra.drivers.haproxy.names import backend_name, frontend_name, server_name
+from libra.drivers.haproxy.pinging.targets import is_pinged
 from libra.drivers.haproxy.reporter import build_reporter
 from libra.drivers.haproxy.serverids import prefer_id, with_distinct_ids
 from libra.drivers.haproxy.services import IPV6, build_rewrite, build_routes, find_service
@@ -201,7 +202,8 @@ def _build_backend(use: Use, servers: BuildServers) -> Backend:
         mode=_MODES[listeners[0].protocol],
         balance=_BALANCE[pool.algorithm],
         servers=(),
-        check=_build_check(pool.monitor) if pool.monitor else None,
+        check=_build_check(pool.monitor) if pool.monitor and not is_pinged(pool) else None,
+        pinged=is_pinged(pool),
         cookie=_cookie(persistence) if kind is PersistenceType.HTTP_COOKIE else None,
         stick=kind is PersistenceType.SOURCE_IP,
         stick_cookie=_cookie(persistence) if kind is PersistenceType.APP_COOKIE else None,

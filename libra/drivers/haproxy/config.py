@@ -82,7 +82,8 @@ class Rewrite:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
     """One section `backend`. `cookie` ties clients by a cookie of that name, `stick` by their address, `stick_cookie`
-    by a cookie of the servers' own, for `stick_expiry`. `send_proxy` is the keyword of a PROXY header.
+    by a cookie of the servers' own, for `stick_expiry`. `send_proxy` is the keyword of a PROXY header. `pinged` says
+    that the worker checks its servers in place of HAProxy.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Backend:
     balance: str
     servers: tuple[Server, ...]
     check: Check | None = None
+    pinged: bool = False
     cookie: str | None = None
     stick: bool = False
     stick_cookie: str | None = None

@@ -25,6 +25,8 @@ from libra.drivers.haproxy.master import MasterSocket
 from libra.drivers.haproxy.materialfiles import MaterialFiles
 from libra.drivers.haproxy.names import frontend_name
 from libra.drivers.haproxy.options import build_options, material_directory
+from libra.drivers.haproxy.pinging.pinger import Pinger
+from libra.drivers.haproxy.pinging.sockets import OpenLink, open_link
 from libra.drivers.haproxy.ports import ensure_free, parse_binds
 from libra.drivers.haproxy.preview import build_preview
 from libra.drivers.haproxy.processes import load_other_file
@@ -70,7 +72,11 @@ class HAProxyDriver(LoadBalancerDriver):
     name = "haproxy"
 
     def __init__(
-        self, settings: "HAProxySettings", counters: Path, serving_socket: Path | None = None
+        self,
+        settings: "HAProxySettings",
+        counters: Path,
+        serving_socket: Path | None = None,
+        open_link: OpenLink = open_link,
     ) -> None:
         self._serving_socket = serving_socket
         self._admin = AdminSocket(settings.admin_socket, ANSWER)
@@ -79,6 +85,7 @@ class HAProxyDriver(LoadBalancerDriver):
         self._leaving = LeavingServers(self._admin)
         self._live = LiveConfiguration(self._admin, self._leaving)
         self._features = FeatureProbe(self._admin)
+        self._pinger = Pinger(self._admin, open_link)
         self._builder = WantedBuilder()
         self._disk = ThreadPoolExecutor(1, "haproxy-disk")
         self._applied: Desired | None = None
@@ -110,6 +117,7 @@ class HAProxyDriver(LoadBalancerDriver):
 
     def apply(self, desired: Desired, meanwhile: Callable[[], None] | None = None) -> None:
         """Build, observe, decide, then change what runs or load it anew; go back where that fails."""
+        self._pinger.admit(desired, self._file.load)
         wanted = self._render(desired)
         self._handover.ensure_files(wanted.text)
         self._materials.ensure(wanted.configuration.materials)
@@ -128,6 +136,7 @@ class HAProxyDriver(LoadBalancerDriver):
         if first or step.step is not Step.NOTHING:
             self._materials.sweep({item.name for item in wanted.configuration.materials})
         self._applied = desired
+        self._pinger.watch(desired)
 
     def _sweep_materials(self) -> None:
         """Of what failed nothing stays behind, keys least of all."""
@@ -137,6 +146,7 @@ class HAProxyDriver(LoadBalancerDriver):
 
     def preview(self, desired: Desired) -> Preview:
         """As `apply` up to the decision, but it neither waits for nor ends what is under way."""
+        self._pinger.admit(desired, self._file.load)
         wanted = self._render(desired)
         observed = observe(self._admin, self._master, self._file)
         self._ensure_ours(observed)
@@ -170,7 +180,7 @@ class HAProxyDriver(LoadBalancerDriver):
 
     def statistics(self, desired: Desired) -> tuple[LoadBalancerStatistics, ...]:
         """Read from every process, old ones too."""
-        return self._statistics.read(desired)
+        return self._statistics.read(desired, self._pinger.outcomes())
 
     def access_log(self, loadbalancer: LoadBalancer) -> AbstractContextManager[Iterator[bytes]]:
         """The lines of its frontends in `haproxy.log_file` and the rotated files beside it."""
@@ -179,12 +189,7 @@ class HAProxyDriver(LoadBalancerDriver):
 
     def version(self) -> ProxyVersion:
         """Of the program that would be started now."""
-        try:
-            version = str(self._binary.version())
-        except DriverError as error:
-            log.warning("HAProxy's version is not known", action="version", error=str(error))
-            return ProxyVersion(name="HAProxy", version=None)
-        return ProxyVersion(name="HAProxy", version=version)
+        return ProxyVersion(name="HAProxy", version=self._binary.known_version())
 
     def stop(self) -> None:
         """End a HAProxy that the worker started itself; raises `DriverError`."""
@@ -194,6 +199,7 @@ class HAProxyDriver(LoadBalancerDriver):
     def close(self) -> None:
         """HAProxy serves on."""
         self._leaving.close()
+        self._pinger.close()
         self._statistics.close()
         self._disk.shutdown()
 
@@ -206,11 +212,7 @@ class HAProxyDriver(LoadBalancerDriver):
     def _missing_files(self, wanted: Wanted) -> dict[Path, bytes]:
         """What `apply` would write before HAProxy reads it."""
         missing = dict.fromkeys(self._handover.missing_files(wanted.text), b"")
-        for item in wanted.configuration.materials:
-            path = self._materials.path(item)
-            if not path.exists():
-                missing[path] = item.content.encode()
-        return missing
+        return missing | self._materials.missing(wanted.configuration.materials)
 
     def _recover(self) -> None:
         """End what a worker left half done that was killed; the state of checks that it took along is long past."""

@@ -45,7 +45,7 @@ class Handover:
     def take_along(self, desired: Configuration) -> None:
         """Call right before a reload to what is desired."""
         try:
-            has_checks = any(backend.check for backend in desired.backends)
+            has_checks = any(item.check or item.pinged for item in desired.backends)
             states = self._admin.ask(SERVERS) if has_checks else EMPTY
             self._save_states(render_server_state(states, desired))
             self._take_clients(desired)

@@ -36,6 +36,11 @@ class MaterialFiles:
             ) from error
         self._known.update(item.name for item in missing)
 
+    def missing(self, materials: Iterable[Material]) -> dict[Path, bytes]:
+        """What `ensure` would write."""
+        paths = {self.path(item): item for item in materials}
+        return {path: item.content.encode() for path, item in paths.items() if not path.exists()}
+
     def sweep(self, kept: Container[str]) -> None:
         """Take away all but these names; a text holds the names that stand in it. Never raises."""
         for name in self._present():

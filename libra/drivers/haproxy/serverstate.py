@@ -3,7 +3,7 @@
 HAProxy reads it from a file in the format of `show servers state` (management guide). The file may not decide what
 the operator decides: maintenance, weight and address come from the configuration, so a line goes in only where it
 says the same, and a server that comes out of maintenance starts afresh. One that was drained and comes back while
-others serve gets nothing new before its next check has passed.
+others serve gets nothing new before its next check has passed; one that is pinged was pinged all the time.
 """
 
 from collections.abc import Iterator
@@ -29,15 +29,17 @@ def _kept(lines: list[str], column: dict[str, int], desired: Configuration) -> I
     servers = {
         (backend.name, server.name): server
         for backend in desired.backends
-        if backend.check is not None
+        if backend.check is not None or backend.pinged
         for server in backend.servers
     }
+    checked = {backend.name for backend in desired.backends if backend.check is not None}
     backend, name = column["be_name"], column["srv_name"]
     rows = [line.split(" ") for line in lines]
     busy = {
         fields[backend]
         for fields in rows
-        if (server := servers.get((fields[backend], fields[name]))) is not None
+        if fields[backend] in checked
+        and (server := servers.get((fields[backend], fields[name]))) is not None
         and serves(server)
         and _takes_traffic(fields, column)
     }

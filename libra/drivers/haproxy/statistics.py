@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from libra.drivers.haproxy.anchors import Anchors
 from libra.drivers.haproxy.counters import Ledger, Reading, RowName, fold, forget, retain
 from libra.drivers.haproxy.ledger import LedgerFile
 from libra.drivers.haproxy.master import MasterSocket
+from libra.drivers.haproxy.pinging.health import PingOutcome
+from libra.drivers.haproxy.pinging.rows import with_pings
 from libra.drivers.haproxy.report import Observed, build_report, row_names
 from libra.drivers.haproxy.runtime import AdminSocket
 from libra.drivers.haproxy.sightings import Sighting, Sightings, observe
@@ -38,8 +40,12 @@ class StatisticsReader:
         self._saved = Ledger()
         self._anchors = Anchors(admin.path, self._take_in)
 
-    def read(self, desired: Desired) -> tuple[LoadBalancerStatistics, ...]:
+    def read(
+        self, desired: Desired, pings: Mapping[RowName, PingOutcome | None] | None = None
+    ) -> tuple[LoadBalancerStatistics, ...]:
         """One entry a desired load balancer; raises `ProxyNotRunning` unless HAProxy answers, `DriverError`.
+
+        `pings` are the servers that are pinged, and what came of that, which HAProxy knows nothing about.
 
         Totals of load balancers and members that neither are desired nor run any more are dropped.
         """
@@ -52,7 +58,8 @@ class StatisticsReader:
                 item for item in sightings if item.process not in ledger.ignored
             )
         first = sightings.first
-        return build_report(desired, Observed(first.table, sessions, totals, first.stopping))
+        table = with_pings(first.table, pings or {})
+        return build_report(desired, Observed(table, sessions, totals, first.stopping))
 
     def snapshot(self) -> None:
         """Take in what the processes have counted up to now. Never raises: where nobody answers, nothing is lost."""

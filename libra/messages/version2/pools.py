@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from libra.errors import Invalid
+from libra.messages.addresses import is_host_name
 from libra.messages.fields import Fields, quoted
 from libra.messages.members import POOL_KEY, ParseMembers
 from libra.messages.pools import (
@@ -54,7 +55,7 @@ def _parse_pool(fields: Fields, members: ParseMembers) -> Pool:
         raise Invalid(f"cannot read {fields.where('id')}: it is required")
     protocol = fields.choice("protocol", PoolProtocol)
     has_nodes = fields.has("nodes") and fields.count("nodes") > 0
-    return Pool(
+    pool = Pool(
         id=identity,
         name=fields.optional_text("name"),
         enabled=fields.flag("enabled", default=True),
@@ -65,6 +66,21 @@ def _parse_pool(fields: Fields, members: ParseMembers) -> Pool:
         persistence=_parse_persistence(fields, protocol),
         tls=parse_member_tls(fields) if fields.has("tls") else None,
     )
+    _ensure_can_ping(pool, fields)
+    return pool
+
+
+def _ensure_can_ping(pool: Pool, fields: Fields) -> None:
+    """The proxy resolves the names of members, and no others."""
+    if pool.monitor is None or pool.monitor.type is not MonitorType.PING:
+        return
+    for place, member in enumerate(pool.members):
+        if member.monitor_address is not None and is_host_name(member.monitor_address):
+            where = f"{fields.where('nodes')}[{place}].monitor_address"
+            raise Invalid(
+                f"cannot read {where}: it must be an IP address where the monitor is PING,"
+                f" got {quoted(member.monitor_address)}"
+            )
 
 
 def _parse_monitor(fields: Fields) -> HealthMonitor:

@@ -138,6 +138,20 @@ def test_records_become_what_the_message_says() -> None:
     assert checked.expected_codes == ((200, 204), (302, 302))
 
 
+def test_every_check_is_told_as_it_is() -> None:
+    tree = build_tree()
+    (pool,) = tree.pools
+    assert pool.monitor is not None
+    told = {}
+    for kind in HealthMonitorType:
+        monitor = replace(pool.monitor, type=kind)
+        found = translate(replace(tree, pools=(replace(pool, monitor=monitor),)))
+        (sent,) = build_update((found,))["loadbalancers"]
+        told[kind.value] = sent["pools"][0]["monitor"]["type"]
+    assert told.pop("TCP") == "CONNECT"
+    assert all(name == word for name, word in told.items())
+
+
 @pytest.mark.parametrize("protocol", [ListenerProtocol.HTTPS, ListenerProtocol.TCP])
 def test_what_is_passed_through_is_tcp(protocol: ListenerProtocol) -> None:
     tree = build_tree()

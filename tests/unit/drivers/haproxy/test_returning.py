@@ -83,6 +83,20 @@ def states_after(text: str) -> list[str]:
     return [line.split(" ")[5] for line in rendered.splitlines()[2:]]
 
 
+def test_a_pinged_one_does_not_wait() -> None:
+    """There is no check of HAProxy's that would end it; and pings went on while it was drained."""
+    wanted = backend_of((Server(name="s0", address="10.0.0.1", port=80),), None).backends[0]
+    other = Server(name="s1", address="10.0.0.1", port=81)
+    servers = (*wanted.servers, other)
+    pinged = Configuration(
+        options=OPTIONS, backends=(replace(wanted, servers=servers, pinged=True),)
+    )
+    rows = render_server_state(state_of(0, 1), pinged).splitlines()[2:]
+    assert [row.split(" ")[5] for row in rows] == ["2", "2"]
+    rows = render_server_state(state_of(1, 1, op="0"), pinged).splitlines()[2:]
+    assert [row.split(" ")[5] for row in rows] == ["0", "0"]
+
+
 def test_over_a_reload() -> None:
     assert states_after(state_of(0, 1)) == ["3", "2"]
     assert states_after(state_of(0, 0)) == ["2", "2"]  # nobody else serves

@@ -160,6 +160,23 @@ def test_tcp_is_the_fields_word_for_a_connection() -> None:
     assert checked.type is MonitorType.CONNECT
 
 
+def test_a_ping_goes_to_an_address() -> None:
+    """The proxy resolves the names of members, but not where they are monitored."""
+    monitor = {"type": "ping", "delay": 1, "timeout": 1, "attempts": 2}
+
+    def message(**fields: object) -> dict[str, Any]:
+        made = pool("p", {**node("n", 1), **fields}, monitor=monitor)
+        return update(loadbalancer("lb", [listener("li", 80, pool="p")], [made]))
+
+    for fields in ({}, {"address": "a.example"}, {"monitor_address": "fd00::1"}):
+        checked = read(message(**fields)).loadbalancers[0].pools[0].monitor
+        assert checked is not None
+        assert checked.type is MonitorType.PING
+    words = r"nodes\[0\].monitor_address: it must be an IP address where the monitor is PING, got"
+    with pytest.raises(Invalid, match=words):
+        read(message(monitor_address="a.example"))
+
+
 def test_nothing_at_all_is_a_good_message() -> None:
     assert read(update()).loadbalancers == ()
 
