@@ -100,7 +100,9 @@ def _find_unused(services: Services, told: Iterable[NodeSessions]) -> set[str]:
 
 
 def mark_node(services: Services, caller: Caller, key: str, lease: int, name: str) -> Whole:
-    """As its phase in the rollout says. Raises `Conflict` where that would leave too few online, or for the lease."""
+    """As its phase in the rollout says. Raises `Conflict` where that would leave too few online, or for the lease, and
+    `LastTaker` where it has to wait for other members of a pool.
+    """
     whole = find_led(services, key, lease)
     step = next((step for step in whole.steps if step.node == name), None)
     if step is None:
@@ -119,7 +121,15 @@ def mark_node(services: Services, caller: Caller, key: str, lease: int, name: st
     )
     # One that failed to come back serves nobody: to withdraw it costs nothing.
     force = step.phase is Phase.WITHDRAWING
-    set_status(services, caller, {name: mark}, group=group, force=force, least=least)
+    set_status(
+        services,
+        caller,
+        {name: mark},
+        group=group,
+        force=force,
+        least=least,
+        keep_pools=step.phase is Phase.DRAINING,
+    )
     return whole
 
 

@@ -8,7 +8,7 @@ from libra.errors import Invalid
 from libra.messages.addresses import parse_host_name, parse_ip_address
 from libra.messages.fields import quoted
 from libra.model.access import Caller
-from libra.model.nodestatus import Mark, NodeStatus, is_node_name
+from libra.model.nodestatus import Mark, NodeStatus, is_node_name, parse_reason
 from libra.storage.query import Query
 from libra.usecases.nodegroups import find_group
 from libra.usecases.nodes import create_node, remove_node
@@ -25,13 +25,13 @@ def save_marks(services: Services, caller: Caller, key: str, form: Form) -> str:
     shown, was, ticked = (set(form.every(name)) for name in ("shown", "was", "offline"))
     if not ticked <= shown:
         raise Invalid("cannot save the marks: the page has no box of a node that is ticked")
-    reason = form.text("reason").strip()
+    reason = parse_reason(form.text("reason"))
     taken = {name: Mark(status=NodeStatus.OFFLINE, reason=reason) for name in ticked - was}
     brought = {name: Mark(status=NodeStatus.ONLINE, reason=reason) for name in was - ticked}
     marks = {**taken, **brought}
     if marks:
         force = form.text("force") == "yes"
-        set_status(services, caller, marks, group=key, force=force)
+        set_status(services, caller, marks, group=key, force=force, keep_pools=True)
     return NODES
 
 
