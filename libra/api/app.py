@@ -126,6 +126,7 @@ def create_app(parts: ApiParts) -> FastAPI:
     app.state.endings = [app.state.streams.end]
     app.state.board = NodeBoard(parts.services)
     metrics = Metrics(parts.services, app.state.streams, parts.beats, parts.manages)
+    app.state.refusals = {}
     _add_errors(app)
     for prefix, router, needs_token in ROUTERS:
         wanted = [Depends(EVERYBODY)] if needs_token else []

@@ -165,6 +165,30 @@ def test_what_is_not_there(visitor: httpx.Client) -> None:
     assert visitor.get("/ui/static/x/../../app.py").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/ui/nope", 404),
+        ("GET", "/ui/nodes/web/marks", 405),
+        ("GET", "/ui/%00", 400),
+        ("POST", "/ui/login", 400),  # without a form
+        ("POST", "/ui/nodes/web/marks", 400),
+        ("GET", "/ui/static/x/%2e%2e/app.py", 404),
+    ],
+)
+def test_what_goes_wrong_is_a_page(
+    lab: ControlLab, visitor: httpx.Client, method: str, path: str, status: int
+) -> None:
+    with browsing(lab) as stranger:
+        for client in (visitor, stranger):
+            answer = client.request(method, path)
+            assert answer.status_code == status
+            assert answer.headers["content-type"] == "text/html; charset=utf-8"
+            assert "script-src 'self'" in answer.headers["content-security-policy"]
+            assert 'role="alert"' in answer.text
+    assert ("allow" in answer.headers) == (status == 405)
+
+
 def test_files_are_kept_by_browsers(visitor: httpx.Client) -> None:
     found = re.search(r'href="(/ui/static/[^"]+\.css)"', visitor.get("/ui/").text)
     assert found is not None
