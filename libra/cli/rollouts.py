@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from libra.cli.exits import FAILED, complain, errors_as_exits, fail
+from libra.cli.exits import FAILED, NOT_ALL, complain, errors_as_exits, fail
 from libra.cli.rolloutoptions import (
     EPILOG,
     BatchOption,
@@ -73,6 +73,7 @@ def run(
     """Take each node out of service, wait until its sessions have ended, run COMMAND, bring it back; then the next.
 
     It stops at the first failure. Ctrl-C finishes the nodes in work and takes no other; a second one ends it at once.
+    Exit status 1 where it was stopped, 4 where nodes were skipped, which are as they were.
     """
     from libra.rollout.leading import RolloutApi
     from libra.rollout.options import read_options
@@ -114,6 +115,8 @@ def _lead(api: "RolloutApi", led: "Led", output: Format) -> None:
     if led.state is not RolloutState.COMPLETE:
         fail(tell_end(led), FAILED)
     complain(tell_end(led))
+    if led.skipped:
+        raise typer.Exit(NOT_ALL)
 
 
 @app.command()

@@ -37,6 +37,11 @@ class Led:
     options: Options
     steps: tuple[RolloutStep, ...]
 
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """The nodes that were left as they were."""
+        return tuple(step.node for step in self.steps if step.phase is Phase.SKIPPED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:

@@ -366,6 +366,16 @@ def test_a_failure_as_json(lab: ControlLab, group: str) -> None:
     assert "libra rollout resume" in done.stderr
 
 
+def test_what_was_skipped_is_not_overlooked(lab: ControlLab, group: str) -> None:
+    mark(lab, f"{group}-b", NodeStatus.OFFLINE, "disk")
+    done = command(lab, "run", "-g", group, "--min-online", "1", "--", "true")
+    assert done.exit_code == 4
+    words = f"1 not changed: {group}-b: it is offline: disk"
+    assert f"is complete, 2 of 3 nodes done: {words}" in done.stderr
+    (row,) = json.loads(command(lab, "history", "--group", group, "-o", "json").stdout)
+    assert (row["state"], row["reason"]) == ("complete", words)
+
+
 def test_a_stored_command_is_not_run_unasked(lab: ControlLab, group: str) -> None:
     assert command(lab, "run", "-g", group, "--", "false").exit_code == 1
     done = command(lab, "resume", group)
