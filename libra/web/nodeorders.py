@@ -9,9 +9,7 @@ from libra.messages.addresses import parse_host_name, parse_ip_address
 from libra.messages.fields import quoted
 from libra.model.access import Caller
 from libra.model.nodestatus import Mark, NodeStatus, is_node_name, parse_reason
-from libra.storage.query import Query
-from libra.usecases.nodegroups import find_group
-from libra.usecases.nodes import create_node, remove_node
+from libra.usecases.nodelists import add_nodes, save_nodes
 from libra.usecases.nodestatus import set_status
 from libra.usecases.services import Services
 from libra.web.forms import Form
@@ -37,15 +35,7 @@ def save_marks(services: Services, caller: Caller, key: str, form: Form) -> str:
 
 def save_list(services: Services, caller: Caller, key: str, form: Form) -> str:
     """Names apart by spaces or lines, as `name` or `name=address`; those that are missing go, new ones come."""
-    wanted = parse_list(form.text("nodes"))
-    group = find_group(services, key)
-    with services.storage.reading() as unit:
-        present = {node.name for node in unit.nodes.find(Query(where={"group_id": group.id}))}
-    for name, address in wanted.items():
-        if name not in present:
-            create_node(services, caller, {"name": name, "group": key, "address": address})
-    for name in sorted(present - set(wanted)):
-        remove_node(services, caller, name)
+    save_nodes(services, caller, key, parse_list(form.text("nodes")))
     return NODES
 
 
@@ -73,7 +63,5 @@ def _parse_address(name: str, text: str) -> str:
 
 def add_group(services: Services, caller: Caller, _key: str, form: Form) -> str:
     """With its first nodes."""
-    for name, address in parse_list(form.text("nodes")).items():
-        fields = {"name": name, "group": form.text("group").strip(), "address": address}
-        create_node(services, caller, fields)
+    add_nodes(services, caller, form.text("group").strip(), parse_list(form.text("nodes")))
     return NODES
