@@ -147,8 +147,7 @@ def abort_with_nodes(services: Services, caller: Caller, key: str, restore: bool
     aborted = abort_rollout(services, caller, key)
     if aborted.rollout.state.is_open:
         return aborted
-    policy = json.loads(whole.rollout.options)["on_failure"]
-    wanted = policy == FailurePolicy.RESTORE.value if restore is None else restore
+    wanted = restores(whole.rollout) if restore is None else restore
     if wanted:
         with services.storage.reading() as unit:
             left = _left_offline(unit, aborted)
@@ -156,6 +155,12 @@ def abort_with_nodes(services: Services, caller: Caller, key: str, restore: bool
             marks = {name: Mark(status=NodeStatus.ONLINE) for name in left}
             set_status(services, caller, marks)
     return find_rollout(services, aborted.rollout.id)
+
+
+def restores(rollout: Rollout) -> bool:
+    """Whether its own policy brings back nodes that it has left offline."""
+    policy: str = json.loads(rollout.options)["on_failure"]
+    return policy == FailurePolicy.RESTORE.value
 
 
 def _left_offline(unit: UnitOfWork, whole: Whole) -> list[str]:

@@ -16,6 +16,7 @@ from libra.usecases.tokens import create_token, list_tokens, revoke_token
 from libra.web.render import POLICY
 from libra.web.session import COOKIE
 from tests.support.control import LBAAS, WAIT, ControlLab, control_lab
+from tests.support.rollouts import later
 
 HOSTILE = "<script>alert('x')</script>"
 PAGES = (
@@ -304,6 +305,29 @@ def test_a_list_says_which_nodes_there_are(lab: ControlLab, visitor: httpx.Clien
     lab.get("/v1/nodes/api3")
 
 
+def test_a_list_is_saved_whole_or_not_at_all(lab: ControlLab, visitor: httpx.Client) -> None:
+    """Here another group has one of the nodes."""
+    assert order(visitor, "/ui/nodes", group="db", nodes="db1=10.0.0.1 db2").status_code == 303
+    assert order(visitor, "/ui/nodes/db/list", nodes="db0 db2 web1").status_code == 409
+    assert [node["name"] for node in lab.get("/v1/nodes", group="db")["nodes"]] == ["db1", "db2"]
+    assert order(visitor, "/ui/nodes", group="more", nodes="more1 web1").status_code == 409
+    lab.get("/v1/nodegroups/more", 404)
+    # Another address is a move, and none is no wish.
+    assert order(visitor, "/ui/nodes/db/list", nodes="db1 db2=10.0.0.7").status_code == 303
+    shown = {node["name"]: node["address"] for node in lab.get("/v1/nodes", group="db")["nodes"]}
+    assert shown == {"db1": "10.0.0.1", "db2": "10.0.0.7"}
+
+
+@pytest.mark.parametrize("reason", ["x" * 256, "a\nb"])
+def test_a_reason_has_one_limit(lab: ControlLab, visitor: httpx.Client, reason: str) -> None:
+    path = "/ui/nodes/web/marks"
+    saved = order(visitor, path, shown="web1", offline="web1", reason=reason)
+    assert saved.status_code == 400
+    body = {"status": "offline", "reason": reason}
+    assert lab.client.put("/v1/nodes/web1/status", json=body).status_code == 400
+    assert lab.get("/v1/nodes/web1")["node"]["status"] == "online"
+
+
 def test_an_order_is_in_the_events(lab: ControlLab, visitor: httpx.Client) -> None:
     order(visitor, "/ui/nodes/web/marks", shown="web1", offline="web1")
     order(visitor, "/ui/nodes/web/marks", shown="web1", was="web1")
@@ -373,3 +397,38 @@ def test_tokens_are_never_shown(lab: ControlLab, visitor: httpx.Client) -> None:
         text = visitor.get(path).text
         assert lab.secret not in text
         assert not any(digest in text for digest in digests)
+
+
+# Rollouts.
+
+
+def test_a_wish_shows_also_where_nobody_fulfils_it(lab: ControlLab, visitor: httpx.Client) -> None:
+    key = begin(lab)
+    assert order(visitor, f"/ui/rollouts/{key}/stop").status_code == 303
+    assert "a stop is wanted" in visitor.get(f"/ui/rollouts/{key}").text
+    assert "stop wanted" in visitor.get("/ui/rollouts").text
+    with later(lab, 60):
+        shown = lab.client.get(f"/v1/rollouts/{key}").json()["rollout"]
+        assert (shown["wish"], shown["led"]) == ("stop", False)
+    lab.post(f"/v1/rollouts/{key}/end", {"lease": 1, "state": "aborted"}, 200)
+
+
+@pytest.mark.parametrize("box", ["yes", ""])
+def test_an_abort_asks_about_what_it_left_offline(
+    lab: ControlLab, visitor: httpx.Client, box: str
+) -> None:
+    key = begin(lab)
+    lab.post(f"/v1/rollouts/{key}/steps", {"lease": 1, "node": "web1", "phase": "draining"}, 200)
+    lab.post(f"/v1/rollouts/{key}/nodes/web1/mark", {"lease": 1}, 200)
+    lab.post(f"/v1/rollouts/{key}/end", {"lease": 1, "state": "stopped"}, 200)
+    assert 'name="box"' in visitor.get(f"/ui/rollouts/{key}/abort").text
+    assert order(visitor, f"/ui/rollouts/{key}/abort", boxed="yes", box=box).status_code == 303
+    assert lab.get(f"/v1/rollouts/{key}")["rollout"]["state"] == "aborted"
+    status = lab.get("/v1/nodes/web1")["node"]["status"]
+    assert status == ("online" if box else "offline")
+    lab.put("/v1/nodes/web1/status", {"status": "online"})
+
+
+def begin(lab: ControlLab) -> str:
+    key: str = lab.post("/v1/rollouts", {"group": "web", "holder": "somebody"})["rollout"]["id"]
+    return key
