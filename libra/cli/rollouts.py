@@ -130,6 +130,7 @@ def resume(
     stored: Annotated[
         bool, typer.Option("--stored-command", help="Run the one that is stored, unasked.")
     ] = False,
+    shell: ShellOption = False,
     output: FormatOption = Format.TABLE,
     api_url: UrlOption = None,
     token_file: TokenOption = None,
@@ -144,10 +145,14 @@ def resume(
 
     with errors_as_exits():
         api = RolloutApi(open_api(context, api_url, token_file))
-        options = None
         known = api.show(name)
+        options = (
+            known.options
+        )  # named to the API: nothing is run that was stored after it was shown
         if command:
-            options = replace(known.options, command=tuple(command))
+            options = replace(options, command=tuple(command), shell=shell)
+        elif shell:
+            raise Invalid("cannot resume with --shell alone: it is for a command after --")
         else:
             _ensure_wanted(known, stored=stored)
         _lead(api, api.resume(known.id, options), output)

@@ -386,6 +386,20 @@ def test_a_stored_command_is_not_run_unasked(lab: ControlLab, group: str) -> Non
     assert done.exit_code == 0, done.output
 
 
+def test_another_command_is_no_text_for_the_shell(lab: ControlLab, group: str) -> None:
+    """Unless that is said, whatever the one before was."""
+    assert command(lab, "run", "-g", group, "--shell", "--", "exit 1").exit_code == 1
+    assert command(lab, "resume", group, "--shell").exit_code == 2
+    words = ("--", "sh", "-c", "test $# -eq 1 && echo one word", "x", "a b")
+    done = command(lab, "resume", group, *words)
+    assert done.exit_code == 0, done.output
+    assert f"{group}-a | one word" in done.stdout
+    assert command(lab, "run", "-g", group, "--", "false").exit_code == 1
+    done = command(lab, "resume", group, "--shell", "--", "echo {node} | tr a-z A-Z")
+    assert f"{group}-a | {group}-a".upper() in done.stdout.upper()
+    assert done.exit_code == 0, done.output
+
+
 def test_a_program(
     lab: ControlLab, group: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
