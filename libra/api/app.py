@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from libra import __version__
 from libra.api import errors
-from libra.api.auth import EVERYBODY, caller_of
+from libra.api.auth import EVERYBODY
 from libra.api.board import NodeBoard
 from libra.api.docs import render_docs
 from libra.api.doors import Doors
@@ -164,7 +164,7 @@ def _add_health(app: FastAPI, parts: ApiParts, metrics: Metrics) -> None:
             return JSONResponse({"status": fault}, 503)
         return JSONResponse({"status": "ok"})
 
-    wanted = [] if parts.anonymous_metrics else [Depends(caller_of)]
+    wanted = [] if parts.anonymous_metrics else [Depends(EVERYBODY)]
 
     @app.get("/metrics", tags=["health"], response_class=PlainTextResponse, dependencies=wanted)
     def show_metrics() -> Response:

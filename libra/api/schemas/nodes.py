@@ -143,7 +143,7 @@ def parse_change(query: QueryParams, media_type: str, body: bytes, now: datetime
     were. Raises `Invalid`.
     """
     given = _read_parameters(query, media_type, body)
-    if media_type == JSON_TYPE:
+    if media_type == JSON_TYPE and body:
         text = body.decode("utf-8", "replace")
     else:
         text = given.get("change", "")
@@ -186,11 +186,20 @@ def _parse_statuses(text: str) -> dict[str, NodeStatus]:
         raise Invalid("cannot set a status: that is no JSON") from None
     if not isinstance(given, dict):
         raise Invalid('cannot set a status: it must be like {"node1": {"status": "offline"}}')
+    given = _unwrap(given)
     if not all(
         name.isprintable() for name in given
     ):  # half a letter cannot be looked for, nor told
         raise Invalid("cannot set a status: a name holds what cannot be printed")
     return {name: _parse_status(name, entry) for name, entry in given.items()}
+
+
+def _unwrap(given: dict[str, Any]) -> dict[str, Any]:
+    """A body may name the parameter, too, as a form does. A node of that name has a status beside it."""
+    inner = given.get("change")
+    if len(given) > 1 or not isinstance(inner, dict) or isinstance(inner.get("status"), str):
+        return given
+    return inner
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -201,7 +210,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _parse_status(name: str, entry: object) -> NodeStatus:
-    status = entry.get("status") if isinstance(entry, dict) else None
+    if not isinstance(entry, dict) or "status" not in entry:
+        raise Invalid(
+            f'cannot set the status of {quoted(name)}: it must be like {{"status": "offline"}}'
+        )
+    status = entry["status"]
     if status not in [item.value for item in NodeStatus]:
         raise Invalid(
             f"cannot set the status of {quoted(name)}: it must be online or offline, got {quoted(status)}"
