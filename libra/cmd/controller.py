@@ -92,7 +92,7 @@ def _serve(config: Path, settings: "Settings", on_ready: Callable[[], None] = la
     import libra.logs  # noqa: F401 - before anything imports structlog, for what it keeps out
     from libra.cmd.assembly import start_logging, take_environment
     from libra.daemon import systemd
-    from libra.daemon.heap import freeze_heap
+    from libra.daemon.heap import freeze_heap, loading
     from libra.daemon.signals import SignalQueue
 
     faulthandler.enable()
@@ -100,9 +100,10 @@ def _serve(config: Path, settings: "Settings", on_ready: Callable[[], None] = la
     notifier = systemd.build_notifier(environ)
     start_logging(settings, None)
     try:
-        from libra.cmd.controlling import Controller
-        from libra.cmd.renewing import Renewer
-        from libra.cmd.steering import Steering
+        with loading():
+            from libra.cmd.controlling import Controller
+            from libra.cmd.renewing import Renewer
+            from libra.cmd.steering import Steering
     except ModuleNotFoundError as error:
         return _fail(
             f"cannot start: {error.name} is missing; pip install 'libra[controller]'", FAILED

@@ -67,7 +67,10 @@ def create_fleet(
     from libra.logs import configure_logging
 
     configure_logging(level="warning")
-    from libra.cmd.up import LocalFleet
+    from libra.daemon.heap import loading
+
+    with loading():
+        from libra.cmd.up import LocalFleet
 
     return LocalFleet(state_dir, api_port=api_port, job_port=job_port, object_stores=object_stores)
 

@@ -104,12 +104,20 @@ class PoolKeeper:
         paused = self._pauses.holds(pool.id, now)
         wanted = 0 if paused else count_boots(pool, devices, destroys=provider.destroys)
         for _ in range(wanted):
-            self._boot_next(pool, provider)
+            self._boot_next(pool.id, provider)
 
-    def _boot_next(self, pool: DevicePool, provider: Provider) -> None:
-        """The record comes first: what is booted and not known would be nobody's."""
+    def _boot_next(self, pool_id: str, provider: Provider) -> None:
+        """The record comes first: what is booted and not known would be nobody's.
+
+        Whether one is wanted is asked again: the pool, or its devices, may have been taken away since.
+        """
         with self._services.storage.writing() as unit:
-            host = provider.choose({device.name for device in unit.devices.find()})
+            pool = unit.device_pools.get(pool_id)
+            devices = unit.devices.find()
+            own = [device for device in devices if device.pool_id == pool_id]
+            if not pool or not count_boots(pool, own, destroys=provider.destroys):
+                return
+            host = provider.choose({device.name for device in devices})
             if host is None:
                 return
             device = Device(

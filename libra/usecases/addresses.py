@@ -59,19 +59,19 @@ def contains(pool: AddressPool, address: str) -> bool:
     number = ipaddress.ip_address(address)
     return any(
         number.version == first.version and int(first) <= int(number) <= int(last)
-        for first, last in map(_bounds, pool.ranges)
+        for first, last in map(bounds, pool.ranges)
     )
 
 
 def every_address(pool: AddressPool) -> Iterator[str]:
     """In order; of a range that is larger than a person could want only the first million."""
-    for first, last in map(_bounds, pool.ranges):
+    for first, last in map(bounds, pool.ranges):
         kind = type(first)
         for number in islice(range(int(first), int(last) + 1), LARGEST):
             yield str(kind(number))
 
 
-def _bounds(text: str) -> tuple[Address, Address]:
+def bounds(text: str) -> tuple[Address, Address]:
     """First and last; a network of more than two IPv4 addresses has two that nobody can have."""
     low, dash, high = text.partition("-")
     if dash:

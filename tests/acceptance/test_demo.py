@@ -72,7 +72,7 @@ def test_started_again_in_its_directory_it_comes_back(socket_directory: Path) ->
     process, second = start(socket_directory / "state")
     assert second == first
     bodies: set[str] = set()
-    wait_until(lambda: bodies.add(ask(first)[1]) or len(bodies) == 2, timeout=10, what="both")
+    wait_until(lambda: bodies.add(ask(first)[1]) or len(bodies) == 2, timeout=60, what="both")
     stop(process)
 
 

@@ -116,6 +116,19 @@ def test_everything_is_done_by_the_keyboard(lab: ControlLab, browser: "Browser")
         page.wait_for_selector("input[name=offline][value=web2]:not(:checked)")
 
 
+def test_the_focus_stays_while_the_page_changes(lab: ControlLab, browser: "Browser") -> None:  # noqa: F811
+    with open_page(browser) as page:
+        sign_in(page, lab)
+        go(page, lab, "/ui/nodes")
+        page.wait_for_selector(LIVE)
+        for status, box in (("offline", ":checked"), ("online", ":not(:checked)")):
+            held = ("input[name=offline][value=web2]", "text=Save offline nodes")[box != ":checked"]
+            page.focus(held)
+            lab.put("/v1/nodes/web1/status", {"status": status})
+            page.wait_for_selector(f"input[name=offline][value=web1]{box}")
+            assert page.locator(held).evaluate("held => held === document.activeElement")
+
+
 def test_boxes_that_one_has_ticked_stay_ticked(lab: ControlLab, browser: "Browser") -> None:  # noqa: F811
     with open_page(browser) as page:
         sign_in(page, lab)

@@ -19,7 +19,7 @@ REQUESTS = 25
 
 def say(port: int, data: bytes) -> None:
     """Send raw bytes, and read until the other side closes."""
-    with socket.create_connection((LOOPBACK, port), timeout=5) as one:
+    with socket.create_connection((LOOPBACK, port), timeout=30) as one:
         one.sendall(data)
         one.shutdown(socket.SHUT_WR)
         while one.recv(4096):

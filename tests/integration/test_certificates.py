@@ -42,7 +42,7 @@ def store(lab: ControlLab, **body: Any) -> str:
 def shown(address: str, port: int, context: ssl.SSLContext, name: str = "localhost") -> bytes:
     """The certificate on the wire, after a request was answered."""
     context.check_hostname = False
-    plain = socket.create_connection((address, port), timeout=5)
+    plain = socket.create_connection((address, port), timeout=30)
     with context.wrap_socket(plain, server_hostname=name) as connection:
         connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
         assert b"200" in connection.recv(100)

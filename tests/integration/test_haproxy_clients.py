@@ -125,7 +125,7 @@ def test_a_process_is_taught_by_the_one_before(haproxy: DrivenHAProxy, build: Bu
     haproxy.driver.apply(desired)
     homes = find_homes(addresses(30), port_of(desired))
     (haproxy.directory / "haproxy.cfg.clients").write_text("")
-    wait_until(lambda: has_learned(haproxy), timeout=20, what="the first process to stop asking")
+    wait_until(lambda: has_learned(haproxy), timeout=60, what="the first process to stop asking")
     before = haproxy.pid()
     haproxy.master.reload(timedelta(seconds=10))
     wait_until(lambda: serving_pid(haproxy) not in (before, None))

@@ -37,7 +37,7 @@ class Reporter:
         return self.haproxy.driver
 
     def ask(self, target: str, method: str = "GET") -> tuple[int, str]:
-        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=5)
+        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=30)
         try:
             connection.request(method, target)
             answer = connection.getresponse()

@@ -290,6 +290,11 @@ def test_the_version_tells_what_there_is(lab: ControlLab) -> None:
 def test_terraform_looks_up_the_subnet_and_the_port(lab: ControlLab) -> None:
     """Its provider compares ids with what it gave, and reads of the port which security groups it has."""
     (subnet,) = lab.get("/load-balancer/v2.0/subnets", name="default")["subnets"]
+    assert lab.get(f"/load-balancer/v2.0/subnets/{subnet['id']}")["subnet"] == subnet
+    network = lab.get(f"/v2/networks/{subnet['network_id']}")["network"]
+    assert network["subnets"] == [subnet["id"]]
+    lab.get("/v2.0/subnets/nothing", 404)
+    lab.get("/v2.0/networks/nothing", 404)
     made = lab.create("formed", vip_subnet_id=subnet["id"], listeners=[])
     assert made["vip_subnet_id"] == subnet["id"]
     port = lab.get(f"/load-balancer/v2.0/ports/{made['vip_port_id']}")["port"]

@@ -152,7 +152,7 @@ def test_https_is_passed_through_as_it_is(device: Device) -> None:
         pools = [pool("p", node("n", echo.port), protocol="HTTPS")]
         listeners = [listener("li", port, protocol="HTTPS", pool="p")]
         device.pass_(update(loadbalancer("lb", listeners, pools)))
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
             assert connection.recv(100) == b"echo\n"
             connection.sendall(b"\x16\x03\x01")
             assert connection.recv(100) == b"\x16\x03\x01"

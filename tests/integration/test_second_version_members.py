@@ -197,7 +197,7 @@ def test_one_connection_is_at_one_member(device: Device, one: WebServer, two: We
     device.pass_(web(port, *nodes, algorithm="SOURCE_IP_PORT"))
     found: Counter[str] = Counter()
     for _ in range(40):
-        with socket.create_connection((LOOPBACK, port), timeout=5) as connection:
+        with socket.create_connection((LOOPBACK, port), timeout=30) as connection:
             first = served(connection)
             assert [served(connection) for _ in range(4)] == [first] * 4
             found[first] += 1

@@ -41,7 +41,7 @@ def fetch(
     """The status of one request, and where it is sent."""
     head = "".join(f"{line}\r\n" for line in headers)
     text = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{head}Connection: close\r\n\r\n"
-    plain = socket.create_connection((LOOPBACK, port), timeout=5)
+    plain = socket.create_connection((LOOPBACK, port), timeout=30)
     with tls.wrap_socket(plain, server_hostname="localhost") if tls else plain as connection:
         connection.sendall(text.encode("latin-1"))
         data = b""

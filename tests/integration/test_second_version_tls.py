@@ -193,7 +193,7 @@ def test_clients_may_show_a_certificate_that_is_not_revoked(
 
 def negotiate(port: int, context: ssl.SSLContext) -> tuple[str | None, str, str | None]:
     """Version, cipher and protocol."""
-    plain = socket.create_connection(("127.0.0.1", port), timeout=5)
+    plain = socket.create_connection(("127.0.0.1", port), timeout=30)
     with context.wrap_socket(plain, server_hostname="localhost") as connection:
         cipher = connection.cipher()
         assert cipher is not None
@@ -242,7 +242,7 @@ def test_versions_protocols_and_hsts(device: Device, one: WebServer, authority: 
     answer = ask(port, context=context)
     assert "strict-transport-security: max-age=600; includesubdomains" in answer.head
     with context.wrap_socket(
-        socket.create_connection(("127.0.0.1", port), timeout=5), server_hostname="localhost"
+        socket.create_connection(("127.0.0.1", port), timeout=30), server_hostname="localhost"
     ) as connection:
         assert connection.version() == "TLSv1.2"
         cipher = connection.cipher()

@@ -65,7 +65,7 @@ class Lab:
         return found
 
     def wait(self, status: str) -> None:
-        wait_until(lambda: self.show()["status"] == status, timeout=20, what=status)
+        wait_until(lambda: self.show()["status"] == status, timeout=60, what=status)
 
     def runs(self, name: str) -> Json | None:
         """What a worker has of it: paths, and whether it listens."""
@@ -81,7 +81,7 @@ class Lab:
         return {name for name, item in found.items() if item and item["open"]}
 
     def wait_for(self, condition: Callable[[], bool], what: str) -> None:
-        wait_until(condition, timeout=20, what=what)
+        wait_until(condition, timeout=60, what=what)
 
     def events(self) -> list[str]:
         listed = self.control.get("/v1/events")["events"]

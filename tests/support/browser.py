@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SHOTS = Path(os.environ.get("LIBRA_SCREENSHOTS") or Path(__file__).parents[2] / ".screenshots")
 """Where pictures of the pages go, for a person to look at."""
-WAIT = 20_000.0  # milliseconds
+WAIT = 60_000.0  # milliseconds
 # Without them it asks for updates and looks for other hosts, which no test may.
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),

@@ -19,7 +19,7 @@ from libra.worker.controller import LBaaSController
 from libra.worker.daemon import Registration, Renewal, Renewer, Timing, WorkerDaemon
 
 DEVICE = "web1"
-WAIT = 10.0
+WAIT = 30.0
 QUICK = Timing(
     drain=timedelta(seconds=WAIT),
     ensure_every=timedelta(milliseconds=1),

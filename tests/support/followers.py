@@ -11,7 +11,7 @@ import httpx
 
 from tests.support.ports import wait_until
 
-WAIT = 20.0
+WAIT = 60.0
 
 
 class Follower:

@@ -30,7 +30,7 @@ def ask(
 ) -> Answer:
     """One request; raises OSError, also where the connection is closed without an answer."""
     text = f"GET / HTTP/1.1\r\nHost: test\r\n{headers}Connection: close\r\n\r\n"
-    plain = socket.create_connection((host, port), timeout=5, source_address=(source, 0))
+    plain = socket.create_connection((host, port), timeout=30, source_address=(source, 0))
     connection = context.wrap_socket(plain, server_hostname=name) if context else plain
     with connection:
         shown = connection.getpeercert(True) if isinstance(connection, ssl.SSLSocket) else None

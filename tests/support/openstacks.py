@@ -13,7 +13,7 @@ import pytest
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-WAIT = 30.0
+WAIT = 60.0
 PASSWORD = "keystone-secret"
 
 

@@ -60,7 +60,7 @@ def local_ends() -> Iterator[tuple[ipaddress.IPv4Address, int, str]]:
 
 
 def wait_until(
-    condition: Callable[[], object], *, timeout: float = 30.0, what: str = "the condition"
+    condition: Callable[[], object], *, timeout: float = 60.0, what: str = "the condition"
 ) -> None:
     """Return once `condition()` is true; an AssertionError names `what` after `timeout` seconds."""
     deadline = time.monotonic() + timeout

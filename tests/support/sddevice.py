@@ -18,7 +18,7 @@ KEEPALIVED = "libra-keepalived.service"
 CONTROLLER = "libra-controller.service"
 STATE = "/var/lib/libra-controller"
 PORT = 80  # below 1024: only with the capability
-WAIT = 20.0
+WAIT = 60.0
 INSTALL = """
 set -e
 python3.{minor} -m venv --without-pip /opt/libra

@@ -148,7 +148,7 @@ def see(site: Site, **fields: Any) -> Answer:
 
 
 def connect(site: Site) -> socket.socket:
-    return socket.create_connection((site.address, site.port), timeout=5)
+    return socket.create_connection((site.address, site.port), timeout=30)
 
 
 def line_of(connection: socket.socket) -> str:

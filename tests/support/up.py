@@ -17,7 +17,7 @@ from tests.support.ports import free_port, wait_until
 from tests.support.web import get
 
 LIBRA = Path(sys.executable).parent / "libra"
-WAIT = 30.0
+WAIT = 60.0
 
 
 class Fleet:

@@ -81,7 +81,7 @@ class PassingNode:
 def ask(url: str) -> tuple[int, bytes]:
     """As it is answered; 502 where nobody does."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=30) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()

@@ -8,14 +8,16 @@ from libra.api.auth import OPERATORS, Asking, Given
 from libra.api.rendering import WrittenRoute
 from libra.api.routers.octavia import Json, answer, only_wanted, page_of
 from libra.api.schemas.clusters import show_version
+from libra.api.schemas.networks import show_network as show_as_network
+from libra.api.schemas.networks import show_subnet as show_as_subnet
 from libra.api.schemas.octavia import PROVIDERS, QuotaChange
 from libra.api.schemas.shown import show_quota
-from libra.errors import Forbidden, Invalid, NotImplementedHere
+from libra.errors import Forbidden, Invalid, NotFound, NotImplementedHere
 from libra.messages.fields import quoted
 from libra.model.quota import Quota
 from libra.usecases import loadbalancers, quotas
 from libra.usecases.moving import DEVICES_OWN
-from libra.usecases.services import Services
+from libra.usecases.services import AddressPool, Services
 
 versions = APIRouter(tags=["versions"], route_class=WrittenRoute)
 router = APIRouter(tags=["quotas"], route_class=WrittenRoute)
@@ -160,31 +162,48 @@ for plural in ("flavors", "flavorprofiles", "availabilityzones", "availabilityzo
         router.add_api_route(place, refuse, methods=ways, include_in_schema=False)
 
 
-def _pools(services: Services) -> list[tuple[str, str]]:
-    return [(pool.id, pool.name) for pool in services.address_pools] or [(DEVICES_OWN, DEVICES_OWN)]
+def _pools(services: Services) -> tuple[AddressPool, ...]:
+    return services.address_pools or (AddressPool(id=DEVICES_OWN, name=DEVICES_OWN, ranges=()),)
 
 
-def _matching(request: Request, services: Services) -> list[tuple[str, str]]:
+def _matching(request: Request, services: Services) -> list[AddressPool]:
     wanted = {name: request.query_params.get(name) for name in ("id", "name")}
     return [
-        (key, name)
-        for key, name in _pools(services)
-        if wanted["id"] in (None, key) and wanted["name"] in (None, name)
+        pool
+        for pool in _pools(services)
+        if wanted["id"] in (None, pool.id) and wanted["name"] in (None, pool.name)
     ]
+
+
+def _find(services: Services, key: str, kind: str) -> AddressPool:
+    for pool in _pools(services):
+        if pool.id == key:
+            return pool
+    raise NotFound(f"cannot find {kind} {quoted(key)}: no address pool has that id")
 
 
 @networks.get("/subnets")
 def list_subnets(request: Request, services: Given, caller: Asking) -> Json:
     """One an address pool, for clients that look it up before they create a load balancer."""
-    found = _matching(request, services)
-    return {"subnets": [{"id": key, "name": name, "network_id": key} for key, name in found]}
+    return {"subnets": [show_as_subnet(pool) for pool in _matching(request, services)]}
+
+
+@networks.get("/subnets/{subnet_id}")
+def show_subnet(subnet_id: str, services: Given, caller: Asking) -> Json:
+    """For clients that look for an id first."""
+    return {"subnet": show_as_subnet(_find(services, subnet_id, "the subnet"))}
 
 
 @networks.get("/networks")
 def list_networks(request: Request, services: Given, caller: Asking) -> Json:
     """The same."""
-    found = _matching(request, services)
-    return {"networks": [{"id": key, "name": name, "subnets": [key]} for key, name in found]}
+    return {"networks": [show_as_network(pool) for pool in _matching(request, services)]}
+
+
+@networks.get("/networks/{network_id}")
+def show_network(network_id: str, services: Given, caller: Asking) -> Json:
+    """The same."""
+    return {"network": show_as_network(_find(services, network_id, "the network"))}
 
 
 @networks.get("/ports/{port_id}")

@@ -52,17 +52,25 @@
     });
   };
 
+  // What tells an element from its neighbours, before and after it was made anew.
+  const face = (element) => JSON.stringify([
+    element.id,
+    element.getAttribute("href"),
+    element.name,
+    element.type === "checkbox" || element.type === "radio" ? element.value : null,
+    element.matches("button, summary") ? element.textContent.trim() : null,
+    element.form ? element.form.getAttribute("action") : null,
+  ]);
+
   // The element that has the focus is another one afterwards: its likeness gets it.
   const remember = (part) => {
     const held = document.activeElement;
     if (!held || !part.contains(held)) {
       return () => {};
     }
-    const address = held.getAttribute("href");
+    const known = face(held);
     return () => {
-      const like = [...part.querySelectorAll(held.tagName)].find((other) =>
-        held.id ? other.id === held.id : address && other.getAttribute("href") === address
-      );
+      const like = [...part.querySelectorAll(held.tagName)].find((other) => face(other) === known);
       if (like) {
         like.focus({ preventScroll: true });
       }

@@ -64,10 +64,10 @@ def test_what_was_known_stays(services: Services, board: tuple[NodeBoard, Away])
     known.start()
     assert status(known) == 503
     away.is_away = False
-    wait_until(lambda: status(known) == 200, timeout=5, what="the first reading")
+    wait_until(lambda: status(known) == 200, timeout=60, what="the first reading")
     away.is_away = True
     looks = away.looks
-    wait_until(lambda: away.looks >= looks + 3, timeout=5, what="looks in vain")
+    wait_until(lambda: away.looks >= looks + 3, timeout=60, what="looks in vain")
     assert status(known) == 200
     set_status(services, MANAGER, {"a": OFFLINE})
     known.refresh_quietly()
