@@ -54,8 +54,7 @@ def set_status(
     and `LastTaker`, both not with `force`. Then nothing is changed.
     """
     devices = services.storage.look(lambda unit: _devices(unit, marks))
-    keeps = keep_pools and not force
-    down = find_down(services, _going(marks)) if keeps else frozenset()
+    down = find_down(services, _going(marks)) if keep_pools else frozenset()
     with services.storage.writing() as unit:
         hold_told(unit, devices)
         unit.hold(NODES)
@@ -65,7 +64,7 @@ def set_status(
         if not force:
             _ensure_enough(unit, done, least)
         emptied = find_emptied(unit, {item.before.id: item.after for item in done}, down)
-        if keeps:
+        if keep_pools and not force:
             ensure_none(emptied)
         for pool in emptied:
             reason = f"no member takes traffic any more in {pool.name}"
