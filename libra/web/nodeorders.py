@@ -19,10 +19,8 @@ MOST_NODES = 10_000
 
 
 def save_marks(services: Services, caller: Caller, key: str, form: Form) -> str:
-    """`shown` are the boxes that the page had, `was` those that were ticked then, `offline` those that are now."""
-    shown, was, ticked = (set(form.every(name)) for name in ("shown", "was", "offline"))
-    if not ticked <= shown:
-        raise Invalid("cannot save the marks: the page has no box of a node that is ticked")
+    """`was` are the boxes that were ticked on the page, `offline` those that are now."""
+    was, ticked = (set(form.every(name)) for name in ("was", "offline"))
     reason = parse_reason(form.text("reason"))
     taken = {name: Mark(status=NodeStatus.OFFLINE, reason=reason) for name in ticked - was}
     brought = {name: Mark(status=NodeStatus.ONLINE, reason=reason) for name in was - ticked}
