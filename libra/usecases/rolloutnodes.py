@@ -12,11 +12,12 @@ from libra.model.device import Device
 from libra.model.draining import canonical_address
 from libra.model.nodesessions import NodeSessions, read_members
 from libra.model.nodestatus import Mark, Node, NodeGroup, NodeStatus, least_online
-from libra.model.rollout import FailurePolicy, Phase, Rollout, count_minimum
+from libra.model.rollout import FailurePolicy, Phase, Rollout, RolloutStep, count_minimum
 from libra.storage.base import UnitOfWork
 from libra.storage.query import Query
 from libra.usecases.nodedevices import devices_of
 from libra.usecases.nodegroups import get_group
+from libra.usecases.nodes import find_node
 from libra.usecases.nodesessions import WITHIN
 from libra.usecases.nodestatus import set_status
 from libra.usecases.rollouts import Whole, abort_rollout, find_led, find_rollout
@@ -111,6 +112,8 @@ def mark_node(services: Services, caller: Caller, key: str, lease: int, name: st
     if status is None:
         raise Conflict(f"cannot mark the node '{name}': it is {step.phase.value}")
     group = whole.rollout.group
+    if _is_anothers(services, whole.rollout, step):
+        return whole
     least = 0
     if step.phase is Phase.DRAINING:
         with services.storage.reading() as unit:
@@ -131,6 +134,21 @@ def mark_node(services: Services, caller: Caller, key: str, lease: int, name: st
         keep_pools=step.phase is Phase.DRAINING,
     )
     return whole
+
+
+def _is_anothers(services: Services, rollout: Rollout, step: RolloutStep) -> bool:
+    """Whether somebody else has marked it offline meanwhile, and it is to be offline. Raises `Conflict` where it is to
+    be online, or was online when its turn came: who did that does not want it back.
+    """
+    node = find_node(services, step.node)
+    if node.is_online or node.reason == tell_mark(rollout):
+        return False
+    if step.phase is Phase.WITHDRAWING:
+        return True
+    if step.phase is Phase.DRAINING and node.since <= step.since:
+        return False  # it was taken by this rollout once, and is tried again
+    why = f": {node.reason}" if node.reason else ""
+    raise Conflict(f"cannot go on with the node '{node.name}': somebody has marked it offline{why}")
 
 
 def tell_mark(rollout: Rollout) -> str:

@@ -174,6 +174,30 @@ def test_what_others_took_out_is_left_alone(lab: ControlLab, api: RolloutApi, gr
     assert not is_online(lab, f"{group}-a")
 
 
+@pytest.mark.parametrize("policy", FailurePolicy)
+def test_what_somebody_takes_out_meanwhile_is_not_brought_back(
+    lab: ControlLab, api: RolloutApi, group: str, policy: FailurePolicy
+) -> None:
+    def change(node: Node) -> None:
+        mark(lab, node.name, NodeStatus.OFFLINE, "disk")
+
+    led = Leader(api, api.begin(group, (), options(on_failure=policy)), change).start().wait()
+    assert led.state is RolloutState.STOPPED
+    assert "somebody has marked it offline: disk" in led.reason
+    shown = lab.get(f"/v1/nodes/{group}-a")["node"]
+    assert (shown["status"], shown["reason"]) == ("offline", "disk")
+
+
+def test_what_somebody_takes_out_a_moment_before_is_theirs(
+    lab: ControlLab, api: RolloutApi, group: str
+) -> None:
+    led = api.record(api.begin(group, (), options()), f"{group}-a", Phase.DRAINING, "")
+    mark(lab, f"{group}-a", NodeStatus.OFFLINE, "disk")
+    with pytest.raises(Refused, match="somebody has marked it offline: disk"):
+        api.mark(led, f"{group}-a")
+    assert lab.get(f"/v1/nodes/{group}-a")["node"]["reason"] == "disk"
+
+
 def test_it_waits_while_too_few_serve(lab: ControlLab, api: RolloutApi, group: str) -> None:
     mark(lab, f"{group}-c", NodeStatus.OFFLINE)
     leader = Leader(api, api.begin(group, (), options(min_online="2"))).start()
