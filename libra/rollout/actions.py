@@ -74,7 +74,7 @@ class RealActions:
             self._change(node)
         except LibraError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # it may be written as a program of its own
             words = str(error).strip().splitlines()
             raise ActionFailed(f"{type(error).__name__}: {words[0] if words else ''}") from error
 

@@ -1,6 +1,7 @@
 """Rollouts over REST, and the client that leads them, on a whole controller without devices."""
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -439,6 +440,11 @@ def test_a_program(
 
     with pytest.raises(TypeError, match="unexpected keyword argument 'bach'"):
         rollout(group, ["true"], bach=2, **where)
+    for wrong in ({"change": []}, {"change": "true"}, {"nodes": "a"}, {"warm_up": "http://x/"}):
+        with pytest.raises(TypeError, match=r"rollout\(\) takes"):
+            rollout(**{"group": group, "change": ["true"], **wrong}, **where)
+    with pytest.raises(TypeError, match="takes no others"):
+        rollout(group, ["true"], nodes=["a"], resume=True, **where)
 
     def change(node: Node) -> None:
         raise OSError("nobody there")
@@ -450,6 +456,14 @@ def test_a_program(
     assert "a program began it" in refused.stderr
     done = rollout(group, ["true"], resume=True, report=told.append, **where)
     assert done.state is RolloutState.COMPLETE
+
+
+def test_a_function_that_exits_has_failed(api: RolloutApi, group: str) -> None:
+    def change(node: Node) -> None:
+        sys.exit("no disk")
+
+    led = Leader(api, api.begin(group, (), options()), change).start().wait()
+    assert led.reason == f"{group}-a: SystemExit: no disk"
 
 
 def test_sessions_that_do_not_end(api: RolloutApi, group: str) -> None:
