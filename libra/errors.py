@@ -8,7 +8,8 @@
     ├── Conflict                cannot be done in the present state
     │   ├── CannotStart         a web cluster, whatever its state is
     │   ├── CannotStop
-    │   └── NotStopped
+    │   ├── NotStopped
+    │   └── LastTaker           a pool would be left without a member that takes traffic
     ├── Forbidden               a policy of this host, or the caller's role, says no
     │   └── QuotaExceeded
     ├── NotImplementedHere      it is a good request for something that is not done here
@@ -66,6 +67,10 @@ class CannotStop(Conflict):
 
 class NotStopped(Conflict):
     """A web cluster must be stopped for that."""
+
+
+class LastTaker(Conflict):
+    """A node cannot be taken out now: in some pool no other member takes traffic."""
 
 
 class Forbidden(LibraError):

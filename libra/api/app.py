@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from libra import __version__
 from libra.api import errors
-from libra.api.auth import EVERYBODY, caller_of
+from libra.api.auth import EVERYBODY
 from libra.api.board import NodeBoard
 from libra.api.docs import render_docs
 from libra.api.doors import Doors
@@ -126,6 +126,7 @@ def create_app(parts: ApiParts) -> FastAPI:
     app.state.endings = [app.state.streams.end]
     app.state.board = NodeBoard(parts.services)
     metrics = Metrics(parts.services, app.state.streams, parts.beats, parts.manages)
+    app.state.refusals = {}
     _add_errors(app)
     for prefix, router, needs_token in ROUTERS:
         wanted = [Depends(EVERYBODY)] if needs_token else []
@@ -163,7 +164,7 @@ def _add_health(app: FastAPI, parts: ApiParts, metrics: Metrics) -> None:
             return JSONResponse({"status": fault}, 503)
         return JSONResponse({"status": "ok"})
 
-    wanted = [] if parts.anonymous_metrics else [Depends(caller_of)]
+    wanted = [] if parts.anonymous_metrics else [Depends(EVERYBODY)]
 
     @app.get("/metrics", tags=["health"], response_class=PlainTextResponse, dependencies=wanted)
     def show_metrics() -> Response:

@@ -68,7 +68,9 @@ def remote_of(request: Request) -> str:
 
 def _comment(request: Request) -> str:
     """UTF-8, which Starlette takes for Latin-1. Raises `Invalid`."""
-    text = request.headers.get(COMMENT_HEADER, "")
+    text, *more = request.headers.getlist(COMMENT_HEADER) or [""]
+    if more:
+        raise Invalid("cannot take the comment: X-Libra-Comment is given twice")
     if text.isascii():
         return parse_comment(text)
     try:

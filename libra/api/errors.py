@@ -2,6 +2,7 @@
 
 import re
 import traceback
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 import structlog
@@ -10,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
+from starlette.types import Scope
 
 from libra import errors
 from libra.messages.fields import quoted
@@ -39,6 +41,12 @@ _ENVELOPES = frozenset(
 _PLAIN = re.compile(r"[A-Za-z0-9_.]{1,255}")
 
 
+Refuse = Callable[[int, str, Mapping[str, str] | None], Response]
+"""A status, a sentence and headers as an answer. `app.state.refusals` has them by the prefix of the paths that have one
+of their own.
+"""
+
+
 class Unauthorized(Exception):
     """No credentials, or none that are known."""
 
@@ -60,19 +68,33 @@ def build_fault(
 
 
 def _answer(
-    request: Request, status: int, text: str, headers: dict[str, str] | None = None
+    request: Request,
+    status: int,
+    text: str,
+    headers: dict[str, str] | None = None,
+    *,
+    titled: bool = False,
 ) -> Response:
     """As `build_refusal`."""
-    return build_refusal(status, text, headers, as_text=wants_text(request))
+    return build_refusal(request.scope, status, text, headers, titled=titled)
 
 
 def build_refusal(
-    status: int, text: str, headers: dict[str, str] | None = None, *, as_text: bool
+    scope: Scope,
+    status: int,
+    text: str,
+    headers: dict[str, str] | None = None,
+    *,
+    titled: bool = False,
 ) -> Response:
-    """As `build_fault`; the sentence alone for who reads texts."""
-    if as_text:
+    """As `build_fault`; the sentence alone for who reads texts, a page where there are pages."""
+    for prefix, refuse in scope["app"].state.refusals.items():
+        if scope["path"].startswith(prefix):
+            told: Response = refuse(status, text, headers)
+            return told
+    if scope["state"].get("text", False):
         return PlainTextResponse(f"{text}\n", status, headers)
-    return build_fault(status, text, headers)
+    return build_fault(status, text, headers, titled=titled)
 
 
 def wants_text(request: Request) -> bool:
@@ -121,9 +143,7 @@ def answer_http(request: Request, error: Exception) -> Response:
     if error.status_code == 405:
         headers["Allow"] = ", ".join(_allowed(request))
     text = texts.get(error.status_code, str(error.detail))
-    if wants_text(request):
-        return build_refusal(error.status_code, text, headers, as_text=True)
-    return build_fault(error.status_code, text, headers, titled=True)
+    return _answer(request, error.status_code, text, headers, titled=True)
 
 
 def _allowed(request: Request) -> list[str]:

@@ -33,8 +33,6 @@ def respelled(scope: Scope) -> tuple[Scope, str]:
     What is the scheduler's is a copy, for its HEAD is routed as a GET, and the server has to know which it was. There,
     `state.text` says whether the answer is text.
     """
-    if b"%00" in scope.get("raw_path", b"") + scope.get("query_string", b""):
-        return scope, "a NUL is in the address"
     method = scope["method"]
     accepted = ",".join(
         value.decode("latin-1") for name, value in scope["headers"] if name == b"accept"
@@ -44,10 +42,13 @@ def respelled(scope: Scope) -> tuple[Scope, str]:
     except Invalid as error:
         scope["state"]["text"] = not prefers_json(accepted)
         return scope, str(error)
+    if spelling is not None:
+        scope["state"]["text"] = not (spelling.json or prefers_json(accepted))
+    if b"%00" in scope.get("raw_path", b"") + scope.get("query_string", b""):
+        return scope, "a NUL is in the address"
     if spelling is None:
         scope["path"] = respell(scope["path"])
         return scope, ""
-    scope["state"]["text"] = not (spelling.json or prefers_json(accepted))
     method = "GET" if method == "HEAD" else method
     return {**scope, "path": spelling.path, "method": method}, ""
 
@@ -97,7 +98,7 @@ class Surroundings:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
             if refusal:
-                await self._refuse(scope, 400, refusal)(scope, receive, marked)
+                await build_refusal(scope, 400, refusal)(scope, receive, marked)
             else:
                 await self._app(scope, counted, marked)
         except TooLarge:
@@ -105,13 +106,9 @@ class Surroundings:
         finally:
             if received > self._most:
                 told = True
-                fault = self._refuse(scope, 413, f"the body is larger than {self._most} bytes")
+                fault = build_refusal(scope, 413, f"the body is larger than {self._most} bytes")
                 await fault(scope, receive, marked)
             self._tell(scope, status, seconds)
-
-    @staticmethod
-    def _refuse(scope: Scope, status: int, text: str) -> ASGIApp:
-        return build_refusal(status, text, as_text=scope["state"].get("text", False))
 
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unknown")

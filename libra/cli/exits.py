@@ -12,6 +12,7 @@ FAILED = 1  # the worker answered FAIL, or what was asked for could not be done
 BAD_INPUT = 2  # as typer's own usage errors
 API_SIDE = ("alembic", "cryptography", "fastapi", "prometheus_client", "sqlalchemy", "uvicorn")
 NO_ANSWER = 3  # no job server, no worker, no reply in time, or a reply that is none
+NOT_ALL = 4  # it is done, but for some that were skipped
 
 
 @contextmanager

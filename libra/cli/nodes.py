@@ -28,7 +28,7 @@ app = typer.Typer(
     help="Nodes that are taken out of service and brought back, and their groups.",
     no_args_is_help=True,
 )
-PATH, SET = "/v1/nodes", "/health/++rest++setstatus"
+PATH = "/v1/nodes"
 COLUMNS = ("name", "group", "address", "port", "status", "author", "since", "reason")
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A node's name.")]
 NamesArgument = Annotated[
@@ -38,7 +38,10 @@ WaitOption = Annotated[
     bool, typer.Option("--wait", "-w", help="Return once every device has done it.")
 ]
 ForceOption = Annotated[
-    bool, typer.Option("--force", help="Even if too few of their group stay online.")
+    bool,
+    typer.Option(
+        "--force", help="Even if too few of their group, or none of a pool, take traffic."
+    ),
 ]
 
 
@@ -150,8 +153,7 @@ def offline(
 
     With --wait until no session is left; exit status 1 where some still are then.
     """
-    given = {"reason": reason, "expires_in": str(seconds) if seconds else None}
-    given["force"] = "true" if force else None
+    given = {"reason": reason, "expires_in": seconds, "force": force}
     more = {name: value for name, value in given.items() if value is not None}
     with errors_as_exits():
         rest = open_api(context, api_url, token_file)
@@ -181,8 +183,8 @@ def online(
         show_rows(rows, COLUMNS, output)
 
 
-def _mark(rest: "Rest", names: list[str], status: str, more: dict[str, str]) -> None:
-    rest.call("POST", SET, {name: {"status": status} for name in names}, **more)
+def _mark(rest: "Rest", names: list[str], status: str, more: Json) -> None:
+    rest.call("POST", f"{PATH}/status", {"names": names, "status": status, **more})
 
 
 def _await(rest: "Rest", names: list[str], wanted: str, timeout: float | None) -> list[Json]:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from libra.cli.exits import FAILED, complain, errors_as_exits, fail
+from libra.cli.exits import FAILED, NOT_ALL, complain, errors_as_exits, fail
 from libra.cli.rolloutoptions import (
     EPILOG,
     BatchOption,
@@ -73,6 +73,7 @@ def run(
     """Take each node out of service, wait until its sessions have ended, run COMMAND, bring it back; then the next.
 
     It stops at the first failure. Ctrl-C finishes the nodes in work and takes no other; a second one ends it at once.
+    Exit status 1 where it was stopped, 4 where nodes were skipped, which are as they were.
     """
     from libra.rollout.leading import RolloutApi
     from libra.rollout.options import read_options
@@ -114,6 +115,8 @@ def _lead(api: "RolloutApi", led: "Led", output: Format) -> None:
     if led.state is not RolloutState.COMPLETE:
         fail(tell_end(led), FAILED)
     complain(tell_end(led))
+    if led.skipped:
+        raise typer.Exit(NOT_ALL)
 
 
 @app.command()
@@ -127,6 +130,7 @@ def resume(
     stored: Annotated[
         bool, typer.Option("--stored-command", help="Run the one that is stored, unasked.")
     ] = False,
+    shell: ShellOption = False,
     output: FormatOption = Format.TABLE,
     api_url: UrlOption = None,
     token_file: TokenOption = None,
@@ -141,10 +145,14 @@ def resume(
 
     with errors_as_exits():
         api = RolloutApi(open_api(context, api_url, token_file))
-        options = None
         known = api.show(name)
+        options = (
+            known.options
+        )  # named to the API: nothing is run that was stored after it was shown
         if command:
-            options = replace(known.options, command=tuple(command))
+            options = replace(options, command=tuple(command), shell=shell)
+        elif shell:
+            raise Invalid("cannot resume with --shell alone: it is for a command after --")
         else:
             _ensure_wanted(known, stored=stored)
         _lead(api, api.resume(known.id, options), output)

@@ -280,6 +280,7 @@ def build_pace(settings: Settings) -> Pace:
         ),
         keep_jobs=timedelta(days=given.keep_jobs_days),
         keep_events=timedelta(days=given.keep_events_days),
+        keep_rollouts=timedelta(days=given.keep_rollouts_days),
     )
 
 

@@ -16,6 +16,7 @@ import yaml
 from pydantic import ValidationError
 
 from libra.cmd.controlling import Controller
+from libra.cmd.renewing import Renewer
 from libra.cmd.steering import Steering
 from libra.config.controller import (
     AddressPoolSettings,
@@ -40,6 +41,7 @@ from libra.daemon.lockfile import LockFile
 from libra.durable import replace_file
 from libra.errors import Invalid, LibraError
 from libra.jobs.embedded import EmbeddedJobServer
+from libra.logs import set_level
 from libra.manager.closedown import Patience, wait
 from libra.manager.settle import MANAGER
 from libra.model.device import DEFAULT_POOL
@@ -51,6 +53,7 @@ log = structlog.get_logger(__name__)
 DEVICE = "local"
 LOOPBACK = "127.0.0.1"
 TOKEN_FILE = "admin-token"  # noqa: S105 - a name
+LOG_LEVEL = "warning"
 WORKER_STOP_SECONDS = 90.0
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
@@ -85,6 +88,11 @@ class LocalFleet:
         settings = self._settings()
         steering = Steering(lambda: os.kill(os.getpid(), signal.SIGTERM))
         controller = Controller(settings, api_port=self._api_port, steering=steering)
+        # There is no file of them: what is taken back is the log's level, and the token is read again.
+        renewer = Renewer(
+            lambda: settings, settings, controller, log_anew=lambda _: set_level(LOG_LEVEL)
+        )
+        steering.renew = renewer.renew
         self._stack.callback(lambda: controller.stop(self._patience))
         self._api = controller.api
         self._ensure_device(controller)

@@ -119,6 +119,8 @@ class ManagerSettings(Section):
     """How long one step of a loop may take. Beyond that /readyz says 503, and systemd restarts the controller."""
     keep_events_days: Whole = Field(default=90, ge=1, le=3650)
     """How long events are kept."""
+    keep_rollouts_days: Whole = Field(default=90, ge=1, le=3650)
+    """How long rollouts are kept that are complete or aborted."""
 
 
 class ProviderSettings(Section):

@@ -12,6 +12,7 @@ from libra.model.resources.loadbalancer import NOOP, LoadBalancer
 from libra.model.status import PENDING, ProvisioningStatus
 from libra.storage.base import UnitOfWork, device_lock
 from libra.storage.query import Query
+from libra.usecases.rollouts import prune_rollouts
 from libra.usecases.services import Services
 
 LONGEST_REPAIR_SECONDS = 300.0
@@ -123,5 +124,6 @@ class Chores:
                 unit.events.prune(now - self._pace.keep_events, PRUNE_MOST),
                 unit.jobs.prune(now - self._pace.keep_jobs, PRUNE_MOST),
             )
+            prune_rollouts(unit, now - self._pace.keep_rollouts)
         if max(gone) < PRUNE_MOST:
             self._prune_at = now + PRUNE_EVERY

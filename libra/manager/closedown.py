@@ -188,4 +188,5 @@ class CloseDown:
 
 
 def _words(ended: "queue.SimpleQueue[bool]", doomed: Sequence[Doomed]) -> str:
-    return f"destroyed {ended.qsize()} of {len(doomed)} devices"
+    noun = "device" if len(doomed) == 1 else "devices"
+    return f"destroyed {ended.qsize()} of {len(doomed)} {noun}"

@@ -17,3 +17,4 @@ class Pace:
     web: WebPace = field(default_factory=WebPace)
     keep_jobs: timedelta = timedelta(days=30)
     keep_events: timedelta = timedelta(days=90)
+    keep_rollouts: timedelta = timedelta(days=90)

@@ -10,9 +10,11 @@ from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
 
-from libra.errors import Conflict
+from libra.errors import Conflict, Invalid
 
 DEFAULT_GROUP = "default"
+MAX_REASON = 255
+"""Characters, at every door."""
 NODE_NAME = r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}"
 GROUP_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _NODE_NAME = re.compile(NODE_NAME)
@@ -76,6 +78,18 @@ class Mark:
 def is_node_name(text: str) -> bool:
     """Letters, digits and . _ : @ -: whole in a URL, in a map of HAProxy and on its socket."""
     return _NODE_NAME.fullmatch(text) is not None
+
+
+def parse_reason(text: str) -> str:
+    """Without blanks around it. Raises `Invalid` for what is too long for a line that people read, or is none."""
+    reason = text.strip()
+    if len(reason) > MAX_REASON:
+        raise Invalid(
+            f"cannot take the reason: it has {len(reason)} characters, at most {MAX_REASON} are taken"
+        )
+    if not reason.isprintable():
+        raise Invalid("cannot take the reason: it holds characters that cannot be printed")
+    return reason
 
 
 def is_group_name(text: str) -> bool:

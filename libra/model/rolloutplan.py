@@ -15,6 +15,8 @@ from libra.model.rollout import (
     count_minimum,
 )
 
+_MOST_TOLD = 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
@@ -104,7 +106,7 @@ def plan_moves(
     if stopping:
         return (_stop(steps, wish),)
     if all(step.phase in ENDED for step in steps):
-        return (End(RolloutState.COMPLETE),)
+        return (_complete(steps),)
     if sight.idle >= policy.capacity_timeout:
         return (End(RolloutState.STOPPED, _tell_shortage(policy, steps, sight)),)
     return ()
@@ -122,8 +124,19 @@ def _stop(steps: tuple[RolloutStep, ...], wish: Wish) -> End:
     if failed:
         return End(state, f"{failed[0].node}: {failed[0].reason}")
     if all(step.phase in ENDED for step in steps):
-        return End(RolloutState.COMPLETE)
+        return _complete(steps)
     return End(state, "on request" if wish is not Wish.NONE else "interrupted")
+
+
+def _complete(steps: tuple[RolloutStep, ...]) -> End:
+    """What was left out is as it was before: that must not be overlooked."""
+    skipped = [step for step in steps if step.phase is Phase.SKIPPED]
+    if not skipped:
+        return End(RolloutState.COMPLETE)
+    told = [f"{step.node}: {step.reason}" for step in skipped[:_MOST_TOLD]]
+    if len(skipped) > _MOST_TOLD:
+        told.append(f"and {len(skipped) - _MOST_TOLD} more")
+    return End(RolloutState.COMPLETE, f"{len(skipped)} not changed: {', '.join(told)}")
 
 
 # Nodes in work.

@@ -1,6 +1,6 @@
 """From the definition of a web cluster to what one of its nodes is told: a load balancer with one listener. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +12,7 @@ from libra.model.loadbalancer import LoadBalancer
 from libra.model.pool import Algorithm, HealthMonitor, Member, MonitorType, Pool, PoolProtocol
 from libra.model.tls import Certificate, ClientAuthentication, StrictTransport, Tls, TlsVersion
 from libra.model.translate import parse_codes
+from libra.model.webcluster import StoredWebService
 from libra.model.webdefinition import WebDefinition, WebTls
 from libra.model.webservice import (
     ROOT,
@@ -154,6 +155,13 @@ def _base(config: Config) -> str:
     else:
         given = config.get("base_path") or config.get("path") or ""
     return f"/{given.strip('/')}" if given.strip("/") else ROOT
+
+
+def proxied_pools(services: Iterable[StoredWebService]) -> Iterator[tuple[str, Pool]]:
+    """Where requests go that are passed on: the path of each service that does so, and its members."""
+    for service in flatten(services):
+        if service.type in (WebServiceType.REVERSE_PROXY, WebServiceType.WEBSOCKET):
+            yield service.path, _pool(service, service.config)
 
 
 def _pool(service: RoutedService, config: Config) -> Pool:

@@ -1,13 +1,14 @@
 """What is done to a node in each phase."""
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Protocol
 
 from libra.errors import LibraError
 from libra.model.rollout import Phase
 from libra.rollout.commands import ActionFailed, run_command
-from libra.rollout.leading import Led, RolloutApi
+from libra.rollout.leading import PAUSE_SECONDS, Led, RolloutApi
 from libra.rollout.options import Options
 from libra.rollout.requests import await_answer, is_healthy, is_warm
 from libra.rollout.templates import Node, fill_url
@@ -53,7 +54,16 @@ class RealActions:
         else:
             if phase is Phase.DRAINING:
                 self._fill_urls(node)  # what cannot be asked later takes no node out of service now
-            self._api.mark(led, node.name)
+            self._mark(led, node)
+
+    def _mark(self, led: Led, node: Node) -> None:
+        """Where its pools have nobody else who takes traffic just now, that is waited for."""
+        deadline = time.monotonic() + self._options.capacity_timeout
+        while why := self._api.mark(led, node.name):
+            if time.monotonic() > deadline:
+                raise ActionFailed(f"{why}, for {self._options.capacity_timeout:g} s")
+            if self._cancelled.wait(PAUSE_SECONDS):
+                raise ActionFailed(f"{why}, until the rollout was ended")
 
     def _run(self, node: Node) -> None:
         if self._change is None:
@@ -64,7 +74,7 @@ class RealActions:
             self._change(node)
         except LibraError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # it may be written as a program of its own
             words = str(error).strip().splitlines()
             raise ActionFailed(f"{type(error).__name__}: {words[0] if words else ''}") from error
 

@@ -59,6 +59,10 @@ def rollout(
     where it raises; or it is a command as for `libra rollout run`. With `resume` it goes on with one that was stopped.
     Raises `RolloutStopped` unless it is complete, and other `LibraError`s where the API refuses it.
     """
+    if isinstance(nodes, str):
+        raise TypeError("rollout() takes nodes as a list")
+    if nodes and resume:
+        raise TypeError("rollout() resumes with the nodes that it has, and takes no others")
     options = _read(change, how)
     rest = open_rest(api_url, Path(token_file) if token_file else None, os.environ)
     try:
@@ -75,8 +79,10 @@ def rollout(
 
 def _read(change: Change | Sequence[str], how: HowTo) -> Options:
     """Raises as a function does that has no such argument."""
-    if isinstance(change, str):
-        raise TypeError("rollout() takes a command as a list of words")
+    if not callable(change) and (isinstance(change, str) or not change):
+        raise TypeError("rollout() takes a function, or a command as a list of words")
+    if isinstance(how.get("warm_up"), str):
+        raise TypeError("rollout() takes warm_up as a list")
     if unknown := sorted(how.keys() - HowTo.__annotations__.keys()):
         raise TypeError(f"rollout() got an unexpected keyword argument '{unknown[0]}'")
     given = {**how, "min_online": str(how.get("min_online", Options().min_online))}

@@ -37,6 +37,11 @@ class Led:
     options: Options
     steps: tuple[RolloutStep, ...]
 
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """The nodes that were left as they were."""
+        return tuple(step.node for step in self.steps if step.phase is Phase.SKIPPED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
@@ -152,19 +157,21 @@ class RolloutApi:
         """That the node enters the phase."""
         return self._post(led, "steps", {"node": node, "phase": phase.value, "reason": reason})
 
-    def mark(self, led: Led, node: str) -> None:
-        """As the phase says that was recorded."""
-        self._post(led, f"nodes/{quote(node, safe='')}/mark", {})
+    def mark(self, led: Led, node: str) -> str:
+        """As the phase says that was recorded. Why that cannot be yet, "" where it is done."""
+        answer = self._ask(led, f"nodes/{quote(node, safe='')}/mark", {})
+        return str(answer.get("waits_for") or "")
 
     def end(self, led: Led, state: RolloutState, reason: str) -> Led:
         """Lets go of the lease."""
         return self._post(led, "end", {"state": state.value, "reason": reason})
 
     def _post(self, led: Led, verb: str, body: Json) -> Led:
+        return read_rollout(self._ask(led, verb, body))
+
+    def _ask(self, led: Led, verb: str, body: Json) -> Json:
         whole = {**body, "lease": led.lease}
-        return read_rollout(
-            self._again(lambda: self._rest.call("POST", _path(led.id, verb), whole))
-        )
+        return self._again(lambda: self._rest.call("POST", _path(led.id, verb), whole))
 
     def _again(self, ask: Callable[[], T]) -> T:
         deadline = time.monotonic() + self._patience

@@ -79,7 +79,7 @@ class Runner:
             if end is None:  # nodes in work stay in their phases, from which a resume goes on
                 working = _tell_working((step.node, step.phase) for step in self._led.steps)
                 end = End(RolloutState.STOPPED, f"interrupted in the middle{working}")
-            self._led = self._api.end(self._led, end.state, end.reason)
+            self._led = self._api.end(self._led, end.state, _in_a_line(end.reason))
         except LibraError as error:
             with suppress(LibraError):  # such as a lease that another has
                 self._api.end(self._led, RolloutState.STOPPED, _in_a_line(str(error)))

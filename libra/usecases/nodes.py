@@ -50,33 +50,39 @@ def list_nodes(services: Services, query: Query = EVERYTHING) -> list[Node]:
 
 def create_node(services: Services, caller: Caller, fields: Fields) -> Node:
     """Online, in `group`, which is made where it is not there yet. Raises `Invalid`, `AlreadyExists`."""
+    devices = services.storage.look(reporters)
+    with services.storage.writing() as unit:
+        hold_told(unit, devices)
+        unit.hold(NODES)
+        node = insert_node(unit, services, caller, fields)
+        tell_devices(unit, services, caller, devices)
+    services.bell.ring()
+    return node
+
+
+def insert_node(unit: UnitOfWork, services: Services, caller: Caller, fields: Fields) -> Node:
+    """As `create_node`; nobody is told."""
     given = dict(fields)
     name, group = given.pop("name"), given.pop("group", DEFAULT_GROUP)
     if not is_node_name(name):
         raise Invalid(f"cannot name a node {quoted(name)}: up to 128 letters, digits and . _ : @ -")
     _ensure_port_has_address(given.get("address", ""), given.get("port"))
+    if unit.nodes.count({"name": name}):
+        raise AlreadyExists(f"cannot add the node {quoted(name)}: there is one of that name")
+    owner = ensure_group(unit, services, caller, group)
     now = services.clock()
-    devices = services.storage.look(reporters)
-    with services.storage.writing() as unit:
-        hold_told(unit, devices)
-        unit.hold(NODES)
-        if unit.nodes.count({"name": name}):
-            raise AlreadyExists(f"cannot add the node {quoted(name)}: there is one of that name")
-        owner = ensure_group(unit, services, caller, group)
-        node = Node(
-            id=new_id(),
-            name=name,
-            group_id=owner.id,
-            since=now,
-            author=caller.name,
-            created_at=now,
-            **given,
-        )
-        unit.nodes.add(node)
-        reason = f"'{name}' of the group '{owner.name}'"
-        add_event(unit, services, caller, "node.added", node.id, reason=reason)
-        tell_devices(unit, services, caller, devices)
-    services.bell.ring()
+    node = Node(
+        id=new_id(),
+        name=name,
+        group_id=owner.id,
+        since=now,
+        author=caller.name,
+        created_at=now,
+        **given,
+    )
+    unit.nodes.add(node)
+    reason = f"'{name}' of the group '{owner.name}'"
+    add_event(unit, services, caller, "node.added", node.id, reason=reason)
     return node
 
 
@@ -114,10 +120,15 @@ def remove_node(services: Services, caller: Caller, name: str) -> None:
         hold_told(unit, devices)
         unit.hold(NODES)
         node = get_node(unit, name)
-        unit.nodes.remove(node.id)
-        add_event(unit, services, caller, "node.removed", node.id, reason=f"'{name}'")
+        delete_node(unit, services, caller, node)
         tell_devices(unit, services, caller, reporters(unit) if node.is_online else devices)
     services.bell.ring()
+
+
+def delete_node(unit: UnitOfWork, services: Services, caller: Caller, node: Node) -> None:
+    """As `remove_node`; nobody is told."""
+    unit.nodes.remove(node.id)
+    add_event(unit, services, caller, "node.removed", node.id, reason=f"'{node.name}'")
 
 
 def _place(node: Node) -> tuple[str, int | None]:

@@ -22,8 +22,8 @@ from libra.usecases.nodegroups import get_group
 from libra.usecases.nodes import NODES, get_nodes
 from libra.usecases.outbox import add_event
 from libra.usecases.services import Services
+from libra.usecases.takers import ensure_none, find_down, find_emptied
 
-MAX_REASON = 1000
 EXPIRED = Mark(status=NodeStatus.ONLINE, reason="its mark has expired")
 
 
@@ -43,15 +43,18 @@ def set_status(
     group: str | None = None,
     force: bool = False,
     least: int = 0,
+    keep_pools: bool = False,
 ) -> list[Marked]:
     """Mark nodes by their names, in the order given; their members drain, or serve again, at once.
 
-    `least` is how many must stay online where that is more than the group says.
+    `least` is how many must stay online where that is more than the group says. With `keep_pools` no pool of several
+    members may be left without one that takes traffic.
 
     Raises `NotFound` for a node that is not there, or not in `group`; `Conflict` where a group would have too few left,
-    unless `force`. Then nothing is changed.
+    and `LastTaker`, both not with `force`. Then nothing is changed.
     """
     devices = services.storage.look(lambda unit: _devices(unit, marks))
+    down = find_down(services, _going(marks)) if keep_pools else frozenset()
     with services.storage.writing() as unit:
         hold_told(unit, devices)
         unit.hold(NODES)
@@ -60,6 +63,12 @@ def set_status(
         done = [_mark(services, caller, found[name], mark) for name, mark in marks.items()]
         if not force:
             _ensure_enough(unit, done, least)
+        emptied = find_emptied(unit, {item.before.id: item.after for item in done}, down)
+        if keep_pools and not force:
+            ensure_none(emptied)
+        for pool in emptied:
+            reason = f"no member takes traffic any more in {pool.name}"
+            add_event(unit, services, caller, "pool.emptied", pool.key, reason=reason)
         _write(unit, services, caller, done, devices)
     services.bell.ring()
     return done
@@ -88,6 +97,10 @@ def load_board(services: Services) -> Board:
 def _devices(unit: UnitOfWork, names: Iterable[str]) -> set[str]:
     """A name that is not there is refused later, under the lock."""
     return told_of(unit, unit.nodes.find(Query(where={"name": list(names)})))
+
+
+def _going(marks: Mapping[str, Mark]) -> list[str]:
+    return [name for name, mark in marks.items() if mark.status is NodeStatus.OFFLINE]
 
 
 def _ensure_in_group(unit: UnitOfWork, nodes: Iterable[Node], group: str | None) -> None:

@@ -12,11 +12,12 @@ from libra.model.device import Device
 from libra.model.draining import canonical_address
 from libra.model.nodesessions import NodeSessions, read_members
 from libra.model.nodestatus import Mark, Node, NodeGroup, NodeStatus, least_online
-from libra.model.rollout import FailurePolicy, Phase, Rollout, count_minimum
+from libra.model.rollout import FailurePolicy, Phase, Rollout, RolloutStep, count_minimum
 from libra.storage.base import UnitOfWork
 from libra.storage.query import Query
 from libra.usecases.nodedevices import devices_of
 from libra.usecases.nodegroups import get_group
+from libra.usecases.nodes import find_node
 from libra.usecases.nodesessions import WITHIN
 from libra.usecases.nodestatus import set_status
 from libra.usecases.rollouts import Whole, abort_rollout, find_led, find_rollout
@@ -100,7 +101,9 @@ def _find_unused(services: Services, told: Iterable[NodeSessions]) -> set[str]:
 
 
 def mark_node(services: Services, caller: Caller, key: str, lease: int, name: str) -> Whole:
-    """As its phase in the rollout says. Raises `Conflict` where that would leave too few online, or for the lease."""
+    """As its phase in the rollout says. Raises `Conflict` where that would leave too few online, or for the lease, and
+    `LastTaker` where it has to wait for other members of a pool.
+    """
     whole = find_led(services, key, lease)
     step = next((step for step in whole.steps if step.node == name), None)
     if step is None:
@@ -109,6 +112,8 @@ def mark_node(services: Services, caller: Caller, key: str, lease: int, name: st
     if status is None:
         raise Conflict(f"cannot mark the node '{name}': it is {step.phase.value}")
     group = whole.rollout.group
+    if _is_anothers(services, whole.rollout, step):
+        return whole
     least = 0
     if step.phase is Phase.DRAINING:
         with services.storage.reading() as unit:
@@ -119,8 +124,31 @@ def mark_node(services: Services, caller: Caller, key: str, lease: int, name: st
     )
     # One that failed to come back serves nobody: to withdraw it costs nothing.
     force = step.phase is Phase.WITHDRAWING
-    set_status(services, caller, {name: mark}, group=group, force=force, least=least)
+    set_status(
+        services,
+        caller,
+        {name: mark},
+        group=group,
+        force=force,
+        least=least,
+        keep_pools=step.phase is Phase.DRAINING,
+    )
     return whole
+
+
+def _is_anothers(services: Services, rollout: Rollout, step: RolloutStep) -> bool:
+    """Whether somebody else has marked it offline meanwhile, and it is to be offline. Raises `Conflict` where it is to
+    be online, or was online when its turn came: who did that does not want it back.
+    """
+    node = find_node(services, step.node)
+    if node.is_online or node.reason == tell_mark(rollout):
+        return False
+    if step.phase is Phase.WITHDRAWING:
+        return True
+    if step.phase is Phase.DRAINING and node.since <= step.since:
+        return False  # it was taken by this rollout once, and is tried again
+    why = f": {node.reason}" if node.reason else ""
+    raise Conflict(f"cannot go on with the node '{node.name}': somebody has marked it offline{why}")
 
 
 def tell_mark(rollout: Rollout) -> str:
@@ -137,8 +165,7 @@ def abort_with_nodes(services: Services, caller: Caller, key: str, restore: bool
     aborted = abort_rollout(services, caller, key)
     if aborted.rollout.state.is_open:
         return aborted
-    policy = json.loads(whole.rollout.options)["on_failure"]
-    wanted = policy == FailurePolicy.RESTORE.value if restore is None else restore
+    wanted = restores(whole.rollout) if restore is None else restore
     if wanted:
         with services.storage.reading() as unit:
             left = _left_offline(unit, aborted)
@@ -146,6 +173,12 @@ def abort_with_nodes(services: Services, caller: Caller, key: str, restore: bool
             marks = {name: Mark(status=NodeStatus.ONLINE) for name in left}
             set_status(services, caller, marks)
     return find_rollout(services, aborted.rollout.id)
+
+
+def restores(rollout: Rollout) -> bool:
+    """Whether its own policy brings back nodes that it has left offline."""
+    policy: str = json.loads(rollout.options)["on_failure"]
+    return policy == FailurePolicy.RESTORE.value
 
 
 def _left_offline(unit: UnitOfWork, whole: Whole) -> list[str]:

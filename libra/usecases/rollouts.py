@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from libra.errors import AlreadyExists, Conflict, Invalid, NotFound
 from libra.messages.fields import quoted
@@ -29,6 +29,7 @@ from libra.usecases.outbox import add_event
 from libra.usecases.services import Services, new_id
 
 LEASE = timedelta(seconds=LEASE_SECONDS)
+PRUNE_MOST = 100  # at once: each may have thousands of nodes
 _ENDS = {
     RolloutState.COMPLETE: "rollout.complete",
     RolloutState.STOPPED: "rollout.stopped",
@@ -336,3 +337,13 @@ def _wish(
     kind = f"rollout.{wish.value}_wanted"
     add_event(unit, services, caller, kind, rollout.id, reason=f"'{rollout.group}'")
     return _whole(unit, wished)
+
+
+def prune_rollouts(unit: UnitOfWork, before: datetime) -> int:
+    """Forget the oldest of those that ended before, with their nodes; how many. One that can go on is kept."""
+    closed = [state for state in RolloutState if not state.is_open]
+    query = Query(where={"state": closed}, sort=(("created_at", True),), limit=PRUNE_MOST)
+    gone = [item for item in unit.rollouts.find(query) if item.ended_at and item.ended_at < before]
+    for item in gone:
+        unit.rollouts.remove(item.id)
+    return len(gone)

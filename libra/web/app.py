@@ -14,6 +14,7 @@ from libra.api.errors import status_of
 from libra.errors import Forbidden, LibraError, NotFound
 from libra.usecases.services import Services
 from libra.web import orders
+from libra.web.faults import refuse
 from libra.web.files import answer_file
 from libra.web.forms import Form, ensure_own, form_of
 from libra.web.history import History
@@ -41,6 +42,7 @@ def add_pages(app: FastAPI, services: Services, history: History) -> None:
     """To an application of `libra.api.app`."""
     site = Site(services=services, history=history, watchers=Watchers(MOST_WATCHERS), pages=PAGES)
     app.state.endings.append(site.watchers.end)
+    app.state.refusals[f"{PATH}/"] = refuse
     for page in site.pages:
         _add(app, "GET", page.path or "/", _shown(site, page))
         _add(app, "GET", f"/live{page.path or '/'}", _followed(site, page))

@@ -9,8 +9,8 @@ from fastapi import Request
 from libra.errors import Forbidden, Invalid
 from libra.web.session import Visitor
 
-LONGEST_BODY = 256 * 1024
-MOST_FIELDS = 20_000  # a box a node
+LONGEST_BODY = 1_500_000  # a list of ten thousand nodes with their addresses
+MOST_FIELDS = 20_000  # two a node that is offline
 CSRF = "csrf"
 
 

@@ -8,10 +8,8 @@ from libra.errors import Invalid
 from libra.messages.addresses import parse_host_name, parse_ip_address
 from libra.messages.fields import quoted
 from libra.model.access import Caller
-from libra.model.nodestatus import Mark, NodeStatus, is_node_name
-from libra.storage.query import Query
-from libra.usecases.nodegroups import find_group
-from libra.usecases.nodes import create_node, remove_node
+from libra.model.nodestatus import Mark, NodeStatus, is_node_name, parse_reason
+from libra.usecases.nodelists import add_nodes, save_nodes
 from libra.usecases.nodestatus import set_status
 from libra.usecases.services import Services
 from libra.web.forms import Form
@@ -21,31 +19,21 @@ MOST_NODES = 10_000
 
 
 def save_marks(services: Services, caller: Caller, key: str, form: Form) -> str:
-    """`shown` are the boxes that the page had, `was` those that were ticked then, `offline` those that are now."""
-    shown, was, ticked = (set(form.every(name)) for name in ("shown", "was", "offline"))
-    if not ticked <= shown:
-        raise Invalid("cannot save the marks: the page has no box of a node that is ticked")
-    reason = form.text("reason").strip()
+    """`was` are the boxes that were ticked on the page, `offline` those that are now."""
+    was, ticked = (set(form.every(name)) for name in ("was", "offline"))
+    reason = parse_reason(form.text("reason"))
     taken = {name: Mark(status=NodeStatus.OFFLINE, reason=reason) for name in ticked - was}
     brought = {name: Mark(status=NodeStatus.ONLINE, reason=reason) for name in was - ticked}
     marks = {**taken, **brought}
     if marks:
         force = form.text("force") == "yes"
-        set_status(services, caller, marks, group=key, force=force)
+        set_status(services, caller, marks, group=key, force=force, keep_pools=True)
     return NODES
 
 
 def save_list(services: Services, caller: Caller, key: str, form: Form) -> str:
     """Names apart by spaces or lines, as `name` or `name=address`; those that are missing go, new ones come."""
-    wanted = parse_list(form.text("nodes"))
-    group = find_group(services, key)
-    with services.storage.reading() as unit:
-        present = {node.name for node in unit.nodes.find(Query(where={"group_id": group.id}))}
-    for name, address in wanted.items():
-        if name not in present:
-            create_node(services, caller, {"name": name, "group": key, "address": address})
-    for name in sorted(present - set(wanted)):
-        remove_node(services, caller, name)
+    save_nodes(services, caller, key, parse_list(form.text("nodes")))
     return NODES
 
 
@@ -73,7 +61,5 @@ def _parse_address(name: str, text: str) -> str:
 
 def add_group(services: Services, caller: Caller, _key: str, form: Form) -> str:
     """With its first nodes."""
-    for name, address in parse_list(form.text("nodes")).items():
-        fields = {"name": name, "group": form.text("group").strip(), "address": address}
-        create_node(services, caller, fields)
+    add_nodes(services, caller, form.text("group").strip(), parse_list(form.text("nodes")))
     return NODES

@@ -8,7 +8,8 @@ from libra.model.access import Caller, Role
 from libra.usecases import devices, jobs
 from libra.usecases.deviceorders import DeviceOrder
 from libra.usecases.jobs import Order
-from libra.usecases.rollouts import Whole, abort_rollout, ask_to_stop, find_rollout
+from libra.usecases.rolloutnodes import abort_with_nodes, restores
+from libra.usecases.rollouts import Whole, ask_to_stop, find_rollout
 from libra.usecases.services import Services
 from libra.web import nodeorders
 from libra.web.forms import Form
@@ -25,6 +26,8 @@ class Question:
     words: str
     button: str
     is_hard: bool = False  # something ends
+    box: str = ""  # what may be ticked beside it
+    ticked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +66,8 @@ _JOB_WORDS = {
 }
 
 
-_ROLLOUT_WORDS = {
-    "stop": "The nodes in work are finished, and no other is taken. It can be resumed.",
-    "abort": "The nodes in work are finished, and no other is taken. It cannot be resumed.",
-}
+_FINISHED = "The nodes in work are finished, and no other is taken."
+_BOX = "Bring back the nodes that it has left offline"
 
 
 def _device_order(order: DeviceOrder) -> PageOrder:
@@ -103,20 +104,42 @@ def _job_order(order: Order) -> PageOrder:
     return PageOrder(ask=ask, act=act)
 
 
-def _rollout_order(word: str, order: Callable[[Services, Caller, str], Whole]) -> PageOrder:
-    def ask(services: Services, key: str) -> Question:
-        rollout = find_rollout(services, key).rollout
-        return Question(
-            title=f"{word.capitalize()} the rollout of {rollout.group}?",
-            words=_ROLLOUT_WORDS[word],
-            button=word.capitalize(),
-            is_hard=True,
-        )
+def _ask_stop(services: Services, key: str) -> Question:
+    rollout = find_rollout(services, key).rollout
+    words = f"{_FINISHED} It can be resumed."
+    return Question(
+        title=f"Stop the rollout of {rollout.group}?", words=words, button="Stop", is_hard=True
+    )
 
-    def act(services: Services, caller: Caller, key: str, _form: Form) -> str:
-        return f"/rollouts/{order(services, caller, key).rollout.id}"
 
-    return PageOrder(ask=ask, act=act, roles=DEPLOYERS)
+def _ask_abort(services: Services, key: str) -> Question:
+    rollout = find_rollout(services, key).rollout
+    title = f"Abort the rollout of {rollout.group}?"
+    if rollout.is_led(services.clock()):
+        words = f"{_FINISHED} It cannot be resumed."
+        return Question(title=title, words=words, button="Abort", is_hard=True)
+    return Question(
+        title=title,
+        words="It ends at once, and cannot be resumed.",
+        button="Abort",
+        is_hard=True,
+        box=_BOX,
+        ticked=restores(rollout),
+    )
+
+
+def _stop(services: Services, caller: Caller, key: str, _form: Form) -> str:
+    return _page_of(ask_to_stop(services, caller, key))
+
+
+def _abort(services: Services, caller: Caller, key: str, form: Form) -> str:
+    """Its own policy decides where the box was not there."""
+    restore = form.text("box") == "yes" if form.text("boxed") else None
+    return _page_of(abort_with_nodes(services, caller, key, restore))
+
+
+def _page_of(whole: Whole) -> str:
+    return f"/rollouts/{whole.rollout.id}"
 
 
 ORDERS: tuple[tuple[str, PageOrder], ...] = (
@@ -125,7 +148,7 @@ ORDERS: tuple[tuple[str, PageOrder], ...] = (
     ("/nodes", PageOrder(act=nodeorders.add_group, roles=OPERATORS)),
     ("/nodes/{key}/marks", PageOrder(act=nodeorders.save_marks, roles=DEPLOYERS)),
     ("/nodes/{key}/list", PageOrder(act=nodeorders.save_list, roles=OPERATORS)),
-    ("/rollouts/{key}/stop", _rollout_order("stop", ask_to_stop)),
-    ("/rollouts/{key}/abort", _rollout_order("abort", abort_rollout)),
+    ("/rollouts/{key}/stop", PageOrder(ask=_ask_stop, act=_stop, roles=DEPLOYERS)),
+    ("/rollouts/{key}/abort", PageOrder(ask=_ask_abort, act=_abort, roles=DEPLOYERS)),
 )
 """By path below /ui; its last word is the order."""

@@ -125,7 +125,7 @@ def test_a_second_signal_ends_the_waiting_for_devices(process: Process) -> None:
             worker = int(lock.read_text())
             os.kill(worker, signal.SIGSTOP)  # it does not end
             running.send_signal(signal.SIGTERM)
-            notify.wait_for("STATUS=destroyed 0 of 1 devices", timeout=WAIT)
+            notify.wait_for("STATUS=destroyed 0 of 1 device", timeout=WAIT)
             assert running.poll() is None
             running.send_signal(signal.SIGTERM)
             assert running.wait(WAIT) == 0

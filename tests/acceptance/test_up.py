@@ -102,6 +102,8 @@ def test_a_controller_that_is_killed_leaves_traffic_and_comes_back(fleet: Fleet)
 def test_jobs_are_steered_by_hand(fleet: Fleet) -> None:
     """Those of a device whose worker is not there."""
     fleet.start()
+    fleet.run("admin", "log-level", "debug")
+    assert fleet.json("admin", "reconfig") == {"changed": [], "needs_restart": []}
     fleet.run("device", "create", "name=ghost", "address=192.0.2.1")
     job = fleet.json("device", "discover", "ghost")["id"]
 

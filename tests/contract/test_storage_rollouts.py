@@ -1,7 +1,7 @@
 """Rollouts in every storage: SQLite and a real PostgreSQL."""
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from libra.errors import AlreadyExists
 from libra.model.rollout import OPEN, Phase, Rollout, RolloutState, RolloutStep, Wish
 from libra.storage.query import Query
 from libra.storage.sql import SqlStorage
+from libra.usecases.rollouts import prune_rollouts
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.storages import at, lay_out, migrated
 
@@ -80,3 +81,17 @@ def test_a_node_is_in_a_rollout_once_and_goes_with_it(storage: SqlStorage) -> No
     with storage.writing() as unit:
         unit.rollouts.remove("r1")
         assert unit.rollout_steps.find() == []
+
+
+def test_what_ended_long_ago_goes_with_its_nodes(storage: SqlStorage) -> None:
+    old = replace(ROLLOUT, id="old", state=RolloutState.COMPLETE)
+    stopped = replace(ROLLOUT, id="stopped", ended_at=None)
+    late = replace(ROLLOUT, id="late", state=RolloutState.ABORTED, ended_at=at(9))
+    with storage.writing() as unit:
+        for item in (old, stopped, late):
+            unit.rollouts.add(item)
+            unit.rollout_steps.add(replace(STEP, id=f"{item.id}/0", rollout_id=item.id))
+        assert prune_rollouts(unit, at(5)) == 1
+    with storage.reading() as unit:
+        assert {item.id for item in unit.rollouts.find()} == {"stopped", "late"}
+        assert {step.rollout_id for step in unit.rollout_steps.find()} == {"stopped", "late"}

@@ -186,6 +186,7 @@ HOSTILE_COMMENTS: dict[str, Json] = {
     "a C1 character": {"headers": {"X-Libra-Comment": "\x9b2J".encode()}},
     "twice": {"params": [("comment", "a"), ("comment", "b"), ("action", "disable")]},
     "a NUL": {"params": {"comment": "a\0b"}},
+    "two headers": {"headers": [("X-Libra-Comment", "a"), ("X-Libra-Comment", "b")]},
 }
 
 

@@ -184,6 +184,7 @@ def build_bodies(lab: ControlLab, keys: dict[str, str], pem: dict[str, str]) -> 
         "NodeBody": {"name": "node2"},
         "NodeChange": {"address": "10.0.0.3"},
         "NodeStatusBody": {"status": "offline"},
+        "NodesStatusBody": {"status": "offline", "names": [keys["node"]]},
         "NodeGroupBody": {"name": "edge"},
         "NodeGroupChange": {"min_online": 0},
         "RolloutBody": {"group": "web", "holder": "me"},

@@ -157,6 +157,16 @@ def test_other_ways_to_say_it(lab: ControlLab) -> None:
     assert (shown["status"], shown["reason"], shown["author"]) == ("offline", "new kernel", "admin")
     assert lab.client.post(SET, json={"a": {"status": "online"}}).is_success
     assert probe(lab, "a")[0] == 200
+    wrapped = {"change": {"a": {"status": "offline"}}}
+    assert lab.client.post(SET, json=wrapped).is_success
+    assert probe(lab, "a")[0] == 503
+    add(lab, "change")
+    assert lab.client.post(SET, json={"change": {"status": "offline"}}).is_success
+    assert probe(lab, "change")[0] == 503
+    kind = {"content-type": "application/json"}
+    online = json.dumps({"a": {"status": "online"}})
+    assert lab.client.post(SET, params={"change": online}, headers=kind).is_success
+    assert probe(lab, "a")[0] == 200
     assert lab.client.post(SET).status_code == 400
     assert lab.client.post(SET, files={"change": b"{}"}).status_code == 400
     two = {"change": offline}

@@ -16,6 +16,7 @@ from libra.usecases.tokens import create_token, list_tokens, revoke_token
 from libra.web.render import POLICY
 from libra.web.session import COOKIE
 from tests.support.control import LBAAS, WAIT, ControlLab, control_lab
+from tests.support.rollouts import later
 
 HOSTILE = "<script>alert('x')</script>"
 PAGES = (
@@ -165,6 +166,30 @@ def test_what_is_not_there(visitor: httpx.Client) -> None:
     assert visitor.get("/ui/static/x/../../app.py").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/ui/nope", 404),
+        ("GET", "/ui/nodes/web/marks", 405),
+        ("GET", "/ui/%00", 400),
+        ("POST", "/ui/login", 400),  # without a form
+        ("POST", "/ui/nodes/web/marks", 400),
+        ("GET", "/ui/static/x/%2e%2e/app.py", 404),
+    ],
+)
+def test_what_goes_wrong_is_a_page(
+    lab: ControlLab, visitor: httpx.Client, method: str, path: str, status: int
+) -> None:
+    with browsing(lab) as stranger:
+        for client in (visitor, stranger):
+            answer = client.request(method, path)
+            assert answer.status_code == status
+            assert answer.headers["content-type"] == "text/html; charset=utf-8"
+            assert "script-src 'self'" in answer.headers["content-security-policy"]
+            assert 'role="alert"' in answer.text
+    assert ("allow" in answer.headers) == (status == 405)
+
+
 def test_files_are_kept_by_browsers(visitor: httpx.Client) -> None:
     found = re.search(r'href="(/ui/static/[^"]+\.css)"', visitor.get("/ui/").text)
     assert found is not None
@@ -218,7 +243,7 @@ def test_what_is_no_form_is_refused(visitor: httpx.Client) -> None:
     path = "/ui/nodes/web/marks"
     assert visitor.post(path, json={"csrf": csrf_of(visitor)}).status_code == 400
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
-    for body in (b"\xff\xfe", b"a=%ff", b"x=" + b"y" * 300_000):
+    for body in (b"\xff\xfe", b"a=%ff", b"x=" + b"y" * 1_600_000):
         assert visitor.post(path, content=body, headers=kind).status_code == 400
 
 
@@ -227,7 +252,7 @@ def test_a_reader_orders_nothing(lab: ControlLab) -> None:
         assert "Retire" not in client.get("/ui/devices/web1").text
         assert client.get("/ui/devices/web1/retire").status_code == 403
         assert order(client, "/ui/devices/web1/retire").status_code == 403
-        assert order(client, "/ui/nodes/web/marks", shown="web1", offline="web1").status_code == 403
+        assert order(client, "/ui/nodes/web/marks", offline="web1").status_code == 403
     assert lab.get("/v1/nodes/web1")["node"]["status"] == "online"
 
 
@@ -242,15 +267,14 @@ def test_an_order_says_first_what_would_happen(lab: ControlLab, visitor: httpx.C
 
 
 def test_ticked_nodes_are_offline(lab: ControlLab, visitor: httpx.Client) -> None:
-    shown = ["web1", "web2", "web3"]
-    saved = order(visitor, "/ui/nodes/web/marks", shown=shown, offline="web2", reason="kernel")
+    saved = order(visitor, "/ui/nodes/web/marks", offline="web2", reason="kernel")
     assert saved.headers["location"] == "/ui/nodes"
     node = lab.get("/v1/nodes/web2")["node"]
     assert (node["status"], node["reason"], node["author"]) == ("offline", "kernel", "admin")
     assert 'value="web2" aria-label="web2 offline" checked' in visitor.get("/ui/nodes").text
     # Somebody else takes web3 away meanwhile; who looks at the older page does not bring it back.
     lab.put("/v1/nodes/web3/status", {"status": "offline"})
-    assert order(visitor, "/ui/nodes/web/marks", shown=shown, was="web2").status_code == 303
+    assert order(visitor, "/ui/nodes/web/marks", was="web2").status_code == 303
     assert lab.get("/v1/nodes/web2")["node"]["status"] == "online"
     assert lab.get("/v1/nodes/web3")["node"]["status"] == "offline"
     lab.put("/v1/nodes/web3/status", {"status": "online"})
@@ -258,12 +282,12 @@ def test_ticked_nodes_are_offline(lab: ControlLab, visitor: httpx.Client) -> Non
 
 def test_the_last_one_stays_unless_one_insists(lab: ControlLab, visitor: httpx.Client) -> None:
     everyone = ["web1", "web2", "web3"]
-    refused = order(visitor, "/ui/nodes/web/marks", shown=everyone, offline=everyone)
+    refused = order(visitor, "/ui/nodes/web/marks", offline=everyone)
     assert refused.status_code == 409
     assert "cannot take that many nodes" in refused.text
-    forced = order(visitor, "/ui/nodes/web/marks", shown=everyone, offline=everyone, force="yes")
+    forced = order(visitor, "/ui/nodes/web/marks", offline=everyone, force="yes")
     assert forced.status_code == 303
-    assert order(visitor, "/ui/nodes/web/marks", shown=everyone, was=everyone).status_code == 303
+    assert order(visitor, "/ui/nodes/web/marks", was=everyone).status_code == 303
     assert lab.get("/v1/nodes/web1")["node"]["status"] == "online"
 
 
@@ -280,9 +304,40 @@ def test_a_list_says_which_nodes_there_are(lab: ControlLab, visitor: httpx.Clien
     lab.get("/v1/nodes/api3")
 
 
+def test_a_list_is_saved_whole_or_not_at_all(lab: ControlLab, visitor: httpx.Client) -> None:
+    """Here another group has one of the nodes."""
+    assert order(visitor, "/ui/nodes", group="db", nodes="db1=10.0.0.1 db2").status_code == 303
+    assert order(visitor, "/ui/nodes/db/list", nodes="db0 db2 web1").status_code == 409
+    assert [node["name"] for node in lab.get("/v1/nodes", group="db")["nodes"]] == ["db1", "db2"]
+    assert order(visitor, "/ui/nodes", group="more", nodes="more1 web1").status_code == 409
+    lab.get("/v1/nodegroups/more", 404)
+    # Another address is a move, and none is no wish.
+    assert order(visitor, "/ui/nodes/db/list", nodes="db1 db2=10.0.0.7").status_code == 303
+    shown = {node["name"]: node["address"] for node in lab.get("/v1/nodes", group="db")["nodes"]}
+    assert shown == {"db1": "10.0.0.1", "db2": "10.0.0.7"}
+
+
+@pytest.mark.parametrize("reason", ["x" * 256, "a\nb"])
+def test_a_reason_has_one_limit(lab: ControlLab, visitor: httpx.Client, reason: str) -> None:
+    path = "/ui/nodes/web/marks"
+    saved = order(visitor, path, offline="web1", reason=reason)
+    assert saved.status_code == 400
+    body = {"status": "offline", "reason": reason}
+    assert lab.client.put("/v1/nodes/web1/status", json=body).status_code == 400
+    assert lab.get("/v1/nodes/web1")["node"]["status"] == "online"
+
+
+def test_a_form_of_ten_thousand_nodes_is_read(visitor: httpx.Client) -> None:
+    """Here with a node that cannot be, so that none is stored."""
+    names = "\r\n".join(f"node-{n:05}.example.com=10.0.{n % 250}.1" for n in range(9_999))
+    answer = order(visitor, "/ui/nodes", group="all", nodes=f"{names} <x>")
+    assert answer.status_code == 400
+    assert "&#39;&lt;x&gt;&#39;" in answer.text
+
+
 def test_an_order_is_in_the_events(lab: ControlLab, visitor: httpx.Client) -> None:
-    order(visitor, "/ui/nodes/web/marks", shown="web1", offline="web1")
-    order(visitor, "/ui/nodes/web/marks", shown="web1", was="web1")
+    order(visitor, "/ui/nodes/web/marks", offline="web1")
+    order(visitor, "/ui/nodes/web/marks", was="web1")
     newest = lab.get("/v1/events", kind="node.")["events"][-1]
     assert (newest["kind"], newest["actor"]) == ("node.online", "admin")
     assert newest["remote"] == "127.0.0.1"
@@ -349,3 +404,38 @@ def test_tokens_are_never_shown(lab: ControlLab, visitor: httpx.Client) -> None:
         text = visitor.get(path).text
         assert lab.secret not in text
         assert not any(digest in text for digest in digests)
+
+
+# Rollouts.
+
+
+def test_a_wish_shows_also_where_nobody_fulfils_it(lab: ControlLab, visitor: httpx.Client) -> None:
+    key = begin(lab)
+    assert order(visitor, f"/ui/rollouts/{key}/stop").status_code == 303
+    assert "a stop is wanted" in visitor.get(f"/ui/rollouts/{key}").text
+    assert "stop wanted" in visitor.get("/ui/rollouts").text
+    with later(lab, 60):
+        shown = lab.client.get(f"/v1/rollouts/{key}").json()["rollout"]
+        assert (shown["wish"], shown["led"]) == ("stop", False)
+    lab.post(f"/v1/rollouts/{key}/end", {"lease": 1, "state": "aborted"}, 200)
+
+
+@pytest.mark.parametrize("box", ["yes", ""])
+def test_an_abort_asks_about_what_it_left_offline(
+    lab: ControlLab, visitor: httpx.Client, box: str
+) -> None:
+    key = begin(lab)
+    lab.post(f"/v1/rollouts/{key}/steps", {"lease": 1, "node": "web1", "phase": "draining"}, 200)
+    lab.post(f"/v1/rollouts/{key}/nodes/web1/mark", {"lease": 1}, 200)
+    lab.post(f"/v1/rollouts/{key}/end", {"lease": 1, "state": "stopped"}, 200)
+    assert 'name="box"' in visitor.get(f"/ui/rollouts/{key}/abort").text
+    assert order(visitor, f"/ui/rollouts/{key}/abort", boxed="yes", box=box).status_code == 303
+    assert lab.get(f"/v1/rollouts/{key}")["rollout"]["state"] == "aborted"
+    status = lab.get("/v1/nodes/web1")["node"]["status"]
+    assert status == ("online" if box else "offline")
+    lab.put("/v1/nodes/web1/status", {"status": "online"})
+
+
+def begin(lab: ControlLab) -> str:
+    key: str = lab.post("/v1/rollouts", {"group": "web", "holder": "somebody"})["rollout"]["id"]
+    return key

@@ -1,6 +1,7 @@
 """Rollouts over REST, and the client that leads them, on a whole controller without devices."""
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -172,6 +173,30 @@ def test_what_others_took_out_is_left_alone(lab: ControlLab, api: RolloutApi, gr
     assert [step.phase for step in led.steps] == [Phase.SKIPPED, Phase.DONE, Phase.DONE]
     assert led.steps[0].reason == "it is offline: disk"
     assert not is_online(lab, f"{group}-a")
+
+
+@pytest.mark.parametrize("policy", FailurePolicy)
+def test_what_somebody_takes_out_meanwhile_is_not_brought_back(
+    lab: ControlLab, api: RolloutApi, group: str, policy: FailurePolicy
+) -> None:
+    def change(node: Node) -> None:
+        mark(lab, node.name, NodeStatus.OFFLINE, "disk")
+
+    led = Leader(api, api.begin(group, (), options(on_failure=policy)), change).start().wait()
+    assert led.state is RolloutState.STOPPED
+    assert "somebody has marked it offline: disk" in led.reason
+    shown = lab.get(f"/v1/nodes/{group}-a")["node"]
+    assert (shown["status"], shown["reason"]) == ("offline", "disk")
+
+
+def test_what_somebody_takes_out_a_moment_before_is_theirs(
+    lab: ControlLab, api: RolloutApi, group: str
+) -> None:
+    led = api.record(api.begin(group, (), options()), f"{group}-a", Phase.DRAINING, "")
+    mark(lab, f"{group}-a", NodeStatus.OFFLINE, "disk")
+    with pytest.raises(Refused, match="somebody has marked it offline: disk"):
+        api.mark(led, f"{group}-a")
+    assert lab.get(f"/v1/nodes/{group}-a")["node"]["reason"] == "disk"
 
 
 def test_it_waits_while_too_few_serve(lab: ControlLab, api: RolloutApi, group: str) -> None:
@@ -366,6 +391,16 @@ def test_a_failure_as_json(lab: ControlLab, group: str) -> None:
     assert "libra rollout resume" in done.stderr
 
 
+def test_what_was_skipped_is_not_overlooked(lab: ControlLab, group: str) -> None:
+    mark(lab, f"{group}-b", NodeStatus.OFFLINE, "disk")
+    done = command(lab, "run", "-g", group, "--min-online", "1", "--", "true")
+    assert done.exit_code == 4
+    words = f"1 not changed: {group}-b: it is offline: disk"
+    assert f"is complete, 2 of 3 nodes done: {words}" in done.stderr
+    (row,) = json.loads(command(lab, "history", "--group", group, "-o", "json").stdout)
+    assert (row["state"], row["reason"]) == ("complete", words)
+
+
 def test_a_stored_command_is_not_run_unasked(lab: ControlLab, group: str) -> None:
     assert command(lab, "run", "-g", group, "--", "false").exit_code == 1
     done = command(lab, "resume", group)
@@ -373,6 +408,20 @@ def test_a_stored_command_is_not_run_unasked(lab: ControlLab, group: str) -> Non
     assert "cannot run the stored command 'false' unasked" in done.stderr
     assert command(lab, "resume", group, "--stored-command").exit_code == 1
     done = command(lab, "resume", group, "--", "true")
+    assert done.exit_code == 0, done.output
+
+
+def test_another_command_is_no_text_for_the_shell(lab: ControlLab, group: str) -> None:
+    """Unless that is said, whatever the one before was."""
+    assert command(lab, "run", "-g", group, "--shell", "--", "exit 1").exit_code == 1
+    assert command(lab, "resume", group, "--shell").exit_code == 2
+    words = ("--", "sh", "-c", "test $# -eq 1 && echo one word", "x", "a b")
+    done = command(lab, "resume", group, *words)
+    assert done.exit_code == 0, done.output
+    assert f"{group}-a | one word" in done.stdout
+    assert command(lab, "run", "-g", group, "--", "false").exit_code == 1
+    done = command(lab, "resume", group, "--shell", "--", "echo {node} | tr a-z A-Z")
+    assert f"{group}-a | {group}-a".upper() in done.stdout.upper()
     assert done.exit_code == 0, done.output
 
 
@@ -391,6 +440,11 @@ def test_a_program(
 
     with pytest.raises(TypeError, match="unexpected keyword argument 'bach'"):
         rollout(group, ["true"], bach=2, **where)
+    for wrong in ({"change": []}, {"change": "true"}, {"nodes": "a"}, {"warm_up": "http://x/"}):
+        with pytest.raises(TypeError, match=r"rollout\(\) takes"):
+            rollout(**{"group": group, "change": ["true"], **wrong}, **where)
+    with pytest.raises(TypeError, match="takes no others"):
+        rollout(group, ["true"], nodes=["a"], resume=True, **where)
 
     def change(node: Node) -> None:
         raise OSError("nobody there")
@@ -402,6 +456,14 @@ def test_a_program(
     assert "a program began it" in refused.stderr
     done = rollout(group, ["true"], resume=True, report=told.append, **where)
     assert done.state is RolloutState.COMPLETE
+
+
+def test_a_function_that_exits_has_failed(api: RolloutApi, group: str) -> None:
+    def change(node: Node) -> None:
+        sys.exit("no disk")
+
+    led = Leader(api, api.begin(group, (), options()), change).start().wait()
+    assert led.reason == f"{group}-a: SystemExit: no disk"
 
 
 def test_sessions_that_do_not_end(api: RolloutApi, group: str) -> None:

@@ -54,6 +54,7 @@ def test_every_name_is_reached(lab: ControlLab, name: str) -> None:
         ("/clusters//vms", 404),
         ("/clusters/%ff", 400),
         ("/clusters/%00", 400),
+        ("/clouds/%00", 400),
         ("/clusters/default/vms/none", 404),
         ("/clusters/default/vms?metric=none", 400),
         ("/clusters/default?metric=all", 400),
@@ -84,8 +85,6 @@ def test_every_name_is_reached(lab: ControlLab, name: str) -> None:
 def test_what_is_refused_says_why(lab: ControlLab, path: str, status: int) -> None:
     text, shown = ask(lab, path), ask(lab, path, accept="application/json")
     assert (text.status_code, shown.status_code) == (status, status), text.text
-    if path.endswith("%00"):
-        return
     assert shown.json()["faultstring"] + "\n" == text.text
     assert text.headers["content-type"] == PLAIN
     head = ask(lab, path, "HEAD")

@@ -140,6 +140,7 @@ OPERATIONS = {
     "/v1/nodes": {"get": A.NODES, "post": A.OPERATE},
     "/v1/nodes/{node}": {"get": A.NODES, "put": A.OPERATE, "delete": A.OPERATE},
     "/v1/nodes/{node}/status": {"put": A.DEPLOY},
+    "/v1/nodes/status": {"post": A.DEPLOY},
     "/v1/nodegroups": {"get": A.NODES, "post": A.OPERATE},
     "/v1/nodegroups/{group}": {"get": A.NODES, "put": A.OPERATE, "delete": A.OPERATE},
     "/v1/nodegroups/{group}/sessions": {"get": A.NODES},

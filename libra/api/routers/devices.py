@@ -19,7 +19,7 @@ router = APIRouter(prefix="/v1", route_class=WrittenRoute)
 _DEVICE = (
     *("id", "name", "address", "pool_id", "state", "reason", "generation", "acknowledged"),
     *("digest", "protocol", "release", "proxy", "created_at", "first_seen", "last_seen", "misses"),
-    *("failing_since", "retiring", "shutting_down", "announced_at", "started_at"),
+    *("failing_since", "retiring", "shutting_down", "stopped", "announced_at", "started_at"),
 )
 _POOL = (
     *("id", "name", "provider", "auto_enroll", "shared", "min_spare", "probe_seconds"),

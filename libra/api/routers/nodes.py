@@ -1,5 +1,6 @@
 """Nodes whose health is reported, and their groups."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -13,13 +14,15 @@ from libra.api.schemas.nodes import (
     NodeGroupBody,
     NodeGroupChange,
     NodesAsked,
+    NodesStatusBody,
     NodeStatusBody,
     build_mark,
     show_group,
     show_node,
     show_sessions,
 )
-from libra.model.nodestatus import Node, NodeGroup
+from libra.model.access import Caller
+from libra.model.nodestatus import Mark, Node, NodeGroup
 from libra.storage.query import Query as StorageQuery
 from libra.usecases import nodegroups, nodes, nodestatus
 from libra.usecases.nodesessions import sessions_of
@@ -96,9 +99,26 @@ def set_status(
 ) -> Json:
     """Offline: nothing new goes to its members, from now on. Online: they are used as their owners want."""
     mark = build_mark(body, services.clock())
-    (done,) = nodestatus.set_status(services, caller, {node: mark}, force=body.force)
+    (done,) = _set(request, services, caller, {node: mark}, force=body.force)
+    return _show_one(services, done)
+
+
+@router.post("/nodes/status", dependencies=MARKS, tags=["nodes"])
+def set_statuses(body: NodesStatusBody, request: Request, services: Given, caller: Asking) -> Json:
+    """The same for several nodes: all of them or none."""
+    mark = build_mark(body, services.clock())
+    marks = dict.fromkeys(body.names, mark)
+    done = _set(request, services, caller, marks, force=body.force)
+    groups = nodegroups.group_names(services)
+    return {"nodes": [show_node(node, groups) for node in done]}
+
+
+def _set(
+    request: Request, services: Services, caller: Caller, marks: Mapping[str, Mark], *, force: bool
+) -> list[Node]:
+    done = nodestatus.set_status(services, caller, marks, force=force, keep_pools=True)
     _refresh(request)
-    return _show_one(services, done.after)
+    return [item.after for item in done]
 
 
 # Groups.

@@ -20,6 +20,7 @@ from libra.api.schemas.rollouts import (
 )
 from libra.api.schemas.shown import show_fields
 from libra.api.schemas.types import Text
+from libra.errors import LastTaker
 from libra.model.rollout import RolloutState
 from libra.storage.query import Query as StorageQuery
 from libra.usecases import rolloutnodes, rollouts
@@ -127,10 +128,14 @@ def mark_node(
     services: Given,
     caller: Asking,
 ) -> Json:
-    """Online or offline, as the phase says that was recorded."""
-    whole = rolloutnodes.mark_node(services, caller, rollout_id, body.lease, node)
+    """Online or offline, as the phase says that was recorded; not yet, where `waits_for` says why: ask again then."""
+    try:
+        whole = rolloutnodes.mark_node(services, caller, rollout_id, body.lease, node)
+    except LastTaker as error:
+        whole = rollouts.find_rollout(services, rollout_id)
+        return {**_show_one(services, whole), "waits_for": str(error)}
     _refresh(request)
-    return _show_one(services, whole)
+    return {**_show_one(services, whole), "waits_for": None}
 
 
 @router.post("/{rollout_id}/end", dependencies=WRITE)

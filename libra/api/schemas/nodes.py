@@ -20,15 +20,18 @@ from libra.model.nodesessions import NodeSessions
 from libra.model.nodestatus import (
     DEFAULT_GROUP,
     GROUP_NAME,
+    MAX_REASON,
     NODE_NAME,
     Mark,
     Node,
     NodeGroup,
     NodeStatus,
+    parse_reason,
 )
 
 FORM = "application/x-www-form-urlencoded"
 JSON_TYPE = "application/json"
+MOST_NAMES = 10_000
 LONGEST_SECONDS = 366 * 24 * 3600
 Json = dict[str, Any]
 _NODE = (
@@ -58,7 +61,7 @@ def _address(value: str) -> str:
 
 NodeName = Annotated[str, Field(pattern=f"^{NODE_NAME}$", description="exact; case matters")]
 GroupName = Annotated[str, Field(pattern=f"^{GROUP_NAME}$")]
-Reason = Annotated[Text, Field(description="for people")]
+Reason = Annotated[str, Field(max_length=MAX_REASON, description="for people")]
 Seconds = Annotated[Whole, Field(ge=1, le=LONGEST_SECONDS)]
 Address = Annotated[
     str,
@@ -103,7 +106,15 @@ class NodeStatusBody(Body):
     status: NodeStatus
     reason: Reason = ""
     expires_in: Seconds | None = None
-    force: Annotated[bool, Field(description="even if too few of its group stay online")] = False
+    force: Annotated[
+        bool, Field(description="even if too few of its group, or none of a pool, take traffic")
+    ] = False
+
+
+class NodesStatusBody(NodeStatusBody):
+    """One mark for several nodes."""
+
+    names: Annotated[tuple[NodeName, ...], Field(min_length=1, max_length=MOST_NAMES)]
 
 
 class NodesAsked(BaseModel):
@@ -132,15 +143,13 @@ def parse_change(query: QueryParams, media_type: str, body: bytes, now: datetime
     were. Raises `Invalid`.
     """
     given = _read_parameters(query, media_type, body)
-    if media_type == JSON_TYPE:
+    if media_type == JSON_TYPE and body:
         text = body.decode("utf-8", "replace")
     else:
         text = given.get("change", "")
         if not text:
             raise Invalid("cannot set a status: the parameter 'change' with JSON is missing")
-    reason = given.get("reason", "")
-    if len(reason) > 255 or not reason.isprintable():
-        raise Invalid("cannot set a status: the reason must be at most 255 printable characters")
+    reason = parse_reason(given.get("reason", ""))
     expires = _parse_expiry(given.get("expires_in", ""), now)
     return StatusChange(
         {
@@ -177,11 +186,20 @@ def _parse_statuses(text: str) -> dict[str, NodeStatus]:
         raise Invalid("cannot set a status: that is no JSON") from None
     if not isinstance(given, dict):
         raise Invalid('cannot set a status: it must be like {"node1": {"status": "offline"}}')
+    given = _unwrap(given)
     if not all(
         name.isprintable() for name in given
     ):  # half a letter cannot be looked for, nor told
         raise Invalid("cannot set a status: a name holds what cannot be printed")
     return {name: _parse_status(name, entry) for name, entry in given.items()}
+
+
+def _unwrap(given: dict[str, Any]) -> dict[str, Any]:
+    """A body may name the parameter, too, as a form does. A node of that name has a status beside it."""
+    inner = given.get("change")
+    if len(given) > 1 or not isinstance(inner, dict) or isinstance(inner.get("status"), str):
+        return given
+    return inner
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -192,7 +210,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _parse_status(name: str, entry: object) -> NodeStatus:
-    status = entry.get("status") if isinstance(entry, dict) else None
+    if not isinstance(entry, dict) or "status" not in entry:
+        raise Invalid(
+            f'cannot set the status of {quoted(name)}: it must be like {{"status": "offline"}}'
+        )
+    status = entry["status"]
     if status not in [item.value for item in NodeStatus]:
         raise Invalid(
             f"cannot set the status of {quoted(name)}: it must be online or offline, got {quoted(status)}"
@@ -221,7 +243,7 @@ def build_mark(body: NodeStatusBody, now: datetime) -> Mark:
     """As the use case takes it."""
     within = body.expires_in
     expires = now + timedelta(seconds=within) if within is not None else None
-    return Mark(status=body.status, reason=body.reason, expires_at=expires)
+    return Mark(status=body.status, reason=parse_reason(body.reason), expires_at=expires)
 
 
 def show_statuses(board: Mapping[str, tuple[str, NodeStatus]], group: str = "") -> Json:

@@ -76,6 +76,15 @@ def test_what_others_took_out_is_skipped_at_the_end() -> None:
     assert moves == (Enter("a", Phase.SKIPPED, "it is offline: disk"),)
 
 
+def test_the_end_says_what_was_left_out() -> None:
+    done = with_phase(STEPS, a=Phase.DONE, b=Phase.DONE, c=Phase.DONE, d=Phase.DONE)
+    assert plan_moves(Policy(), done, Sight(nodes=ALL)) == (End(RolloutState.COMPLETE),)
+    skipped = tuple(replace(step, phase=Phase.SKIPPED, reason="it is offline") for step in done)
+    (end,) = plan_moves(Policy(), skipped, Sight(nodes=ALL))
+    words = "4 not changed: a: it is offline, b: it is offline, c: it is offline, and 1 more"
+    assert end == End(RolloutState.COMPLETE, words)
+
+
 def test_it_is_drained_once_everybody_says_so() -> None:
     steps = with_phase(STEPS, a=Phase.DRAINING)
 
