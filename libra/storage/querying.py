@@ -5,13 +5,16 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
+    Integer,
     Select,
     Table,
     Text,
     and_,
     case,
+    false,
     literal,
     or_,
     select,
@@ -44,7 +47,15 @@ def _condition(column: ColumnElement[Any], value: object) -> ColumnElement[bool]
         return _has(column, value.item)
     if isinstance(value, list | set | frozenset):
         return column.in_(list(value))
+    if isinstance(value, int) and not _can_hold(column, value):
+        return false()
     return column.is_(None) if value is None else column == value
+
+
+def _can_hold(column: ColumnElement[Any], value: int) -> bool:
+    """PostgreSQL refuses to look for a number that the column could never have."""
+    is_short = isinstance(column.type, Integer) and not isinstance(column.type, BigInteger)
+    return not is_short or -(2**31) <= value < 2**31
 
 
 def _has(column: ColumnElement[Any], item: str) -> ColumnElement[bool]:

@@ -339,6 +339,20 @@ def test_filters(ten: SqlStorage) -> None:
         names(ten, Query(where={"nme": "x"}))
 
 
+@pytest.mark.parametrize("number", [2**31, -(2**31) - 1, 10**17 - 1])
+def test_a_number_that_no_row_can_have(storage: SqlStorage, number: int) -> None:
+    with storage.reading() as unit:
+        for rows, name in (
+            (unit.members, "weight"),
+            (unit.listeners, "connection_limit"),
+            (unit.listeners, "timeout_client_data"),
+            (unit.l7policies, "position"),
+            (unit.monitors, "delay"),
+        ):
+            assert rows.find(Query(where={name: number})) == []  # type: ignore[attr-defined]
+            assert rows.count({name: number}) == 0  # type: ignore[attr-defined]
+
+
 def test_tags(ten: SqlStorage) -> None:
     def tagged(**tags: Any) -> list[str]:
         return names(ten, Query(tags=TagFilter(**tags)))
