@@ -339,8 +339,7 @@ class HAProxyDriver(LoadBalancerDriver):
             raise
 
     def _ensure_can_listen(self, text: str, observed: Observed) -> None:
-        held = observed.held_binds()
-        if held is not None:
+        if (held := observed.held_binds()) is not None:
             ensure_free(parse_binds(text), held)
 
     def _bring_live(
