@@ -1,9 +1,10 @@
 """Load balancers of the provider `noop`: provisioned in the database, and nowhere else."""
 
+from collections.abc import Container
 from dataclasses import replace
 
 from libra.manager.settle import activate_records, write_all
-from libra.manager.statuses import records
+from libra.manager.statuses import UNMEASURED, records, status_of_unmeasured
 from libra.model.resources.loadbalancer import NOOP, LoadBalancer
 from libra.model.resources.member import Member
 from libra.model.resources.resource import Resource
@@ -30,16 +31,17 @@ def _provision(unit: UnitOfWork, services: Services, owner: LoadBalancer) -> Non
     activate_records(unit, services, tree)
     live = unit.loadbalancers.tree(owner.id)
     if live is not None:
-        write_all(unit, imagine(live))
+        write_all(unit, unmeasured(live))
 
 
-def imagine(tree: LoadBalancerTree) -> list[Resource]:
-    """Pure: all of it, as if it ran and nobody looked."""
-    return [replace(record, operating_status=_status(record)) for record in records(tree)]
+def unmeasured(tree: LoadBalancerTree) -> list[Resource]:
+    """Pure: all of it with the status of what nobody measures, as Octavia leaves it with its provider of that name."""
+    watched = {pool.pool.id for pool in tree.pools if pool.monitor is not None}
+    return [replace(record, operating_status=_status(record, watched)) for record in records(tree)]
 
 
-def _status(record: Resource) -> OperatingStatus:
-    if not record.admin_state_up:
-        return OperatingStatus.OFFLINE
-    is_member = isinstance(record, Member)
-    return OperatingStatus.NO_MONITOR if is_member else OperatingStatus.ONLINE
+def _status(record: Resource, watched: Container[str]) -> OperatingStatus:
+    if isinstance(record, UNMEASURED):
+        return status_of_unmeasured(record)
+    is_free = isinstance(record, Member) and record.admin_state_up and record.pool_id not in watched
+    return OperatingStatus.NO_MONITOR if is_free else OperatingStatus.OFFLINE

@@ -32,7 +32,7 @@ def test_a_whole_one(lab: ControlLab) -> None:
     key, pool = made["id"], made["pools"][0]["id"]
     lab.wait_active(key)
     shown = lab.show(key)
-    assert (shown["provider"], shown["operating_status"]) == ("noop", "ONLINE")
+    assert (shown["provider"], shown["operating_status"]) == ("noop", "OFFLINE")  # as nobody looks
     assert shown["updated_at"] is not None
     (listener,) = lab.get(f"{LBAAS}/loadbalancers/{key}/status")["statuses"]["loadbalancer"][
         "listeners"
@@ -40,11 +40,16 @@ def test_a_whole_one(lab: ControlLab) -> None:
     (shown_pool,) = listener["pools"]
     (member,) = shown_pool["members"]
     assert [item["operating_status"] for item in (listener, shown_pool, member)] == [
-        "ONLINE",
-        "ONLINE",
-        "NO_MONITOR",
+        "OFFLINE",
+        "OFFLINE",
+        "OFFLINE",
     ]
     assert shown_pool["health_monitor"]["operating_status"] == "ONLINE"
+    monitor = shown_pool["health_monitor"]["id"]
+    lab.delete(f"{LBAAS}/healthmonitors/{monitor}")
+    lab.wait_active(key)
+    free = lab.get(f"{LBAAS}/pools/{pool}/members/{member['id']}")["member"]
+    assert free["operating_status"] == "NO_MONITOR"
     for path, body in (
         (f"/listeners/{listener['id']}", {"listener": {"admin_state_up": False}}),
         (f"/pools/{pool}/members/{member['id']}", {"member": {"admin_state_up": False}}),

@@ -69,7 +69,7 @@ PROVIDERS = {
     "libra": "HAProxy on plain hosts.",
     "octavia": "The same, for clients that ask for it.",
     "amphora": "The same, for clients that ask for it.",
-    NOOP: "Records alone: it serves nothing, and says that it does.",
+    NOOP: "Records alone: it serves nothing, and nobody looks whether it does.",
 }
 """One, what clients call it that were made for another, each of which is told what it said, and none."""
 HEADERS = ("X-Forwarded-For", *(item.value for item in ToldHeader))
