@@ -14,14 +14,13 @@ from libra.errors import Invalid
 from libra.messages.addresses import parse_ip_address
 from libra.messages.fields import quoted
 from libra.model.access import Token
-from libra.model.resources.l7policy import L7Rule
 from libra.model.resources.pool import PersistenceKind, PoolPersistence
 from libra.storage.query import Has, Part
 
 HIDDEN = SPELLINGS | {"tags", "going", "sealed", "pem", "sealed_key", "sealed_token"}
 """No filters: some have filters of their own, the others are nobody's."""
-UNSHOWN: Mapping[type[Any], str] = {Token: "digest", L7Rule: "name"}
-"""Another one that is nobody's, of records where the name says something else, or nothing is ever there."""
+SECRET: Mapping[type[Any], str] = {Token: "digest"}
+"""Another one that is nobody's, of records where the name says something else."""
 ADDRESSES = frozenset(("address", "monitor_address", "vip_address"))
 """Found in any spelling."""
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
@@ -36,7 +35,7 @@ _KINDS = {
 
 def is_hidden(kind: type[Any], field: str) -> bool:
     """Neither a filter nor to be sorted by."""
-    return field in HIDDEN or field == UNSHOWN.get(kind)
+    return field in HIDDEN or field == SECRET.get(kind)
 
 
 class Filters:

@@ -379,15 +379,6 @@ def test_many_members_are_as_new_in_what_is_not_said_of_them(lab: ControlLab) ->
     assert [member[name] for name in odd] == [1, False, True, None, None]
 
 
-def test_rules_have_no_name_to_look_for(lab: ControlLab) -> None:
-    policy = {"action": "REJECT", "name": "nameless", "rules": []}
-    lab.create("nameless", listeners=[{**LISTENER, "l7policies": [policy]}])
-    (found,) = lab.get(f"{LBAAS}/l7policies", name="nameless")["l7policies"]
-    path = f"{LBAAS}/l7policies/{found['id']}/rules"
-    assert "Unknown attribute" in lab.get(path, 400, name="x")["faultstring"]
-    lab.get(path, 400, sort="name")
-
-
 def test_a_body_that_is_no_object_is_told_what_it_must_be(lab: ControlLab) -> None:
     made = lab.create("bodies", listeners=[])
     path = f"{BALANCERS}/{made['id']}"

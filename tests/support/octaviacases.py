@@ -440,7 +440,6 @@ def _rules() -> list[Case]:
         Case(f"{kind}: show", "GET", one),
         Case(f"{kind}: show none", "GET", f"{all_of}/{{none}}"),
         Case(f"{kind}: list", "GET", all_of),
-        Case(f"{kind}: list by name", "GET", f"{all_of}?name=x"),
         Case(f"{kind}: list of no policy", "GET", f"{POLICY}/{{none}}/rules"),
         Case(f"{kind}: change", "PUT", one, {"rule": {"invert": True}}),
         *_bad(
