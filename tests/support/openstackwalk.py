@@ -207,7 +207,7 @@ class Walk:
         other = f"{self._name}-noop"
         chosen = ("--provider", "noop", "--vip-subnet-id", "default")
         made = self.json("create", "--name", other, *chosen, "--wait")
-        assert (made["provider"], made["operating_status"]) == ("noop", "ONLINE")
+        assert (made["provider"], made["operating_status"]) == ("noop", "OFFLINE")
         self.run("delete", other, "--wait")
 
     def _unmake(self) -> None:

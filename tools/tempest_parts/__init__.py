@@ -1,0 +1,1 @@
+"""The API tests of Octavia's own suite, against libra."""
