@@ -110,6 +110,8 @@ def build_keys(lab: ControlLab, pem: dict[str, str]) -> dict[str, str]:
     return {
         "rollout_id": rollout,
         "loadbalancer_id": made["id"],
+        "subnet_id": made["vip_subnet_id"],
+        "network_id": made["vip_network_id"],
         "port_id": made["vip_port_id"],
         "listener_id": made["listeners"][0]["id"],
         "pool_id": stored["id"],
