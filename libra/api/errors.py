@@ -38,6 +38,7 @@ METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 _ENVELOPES = frozenset(
     ("loadbalancer", "listener", "pool", "member", "healthmonitor", "quota", "l7policy", "rule")
 )
+_NO_OBJECT = ("missing", "model_attributes_type", "model_type", "dict_type")
 _PLAIN = re.compile(r"[A-Za-z0-9_.]{1,255}")
 
 
@@ -126,12 +127,14 @@ def _explain(fault: dict[str, object]) -> str:
     if len(path) > 1 and path[0] in _ENVELOPES:
         path = path[1:]
     where = ".".join(path)
-    if location == ("body",):
+    if location == ("body",) and fault.get("type") in _NO_OBJECT:
         return "the body must be a JSON object, and its Content-Type application/json"
     if fault.get("type") == "extra_forbidden":
         return f"Unknown attribute for argument: {quoted(where)}"
-    name = where if _PLAIN.fullmatch(where) else quoted(where)
     text = str(fault.get("msg", "")).removeprefix("Value error, ")
+    if not where:  # fields that do not go together
+        return text
+    name = where if _PLAIN.fullmatch(where) else quoted(where)
     return f"Invalid input for field/attribute {name}: {text}"
 
 
