@@ -43,5 +43,5 @@ def unmeasured(tree: LoadBalancerTree) -> list[Resource]:
 def _status(record: Resource, watched: Container[str]) -> OperatingStatus:
     if isinstance(record, UNMEASURED):
         return status_of_unmeasured(record)
-    is_free = isinstance(record, Member) and record.admin_state_up and record.pool_id not in watched
+    is_free = isinstance(record, Member) and record.pool_id not in watched
     return OperatingStatus.NO_MONITOR if is_free else OperatingStatus.OFFLINE

@@ -58,9 +58,12 @@ def test_a_whole_one(lab: ControlLab) -> None:
         changed = next(iter(lab.put(f"{LBAAS}{path}", body).values()))
         assert changed["provisioning_status"] == "PENDING_UPDATE"
         lab.wait_active(key)
-    for path in (f"/listeners/{listener['id']}", f"/pools/{pool}/members/{member['id']}"):
+    for path, status in (
+        (f"/listeners/{listener['id']}", "OFFLINE"),
+        (f"/pools/{pool}/members/{member['id']}", "NO_MONITOR"),
+    ):
         one = next(iter(lab.get(f"{LBAAS}{path}").values()))
-        assert (one["provisioning_status"], one["operating_status"]) == ("ACTIVE", "OFFLINE")
+        assert (one["provisioning_status"], one["operating_status"]) == ("ACTIVE", status)
     lab.put(f"{LBAAS}/loadbalancers/{key}/failover", {}, 202)
     lab.wait_active(key)
     lab.delete(f"{LBAAS}/pools/{pool}/members/{member['id']}")

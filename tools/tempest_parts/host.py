@@ -42,8 +42,15 @@ class Tested:
         (place / "accounts.yaml").write_text(
             yaml.safe_dump([self._account(module, *one) for one in PEOPLE])
         )
-        (place / "tempest.conf").write_text(SETTINGS.format(place=place, port=self.port, host=HOST))
+        (place / "tempest.conf").write_text(
+            SETTINGS.format(place=place, port=self.port, host=HOST, providers=self._providers())
+        )
         return place
+
+    def _providers(self) -> str:
+        """As the suite's settings have a mapping."""
+        shown = self.client.get("/v2/lbaas/providers").raise_for_status().json()["providers"]
+        return ",".join(f"{one['name']}:{one['description']}" for one in shown)
 
     def _account(self, module: str, name: str, role: str, roles: list[str]) -> dict[str, object]:
         project = f"{module}-{name}"
@@ -79,7 +86,7 @@ run_validation = False
 [load_balancer]
 RBAC_test_type = owner_or_admin
 provider = noop
-enabled_provider_drivers = noop:records alone
+enabled_provider_drivers = {providers}
 test_with_noop = True
 test_with_ipv6 = False
 log_user_roles = False

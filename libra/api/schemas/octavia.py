@@ -61,9 +61,9 @@ TlsVersions = Literal["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
 Alpn = Literal["h2", "http/1.1", "http/1.0"]
 PROVIDERS = {
     "libra": "HAProxy on plain hosts.",
-    "octavia": "The same, for clients that ask for it.",
-    "amphora": "The same, for clients that ask for it.",
-    NOOP: "Records alone: it serves nothing, and nobody looks whether it does.",
+    "octavia": "The same for clients that ask for it.",
+    "amphora": "The same for clients that ask for it.",
+    NOOP: "Records alone. It serves nothing and nobody looks whether it does.",
 }
 """One, what clients call it that were made for another, each of which is told what it said, and none."""
 HEADERS = ("X-Forwarded-For", *(item.value for item in ToldHeader))
