@@ -32,10 +32,22 @@ def lab(socket_directory: Path) -> Iterator[ControlLab]:
             yield lab
         finally:
             lab.stop_controller()
-            for pool in ("edge", "default"):
-                provider = create_provider(lab.settings, pool)
-                for host in provider.list():
-                    provider.shutdown(host.name)
+            # Those that were just being booted again come when it has ended.
+            wait_for(lambda: not boots() and not shut_down_all(lab), "the end of all workers")
+
+
+def boots() -> list[str]:
+    """The threads that are at it."""
+    return [item.name for item in threading.enumerate() if item.name.startswith("boot_")]
+
+
+def shut_down_all(lab: ControlLab) -> list[str]:
+    """The processes that are left."""
+    for pool in ("edge", "default"):
+        provider = create_provider(lab.settings, pool)
+        for host in provider.list():
+            provider.shutdown(host.name)
+    return processes(lab.settings.providers.local_dir)
 
 
 def restart(lab: ControlLab) -> None:
