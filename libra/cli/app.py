@@ -73,6 +73,7 @@ for group in verbs.build_groups():
         following.add_following(group)
     if group.info.name == resources.CERTIFICATE.command:
         certificates.add_certificate_verbs(group)
+        app.add_typer(group, name="secret", help="Another name of certificate.")
     if group.info.name == resources.TOKEN.command:
         orders.add_revocation(group)
     if group.info.name == resources.LOADBALANCER.command:

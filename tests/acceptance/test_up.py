@@ -153,7 +153,7 @@ def test_a_certificate_by_hand(fleet: Fleet, tmp_path: Path) -> None:
         fields = ["name=shop", "vip_subnet_id=default", f"listeners={json.dumps([listener])}"]
         address = fleet.json("lb", "create", *fields, "--wait")["vip_address"]
         assert shown(address, port) == one.cert.read_text()
-        fleet.run(*("certificate", "replace", "shop"), *files(two))
+        fleet.run(*("secret", "replace", "shop"), *files(two))  # another name of the same
         wait_until(
             lambda: shown(address, port) == two.cert.read_text(), timeout=WAIT, what="the new one"
         )
