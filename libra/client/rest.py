@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from libra.client.places import default_state_dir
+from libra.client.trust import trust_for
 from libra.errors import Invalid, JobServerUnavailable, LibraError, NotFound
 
 Json = dict[str, Any]
@@ -39,6 +40,7 @@ class Rest:
             timeout=TIMEOUT_SECONDS,
             transport=transport,
             trust_env=False,
+            verify=trust_for(url),
         )
         self._url = url
 

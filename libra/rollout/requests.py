@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import httpx
 
+from libra.client.trust import trust_for
 from libra.rollout.commands import ActionFailed
 
 PAUSE_SECONDS = 0.2
@@ -17,7 +18,7 @@ def await_answer(
 ) -> None:
     """Until it answers so. Raises `ActionFailed` with what it said last."""
     deadline = time.monotonic() + seconds
-    with httpx.Client(trust_env=False, follow_redirects=False) as client:
+    with httpx.Client(trust_env=False, verify=trust_for(url)) as client:
         while True:
             left = deadline - time.monotonic()
             said = _ask(client, url, good, min(max(left, 0.1), ANSWER_SECONDS))

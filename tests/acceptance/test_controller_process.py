@@ -21,6 +21,7 @@ from libra.jobs.embedded import EmbeddedJobServer
 from tests.support.certificates import Authority
 from tests.support.haproxy import is_running
 from tests.support.ports import free_port, wait_until
+from tests.support.web import NOBODY
 from tests.support.worker import NotifySocket
 
 PROGRAM = Path(sys.executable).parent / "libra-controller"
@@ -68,7 +69,7 @@ class Process:
     def request(self, method: str, path: str, **fields: Any) -> httpx.Response:
         headers = {"X-Auth-Token": self.token_file.read_text().strip()}
         url = f"http://127.0.0.1:{self.port}{path}"
-        return httpx.request(method, url, headers=headers, timeout=WAIT, **fields)
+        return httpx.request(method, url, headers=headers, verify=NOBODY, timeout=WAIT, **fields)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.support.haproxy import find_haproxy, stop_master
 from tests.support.haproxyworker import build_haproxy_worker
 from tests.support.ports import LOOPBACK, accepts, free_ports, wait_until
 from tests.support.varnish import PassingNode, Varnish
-from tests.support.web import WebServer, get
+from tests.support.web import NOBODY, WebServer, get
 from tests.support.worker import WAIT
 
 NODES = ("node1", "node2")
@@ -96,7 +96,7 @@ class HealthLab:
     def call(self, method: str, path: str, body: Json | None = None) -> Json:
         headers = {"X-Auth-Token": self.controller.token_file.read_text().strip()}
         url = f"http://{LOOPBACK}:{self.controller.port}{path}"
-        answer = httpx.request(method, url, json=body, headers=headers, timeout=WAIT)
+        answer = httpx.request(method, url, json=body, headers=headers, verify=NOBODY, timeout=WAIT)
         assert answer.is_success, (path, answer.status_code, answer.text)
         return dict(answer.json()) if answer.content else {}
 

@@ -25,6 +25,7 @@ from tests.support.control import READY
 from tests.support.haproxy import find_haproxy, stop_master
 from tests.support.ports import accepts, free_port, wait_until
 from tests.support.programs import find_program
+from tests.support.web import NOBODY
 
 BIN = Path(sys.executable).parent
 WAIT = 60.0
@@ -148,7 +149,7 @@ class ChaosLab:
         self.wait(lambda: token.exists() and accepts(self.api_port), "the API")
         headers = {"X-Auth-Token": token.read_text().strip()}
         url = f"http://127.0.0.1:{self.api_port}"
-        return httpx.Client(base_url=url, headers=headers, timeout=WAIT)
+        return httpx.Client(base_url=url, headers=headers, verify=NOBODY, timeout=WAIT)
 
     def _start(self, name: str) -> None:
         commands = {

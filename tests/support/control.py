@@ -35,6 +35,7 @@ from libra.usecases.tokens import create_token
 from libra.worker.controller import LBaaSController
 from tests.support.ports import wait_until
 from tests.support.storages import lay_out
+from tests.support.web import NOBODY
 
 Json = dict[str, Any]
 LBAAS = "/load-balancer/v2.0/lbaas"
@@ -154,7 +155,7 @@ class ControlLab:
     def client_with(self, secret: str | None) -> httpx.Client:
         headers = {"X-Auth-Token": secret} if secret is not None else {}
         url = f"http://127.0.0.1:{self.controller.api.port}"
-        client = httpx.Client(base_url=url, headers=headers, timeout=WAIT)
+        client = httpx.Client(base_url=url, headers=headers, verify=NOBODY, timeout=WAIT)
         self._stack.callback(client.close)
         return client
 

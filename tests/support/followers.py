@@ -10,6 +10,7 @@ from typing import Any, Self
 import httpx
 
 from tests.support.ports import wait_until
+from tests.support.web import NOBODY
 
 WAIT = 60.0
 
@@ -23,7 +24,9 @@ class Follower:
     def __init__(
         self, base: str, headers: dict[str, str], path: str = "/v1/events/stream", **params: Any
     ) -> None:
-        self._client = httpx.Client(base_url=base, headers=headers, timeout=WAIT, trust_env=False)
+        self._client = httpx.Client(
+            base_url=base, headers=headers, verify=NOBODY, timeout=WAIT, trust_env=False
+        )
         self._request = (path, params)
         self.messages: list[dict[str, str]] = []
         self.headers = httpx.Headers()

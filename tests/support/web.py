@@ -1,12 +1,16 @@
-"""Small servers on the loopback address that say who they are: members for load balancers in tests."""
+"""Small servers on the loopback address that say who they are, members for load balancers in tests; and what asks."""
 
 import socket
 import socketserver
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 from tests.support.ports import LOOPBACK
+
+# `verify=` of httpx where all is plain HTTP: to read the machine's certificates takes 40 ms and more, at each request.
+NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class _Handler(BaseHTTPRequestHandler):

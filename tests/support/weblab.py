@@ -24,6 +24,7 @@ from tests.support.haproxy import find_haproxy, stop_master
 from tests.support.netlab import NetLab
 from tests.support.ports import accepts, wait_until
 from tests.support.programs import find_program
+from tests.support.web import NOBODY
 
 BIN = Path(sys.executable).parent
 API, JOBS, WEB, MEMBER = 8111, 4730, 8443, 9000
@@ -195,7 +196,10 @@ class WebLab:
         token = (self.directory / "admin-token").read_text().strip()
         url, headers = f"http://127.0.0.1:{API}{path}", {"X-Auth-Token": token}
         answer = self.net.inside(
-            "ctl", lambda: httpx.request(method, url, json=body, headers=headers, timeout=WAIT)
+            "ctl",
+            lambda: httpx.request(
+                method, url, json=body, headers=headers, verify=NOBODY, timeout=WAIT
+            ),
         )
         assert answer.is_success, (path, answer.status_code, answer.text)
         return dict(answer.json()) if answer.content else {}
