@@ -1,7 +1,6 @@
 """Whom a client of HTTP trusts."""
 
 import ssl
-from urllib.parse import urlsplit
 
 
 def trust_for(url: str) -> ssl.SSLContext | bool:
@@ -9,4 +8,5 @@ def trust_for(url: str) -> ssl.SSLContext | bool:
 
     Then nobody, for nobody is asked: to read the machine's certificates takes 40 ms and more of a processor, each time.
     """
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if urlsplit(url).scheme == "http" else True
+    plain = url.lower().startswith("http:")
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else True

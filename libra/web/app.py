@@ -8,6 +8,8 @@ from urllib.parse import quote, urlsplit
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from libra import __version__
 from libra.api.errors import status_of
@@ -49,23 +51,29 @@ def add_pages(app: FastAPI, services: Services, history: History) -> None:
     _add(app, "GET", "", lambda _request: RedirectResponse(f"{PATH}/", 308))
     _add(app, "GET", "/static/{stamp}/{name}", _file)
     _add(app, "GET", "/login", lambda request: _ask_in(site, request))
-    app.add_api_route(LOGIN, _login(site), methods=["POST"], include_in_schema=False)
+    _add(app, "POST", "/login", _login(site))
     for path, order in orders.ORDERS:
         if order.ask is not None:
             _add(app, "GET", path, _confirmed(site, order, order.ask))
-        app.add_api_route(
-            f"{PATH}{path}", _ordered(site, order), methods=["POST"], include_in_schema=False
-        )
-    app.add_api_route(f"{PATH}/logout", _logout(site), methods=["POST"], include_in_schema=False)
+        _add(app, "POST", path, _ordered(site, order))
+    _add(app, "POST", "/logout", _logout(site))
 
 
-def _add(app: FastAPI, method: str, path: str, serve: Callable[[Request], Response]) -> None:
-    def run(request: Request) -> Response:
-        return serve(request)
+def _add(app: FastAPI, method: str, path: str, serve: Callable[[Request], Any]) -> None:
+    app.router.routes.append(_Route(method, f"{PATH}{path}", serve))
 
-    app.add_api_route(
-        f"{PATH}{path}", run, methods=[method], include_in_schema=False, response_model=None
-    )
+
+class _Route(Route):
+    """Not FastAPI's, which would look for what a page has not: 2 ms for each."""
+
+    def __init__(self, method: str, path: str, serve: Callable[[Request], Any]) -> None:
+        super().__init__(path, serve, methods=[method], include_in_schema=False)
+        self.methods = {method}  # no HEAD, to which a page that stays up to date would not end
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Says which it was, for the log and the metrics."""
+        match, child = super().matches(scope)
+        return match, {**child, "route": self}
 
 
 def _file(request: Request) -> Response:

@@ -20,6 +20,7 @@ from libra.jobs.gearman import GearmanJobSource
 from libra.messages.codec import decode, encode
 from libra.worker.controller import LBaaSController
 from tests.contract.test_storage import postgres
+from tests.support import forking
 from tests.support.control import LBAAS, READY
 from tests.support.gearmand import Gearmand
 from tests.support.jobservers import working
@@ -55,7 +56,7 @@ class Controlling:
         }
         config.write_text(yaml.safe_dump(settings))
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
+            self.process = forking.Popen(
                 [PROGRAM, "--config", config], stdout=log, stderr=log, stdin=subprocess.DEVNULL
             )
         wait_until(lambda: accepts(self.port), what="the API")

@@ -21,6 +21,7 @@ from libra.manager.sender import expected_digest, plan_now
 from libra.messages.codec import decode, encode
 from libra.storage.sql import open_storage
 from libra.vault import open_vault
+from tests.support import forking
 from tests.support.control import READY
 from tests.support.haproxy import find_haproxy, stop_master
 from tests.support.ports import accepts, free_port, wait_until
@@ -160,7 +161,7 @@ class ChaosLab:
         log = self._logs[name]
         if name == "jobs":  # a port that was just left may not be free for a moment
             self.wait(lambda: _is_free(self.job_port), "the port")
-        self._processes[name] = subprocess.Popen(commands[name], stdout=log, stderr=log)
+        self._processes[name] = forking.Popen(commands[name], stdout=log, stderr=log)
 
     def _job_server(self) -> list[str]:
         if not self._gearmand:

@@ -18,6 +18,7 @@ from libra.config.settings import JobServerSettings
 from libra.jobs.base import Priority
 from libra.jobs.embedded import EmbeddedJobServer
 from libra.jobs.gearman import GearmanJobClient
+from tests.support import forking
 
 SCRIPT = Path(sys.executable).parent / "libra"
 # A terminal of a fixed width without colours, so that what is printed is the same everywhere.
@@ -78,13 +79,11 @@ def run(
     *arguments: str, stdin: bytes = b"", environ: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run the console script as a process."""
-    done = subprocess.run(
+    done = forking.run(
         [SCRIPT, *arguments],
-        input=stdin,
-        capture_output=True,
+        said=stdin,
         env={**os.environ, **TERMINAL, **(environ or {})},
         timeout=DONE_SECONDS,
-        check=False,
     )
     return subprocess.CompletedProcess(
         done.args, done.returncode, done.stdout.decode(), done.stderr.decode()

@@ -1,20 +1,19 @@
 """Several hosts on one machine: network namespaces, joined by a bridge that has a namespace of its own."""
 
-import ctypes
 import os
 import subprocess
 import threading
 import uuid
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import IO, TypeVar
 
 import pytest
 
+from tests.support import forking
+from tests.support.forkserver import enter
 from tests.support.programs import find_program
 
 WAIT = 20.0
-CLONE_NEWNET = 0x40000000
 T = TypeVar("T")
 
 
@@ -58,7 +57,7 @@ class NetLab:
         self, host: str, *command: str, output: IO[bytes] | int = subprocess.DEVNULL
     ) -> subprocess.Popen[bytes]:
         """Ended by `close` at the latest. It has the pid of the command itself."""
-        process = subprocess.Popen(self._inside(host, command), stdout=output, stderr=output)
+        process = forking.Popen(self._inside(host, command), stdout=output, stderr=output)
         self._processes.append(process)
         return process
 
@@ -79,7 +78,7 @@ class NetLab:
 
         def run() -> None:
             try:
-                _enter(Path("/run/netns") / f"{self._prefix}-{host}")
+                enter(f"{self._prefix}-{host}")
                 done.append(call())
             except BaseException as fault:  # noqa: BLE001 - it is raised again where it was called
                 faults.append(fault)
@@ -106,13 +105,6 @@ class NetLab:
 
     def _inside(self, host: str, command: Sequence[str]) -> list[str]:
         return ["ip", "netns", "exec", f"{self._prefix}-{host}", *command]
-
-
-def _enter(namespace: Path) -> None:
-    """This thread only."""
-    with namespace.open() as file:
-        if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), CLONE_NEWNET):
-            raise OSError(ctypes.get_errno(), f"cannot enter {namespace}")
 
 
 def _ip(*arguments: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from libra.model.access import Role
+from tests.support import forking
 from tests.support.chaos import choose_networks
 from tests.support.cli import SCRIPT
 from tests.support.control import control_lab
@@ -90,7 +91,7 @@ class RolloutLab:
 
     def begin(self, *words: str) -> "subprocess.Popen[str]":
         """A process of its own, of a deployer."""
-        return subprocess.Popen(
+        return forking.Popen(
             [SCRIPT, "rollout", *words],
             env=self._environ,
             stdout=subprocess.PIPE,

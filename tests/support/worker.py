@@ -15,6 +15,7 @@ import yaml
 from libra.config.settings import JobServerSettings
 from libra.jobs.gearman import GearmanJobClient
 from libra.messages.codec import JsonObject, decode, encode
+from tests.support import forking
 from tests.support.ports import LOOPBACK, wait_until
 
 SCRIPT = Path(sys.executable).with_name("libra-worker")
@@ -105,7 +106,7 @@ class WorkerProcess:
     def start(self, *arguments: str) -> Self:
         """In the foreground, with its log in a file; returns at once."""
         with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen(
+            self.process = forking.Popen(
                 [SCRIPT, "--config", self.config, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -116,13 +117,11 @@ class WorkerProcess:
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """To its end, as with --daemon or --check."""
-        return subprocess.run(
+        return forking.run(
             [SCRIPT, "--config", self.config, *arguments],
-            capture_output=True,
             text=True,
             env=self.environ,
             timeout=2 * WAIT,
-            check=False,
         )
 
     @property
