@@ -89,10 +89,14 @@ def test_requests_are_counted_by_route(lab: ControlLab) -> None:
         lab.client.get(f"/{new_id()}")
         lab.client.request("BREW", f"/v1/{new_id()}")
         lab.client.request(f"X{new_id()}"[:8], "/v1/devices")
+        lab.client.get(f"/ui/devices/{new_id()}")
     found = scrape(lab)
     ending = 'loadbalancers/{loadbalancer_id}",status="404"}'
     assert [value for name, value in found.items() if name.endswith(ending)] == [3]
     assert found['libra_api_requests_total{method="GET",route="unknown",status="404"}'] == 3
+    assert (
+        found['libra_api_requests_total{method="GET",route="/ui/devices/{key}",status="303"}'] == 3
+    )
     strange = [name for name in found if 'requests_total{method="other"' in name]
     assert 1 <= len(strange) <= 2
     assert not any("BREW" in name for name in found)
