@@ -47,12 +47,12 @@ def _condition(column: ColumnElement[Any], value: object) -> ColumnElement[bool]
         return _has(column, value.item)
     if isinstance(value, list | set | frozenset):
         return column.in_(list(value))
-    if isinstance(value, int) and not _can_hold(column, value):
+    if isinstance(value, int) and not can_hold(column, value):
         return false()
     return column.is_(None) if value is None else column == value
 
 
-def _can_hold(column: ColumnElement[Any], value: int) -> bool:
+def can_hold(column: ColumnElement[Any], value: int) -> bool:
     """PostgreSQL refuses to look for a number that the column could never have."""
     is_short = isinstance(column.type, Integer) and not isinstance(column.type, BigInteger)
     return not is_short or -(2**31) <= value < 2**31
@@ -97,7 +97,7 @@ def narrow(every: Select[Any], table: Table, query: Query, connection: Connectio
     if "tags" in table.c:
         conditions += build_tag_conditions(table, query.tags)
     conditions += [build_part_condition(table, part) for part in query.parts]
-    keys = _keys(table, query)
+    keys = order_keys(table, query)
     if query.place is not None:
         conditions.append(_behind(keys, _of_place(table, query)))
     elif query.marker is not None:
@@ -106,7 +106,7 @@ def narrow(every: Select[Any], table: Table, query: Query, connection: Connectio
     return every.where(*conditions).order_by(*order).limit(query.limit)
 
 
-def _keys(table: Table, query: Query) -> list[Key]:
+def order_keys(table: Table, query: Query) -> list[Key]:
     """A null comes before every value."""
     keys: list[Key] = []
     for name, ascends in order_of(query, table.c.keys(), _primary(table)):
@@ -118,7 +118,7 @@ def _keys(table: Table, query: Query) -> list[Key]:
 
 
 def _of_place(table: Table, query: Query) -> list[Any]:
-    """The values of `_keys`."""
+    """The values of `order_keys`."""
     values: list[Any] = []
     names = (name for name, _ in order_of(query, table.c.keys(), _primary(table)))
     for name, value in zip(names, query.place or (), strict=True):

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from libra.errors import AlreadyExists, NotFound
+from libra.storage.prepared import prepare
 from libra.storage.query import EVERYTHING, Query
 from libra.storage.querying import build_conditions, chunks, in_order, narrow
 
@@ -46,6 +47,8 @@ class SqlRows(Generic[R]):
 
     def find(self, query: Query = EVERYTHING) -> list[R]:
         """The rows of a page; raises `Invalid` for an unknown field or marker."""
+        if prepared := prepare(self._select(), self._table, query):
+            return in_order(self._records(*prepared), query)
         page = narrow(self._select(), self._table, query, self._connection)
         return in_order(self._records(page), query)
 
@@ -111,8 +114,10 @@ class SqlRows(Generic[R]):
         """Columns stand as the fields do; see `_record`."""
         return _select_of(self._table, self._names)
 
-    def _records(self, statement: Select[Any]) -> list[R]:
-        return [self._record(row) for row in self._connection.execute(statement).all()]
+    def _records(
+        self, statement: Select[Any], values: Mapping[str, object] | None = None
+    ) -> list[R]:
+        return [self._record(row) for row in self._connection.execute(statement, values).all()]
 
     def _record(self, row: Row[Any]) -> R:
         return self._kind(**dict(zip(self._names, row, strict=True)))
