@@ -9,6 +9,7 @@ from libra.model.job import OPEN, JobAction, JobState
 from libra.storage import tables
 from libra.storage.kinds import Served, Tally
 
+_NEWEST_EVENT = select(func.max(tables.events.c.id))
 _SEEN = func.coalesce(tables.devices.c.last_seen, tables.devices.c.created_at)
 
 
@@ -33,7 +34,7 @@ class SqlFigures:
 
     def newest_event(self) -> int:
         """0 where there is none."""
-        return int(self._connection.execute(select(func.max(tables.events.c.id))).scalar() or 0)
+        return int(self._connection.execute(_NEWEST_EVENT).scalar() or 0)
 
     def open_jobs(self) -> dict[tuple[JobAction, JobState], Tally]:
         """Found by their state's index: those that are over may be a million."""

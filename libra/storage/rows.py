@@ -9,9 +9,11 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Delete,
     Row,
     Select,
     Table,
+    Update,
     bindparam,
     delete,
     func,
@@ -27,6 +29,7 @@ from libra.storage.query import EVERYTHING, Query
 from libra.storage.querying import build_conditions, chunks, in_order, narrow
 
 R = TypeVar("R")
+WHICH = "which"  # no column of any table has this name
 
 
 class SqlRows(Generic[R]):
@@ -85,18 +88,18 @@ class SqlRows(Generic[R]):
         """Raises `NotFound` and `AlreadyExists`."""
         values = self._values(record)
         key = values.pop(self._key.name)
-        changed = self._write(update(self._table).where(self._key == key).values(values))
+        changed = self._write(_update_one_of(self._table), {**values, WHICH: key})
         if not changed:
             raise NotFound(f"cannot change {self._table.name} {key}: it is gone")
 
     def remove(self, key: str) -> None:
         """Idempotent."""
-        self._connection.execute(delete(self._table).where(self._key == key))
+        self._connection.execute(_delete_one_of(self._table), {WHICH: key})
 
-    def _write(self, statement: Any, values: list[dict[str, Any]] | None = None) -> int:
+    def _write(self, statement: Any, values: list[dict[str, Any]] | dict[str, Any]) -> int:
         """A value that is taken does not end the transaction."""
         try:
-            with self._savepoint(rows=len(values or ("one",))):
+            with self._savepoint(rows=len(values) if isinstance(values, list) else 1):
                 return int(self._connection.execute(statement, values).rowcount)
         except IntegrityError as error:
             raise AlreadyExists(f"cannot write {self._table.name}: {_explain(error)}") from error
@@ -132,6 +135,16 @@ def _names_of(kind: Any) -> tuple[str, ...]:
 def _select_one_of(table: Table, names: tuple[str, ...]) -> Select[Any]:
     """Made once: to make it takes longer than to execute it."""
     return _select_of(table, names).where(_key_of(table) == bindparam("key"))
+
+
+@cache
+def _update_one_of(table: Table) -> Update:
+    return update(table).where(_key_of(table) == bindparam(WHICH))
+
+
+@cache
+def _delete_one_of(table: Table) -> Delete:
+    return delete(table).where(_key_of(table) == bindparam(WHICH))
 
 
 @cache
