@@ -63,7 +63,8 @@ def wait_until(
     condition: Callable[[], object], *, timeout: float = 60.0, what: str = "the condition"
 ) -> None:
     """Return once `condition()` is true; an AssertionError names `what` after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
+    began = time.monotonic()
+    deadline = began + timeout
     while True:
         asked = time.monotonic()
         if condition():
@@ -71,7 +72,8 @@ def wait_until(
         now = time.monotonic()
         assert now < deadline, f"waited {timeout} s in vain for {what}"
         # Whoever is asked has its work to do on the same few cores.
-        time.sleep(min(max(SHORTEST_PAUSE, 3 * (now - asked)), LONGEST_PAUSE))
+        pause = max(SHORTEST_PAUSE, 3 * (now - asked), (now - began) / 8)
+        time.sleep(min(pause, LONGEST_PAUSE))
 
 
 def wait_for_port(port: int, *, timeout: float = 10.0) -> None:
