@@ -42,6 +42,12 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture
+def started_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs are no forks of one that has all loaded (`tests.support.forking`), but started as anybody would."""
+    monkeypatch.setenv("LIBRA_FORKS", "no")
+
+
 LONGEST_FIRST = ("acceptance", "integration", "contract")
 # Half a minute a test, and more: whoever begins with one last keeps all others waiting.
 LONGEST_OF_ALL = ("test_worker_crashes", "test_up", "test_demo", "test_several_controllers")

@@ -274,6 +274,7 @@ def test_the_token_is_in_no_log_and_no_file(site: Site) -> None:
             assert part not in shown
 
 
+@pytest.mark.usefixtures("started_alone")
 def test_nothing_is_copied_and_memory_stays_bounded(site: Site) -> None:
     site.write_log(MANY)
     temporary = site.worker.directory / "tmp"

@@ -54,6 +54,7 @@ def gearmand() -> Iterator[Gearmand]:
         yield server
 
 
+@pytest.mark.usefixtures("started_alone")
 def test_its_life(tmp_path: Path, gearmand: Gearmand) -> None:
     with Detached(tmp_path, [gearmand.port]) as worker:
         started = worker.run("--daemon")
@@ -79,6 +80,7 @@ def test_its_life(tmp_path: Path, gearmand: Gearmand) -> None:
         worker.stop()
 
 
+@pytest.mark.usefixtures("started_alone")
 def test_it_has_left_everything_of_its_caller(tmp_path: Path, gearmand: Gearmand) -> None:
     inherited = os.open(tmp_path, os.O_RDONLY)
     os.set_inheritable(inherited, True)

@@ -16,6 +16,7 @@ from tests.support.programs import find_program
 from tests.support.strangers import say, stranger
 from tests.support.worker import WAIT, HeldDriver, WorkerProcess
 
+pytestmark = pytest.mark.usefixtures("started_alone")
 UPDATE = {
     "loadbalancers": [
         {"id": "15", "protocol": "HTTP", "nodes": [{"address": "10.0.0.1", "port": "80"}]}

@@ -105,7 +105,7 @@ def reset(walk: Walk, request: str) -> None:
 def remove_all(walk: Walk, request: str) -> None:
     walk.keep(0)
     assert walk.order(request)["accepted"] == 3
-    assert walk.devices() == {}
+    assert walk.devices() == {}, walk.devices()
     assert walk.directories() == ["edge-1", "edge-2", "edge-3"]
     missing = walk.json("/vms?metric=missing")["missing"]
     assert [item["name"] for item in missing] == walk.directories()
