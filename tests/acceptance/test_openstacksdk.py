@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.filterwarnings(f"ignore::{kind}:openstack")
     for kind in ("DeprecationWarning", "PendingDeprecationWarning")
 ]
-WAIT = 30.0
+WAIT = 60.0
 HTTP = {"protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
 LBAAS = "/lbaas/loadbalancers"
 

@@ -17,7 +17,7 @@ from tests.support.jobservers import settings_for
 from tests.support.ports import free_port, wait_until
 from tests.support.up import LIBRA
 
-WAIT = 30.0
+WAIT = 60.0
 
 
 @contextmanager

@@ -70,7 +70,7 @@ def served(device: Device) -> Iterator[list[WebServer]]:
 
 def test_a_fresh_host(device: Device, served: list[WebServer]) -> None:
     assert device.show(WORKER, "ActiveState") == "active"
-    assert device.show(HAPROXY, "ActiveState") == "active"
+    device.wait_state(HAPROXY, "active")  # it may be amid the reload of its UPDATE
     assert device.show(WORKER, "StatusText") == (
         "registered at 1 of 1 job servers; the proxy is as saved"
     )

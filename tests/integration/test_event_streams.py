@@ -34,7 +34,7 @@ from tests.support.postgres import Postgres, running_postgres
 from tests.support.storages import lay_out, migrated
 from tests.support.web import NOBODY
 
-WAIT = 20.0
+WAIT = 60.0
 MOST = 5
 LIST, STREAM = "/v1/events", "/v1/events/stream"
 

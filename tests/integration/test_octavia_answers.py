@@ -18,7 +18,7 @@ from tests.support.octaviaasking import Answer, ask_all
 from tests.support.ports import wait_until
 
 DATA = Path(__file__).resolve().parent.parent / "data" / "octavia"
-WAIT = 20.0
+WAIT = 60.0
 
 
 class Gate:

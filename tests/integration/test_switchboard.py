@@ -13,7 +13,7 @@ from tests.support.gearmand import Gearmand
 from tests.support.jobservers import settings_for
 from tests.support.ports import free_port
 
-WAIT = 20.0
+WAIT = 60.0
 
 
 class Crowd:

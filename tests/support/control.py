@@ -39,7 +39,7 @@ from tests.support.web import NOBODY
 
 Json = dict[str, Any]
 LBAAS = "/load-balancer/v2.0/lbaas"
-WAIT = 20.0
+WAIT = 60.0
 READY = ("SPARE", "ASSIGNED")
 
 

@@ -18,7 +18,7 @@ from tests.support.programs import find_program
 from tests.support.web import WebServer
 
 BIN = Path(sys.executable).parent
-WAIT = 20.0
+WAIT = 60.0
 JOBS, MEMBER = 4730, 8081
 
 

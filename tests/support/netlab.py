@@ -13,7 +13,7 @@ from tests.support import forking
 from tests.support.forkserver import enter
 from tests.support.programs import find_program
 
-WAIT = 20.0
+WAIT = 60.0
 T = TypeVar("T")
 
 
