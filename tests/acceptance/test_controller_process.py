@@ -18,6 +18,7 @@ import yaml
 from libra.cmd.controlling import read_token
 from libra.errors import StateError
 from libra.jobs.embedded import EmbeddedJobServer
+from tests.support import forking
 from tests.support.certificates import Authority
 from tests.support.haproxy import is_running
 from tests.support.ports import free_port, wait_until
@@ -56,9 +57,7 @@ class Process:
         return [str(PROGRAM), "--config", str(self.config), *arguments]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*arguments), capture_output=True, text=True, timeout=WAIT, check=False
-        )
+        return forking.run(self.command(*arguments), text=True, timeout=WAIT)
 
     def get(self, path: str) -> httpx.Response:
         return self.request("GET", path)
@@ -77,11 +76,12 @@ def process(tmp_path: Path) -> Process:
     return Process(tmp_path)
 
 
+@pytest.mark.usefixtures("started_alone")
 def test_it_tells_the_service_manager_and_stops_on_a_signal(process: Process) -> None:
     with closing(NotifySocket(process.directory)) as notify:
         environ = {**os.environ, "NOTIFY_SOCKET": str(notify.path)}
         environ |= {"WATCHDOG_USEC": "3000000"}
-        with subprocess.Popen(process.command(), env=environ, stderr=subprocess.PIPE) as running:
+        with forking.Popen(process.command(), env=environ, stderr=subprocess.PIPE) as running:
             notify.wait_for("READY=1")
             assert process.get("/v1/devices").json() == {"devices": [], "devices_links": []}
             assert process.token_file.stat().st_mode & 0o077 == 0
@@ -91,6 +91,7 @@ def test_it_tells_the_service_manager_and_stops_on_a_signal(process: Process) ->
             assert running.wait(WAIT) == 0
 
 
+@pytest.mark.usefixtures("started_alone")
 def test_its_life_as_a_daemon(process: Process) -> None:
     started = process.run("--daemon")
     assert (started.returncode, started.stdout) == (0, ""), started.stderr
@@ -117,7 +118,7 @@ def test_a_second_signal_ends_the_waiting_for_devices(process: Process) -> None:
         servers = [{"host": "127.0.0.1", "port": jobs.port}]
         process.configure(providers=providers, job_servers=servers)
         environ = {**os.environ, "NOTIFY_SOCKET": str(notify.path)}
-        with subprocess.Popen(process.command(), env=environ) as running:
+        with forking.Popen(process.command(), env=environ) as running:
             notify.wait_for("READY=1", timeout=WAIT)
             pool = {"name": "a", "provider": "local", "min_spare": 1}
             assert process.post("/v1/device-pools", pool).status_code == 201
@@ -161,6 +162,7 @@ def test_an_api_that_ends_by_itself_ends_the_controller(process: Process) -> Non
     assert "the API ended by itself" in done.stderr
 
 
+@pytest.mark.usefixtures("started_alone")
 def test_settings_at_fault(process: Process) -> None:
     process.configure(api={"prt": 1}, database={"url": "mysql://x"})
     done = process.run("--check")
@@ -242,7 +244,7 @@ def test_what_a_reload_takes_and_what_it_says(process: Process) -> None:
 
     with closing(NotifySocket(process.directory)) as notify, output.open("wb") as sink:
         environ = {**os.environ, "NOTIFY_SOCKET": str(notify.path)}
-        with subprocess.Popen(process.command(), env=environ, stderr=sink) as running:
+        with forking.Popen(process.command(), env=environ, stderr=sink) as running:
             try:
                 notify.wait_for("READY=1")
                 assert shown_certificate(process.port) == first.cert.read_text()

@@ -35,6 +35,7 @@ def create(fleet: Fleet, server: WebServer, port: int) -> Any:
     return fleet.json("lb", "create", *fields, "--wait")
 
 
+@pytest.mark.usefixtures("started_alone")
 def test_from_nothing_to_traffic_and_back_after_a_stop(fleet: Fleet) -> None:
     port = free_port()
     with WebServer("one") as server:

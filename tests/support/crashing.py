@@ -21,6 +21,7 @@ from libra.drivers.haproxy.runtime import AdminSocket
 from libra.errors import ProxyNotRunning
 from libra.model.loadbalancer import Desired
 from libra.worker.state import FileState
+from tests.support import forking
 from tests.support.gearmand import Gearmand, read_admin
 from tests.support.haproxy import is_running, kill
 from tests.support.ports import wait_until
@@ -46,7 +47,7 @@ class SabotagedWorker(WorkerProcess):
     def start(self, *arguments: str) -> "SabotagedWorker":
         environ = {"CRASH_PLAN": str(self.plan_file), "CRASH_LOG": str(self.steps_file)}
         with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen(
+            self.process = forking.Popen(
                 [sys.executable, SABOTEUR, "--config", self.config, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support import forking
 from tests.support.cli import invoke_really
 from tests.support.control import READY
 from tests.support.haproxy import find_haproxy, is_running, stop_master
@@ -32,7 +33,7 @@ class Fleet:
     def start(self) -> None:
         command = [str(LIBRA), "up", "--state-dir", str(self.directory)]
         ports = ["--api-port", str(self.api_port), "--job-port", str(self.job_port)]
-        self.process = subprocess.Popen([*command, *ports], stdout=subprocess.PIPE, text=True)
+        self.process = forking.Popen([*command, *ports], stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         lines = [self.process.stdout.readline() for _ in range(5)]
         assert lines[1] == f"API          http://127.0.0.1:{self.api_port}\n", lines
