@@ -10,6 +10,7 @@ One thing is not as elsewhere: a worker checks its settings itself, for what it 
 asking another process.
 """
 
+import atexit
 import ctypes
 import gc
 import os
@@ -19,7 +20,9 @@ import signal
 import socket
 import struct
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -48,7 +51,28 @@ def main() -> None:
         channel.send(b"ready")
         program = serve(channel)
     if program is not None:
+        _end(program)
+
+
+def _end(program: Callable[[], None]) -> None:
+    """As the interpreter ends, but nothing is taken down: to free what was loaded would first copy all of it."""
+    status: object = 0
+    try:
         program()
+    except SystemExit as end:
+        status = end.code
+    except BaseException:  # noqa: BLE001 - told as the interpreter does
+        sys.excepthook(*sys.exc_info())
+        status = 1
+    if isinstance(status, str):
+        sys.stderr.write(f"{status}\n")
+        status = 1
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status if isinstance(status, int) else 0)
 
 
 def serve(channel: socket.socket) -> Callable[[], None] | None:
