@@ -8,7 +8,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from libra.model.resources.l7policy import L7Policy, L7Rule
 from libra.model.resources.listener import Listener
@@ -20,6 +20,7 @@ from libra.model.resources.tree import LoadBalancerTree, PolicyTree, PoolTree
 from libra.model.status import ProvisioningStatus
 from libra.storage import tables
 from libra.storage.kinds import NO_LOAD, NO_SEALED, Load, SealedMaterials
+from libra.storage.query import Query
 from libra.storage.querying import chunks
 from libra.storage.rows import SqlRows
 from libra.storage.webclusters import projects_by_device
@@ -56,18 +57,16 @@ class SqlLoadBalancers(SqlRows[LoadBalancer]):
 
     def tree(self, key: str) -> LoadBalancerTree | None:
         """None where it is gone."""
-        found = self._trees(self._table.c.id == key)
+        found = self._trees("id", [key])
         return found[0] if found else None
 
     def trees_of(self, device_id: str) -> list[LoadBalancerTree]:
         """By creation."""
-        return self._trees(self._table.c.device_id == device_id)
+        return self._trees("device_id", [device_id])
 
     def trees(self, keys: Collection[str]) -> list[LoadBalancerTree]:
         """By id."""
-        found = [
-            tree for chunk in chunks(keys) for tree in self._trees(self._table.c.id.in_(chunk))
-        ]
+        found = [tree for chunk in chunks(keys) for tree in self._trees("id", chunk)]
         return sorted(found, key=lambda tree: tree.loadbalancer.id)
 
     def remove_tree(self, key: str) -> None:
@@ -145,12 +144,12 @@ class SqlLoadBalancers(SqlRows[LoadBalancer]):
             loads[key] = replace(load, projects=load.projects | projects)
         return loads
 
-    def _trees(self, condition: ColumnElement[bool]) -> list[LoadBalancerTree]:
-        """Seven statements, however many there are; one where there are none."""
-        balancers = self.matching(condition, *_by_creation(self._table))
+    def _trees(self, by: str, values: list[str]) -> list[LoadBalancerTree]:
+        """Seven statements for five hundred; one where there are none."""
+        balancers = self.find(Query(where={by: values}))
         if not balancers:
             return []
-        wanted = select(self._table.c.id).where(condition)
+        wanted = [item.id for item in balancers]
         listeners = self._parts(tables.listeners, Listener, wanted)
         pools = self._parts(tables.pools, Pool, wanted)
         members = _grouped(self._parts(tables.members, Member, wanted), "pool_id")
@@ -178,7 +177,7 @@ class SqlLoadBalancers(SqlRows[LoadBalancer]):
             for item in balancers
         ]
 
-    def _policies(self, wanted: Any) -> dict[str, list[PolicyTree]]:
+    def _policies(self, wanted: list[str]) -> dict[str, list[PolicyTree]]:
         """By load balancer."""
         policies = self._parts(tables.l7policies, L7Policy, wanted)
         if not policies:
@@ -190,9 +189,11 @@ class SqlLoadBalancers(SqlRows[LoadBalancer]):
             found.setdefault(policy.loadbalancer_id, []).append(tree)
         return found
 
-    def _parts(self, table: Any, kind: type[R], wanted: Any) -> list[R]:
+    def _parts(self, table: Any, kind: type[R], wanted: list[str]) -> list[R]:
+        """Those of each load balancer by creation."""
         rows = SqlRows(self._connection, table, kind)
-        return rows.matching(table.c.loadbalancer_id.in_(wanted), *_by_creation(table))
+        queries = (Query(where={"loadbalancer_id": chunk}) for chunk in chunks(wanted))
+        return [row for query in queries for row in rows.find(query)]
 
 
 @cache

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from libra.errors import AlreadyExists, NotFound
-from libra.storage.prepared import prepare
+from libra.storage.prepared import prepare, prepare_count
 from libra.storage.query import EVERYTHING, Query
 from libra.storage.querying import build_conditions, chunks, in_order, narrow
 
@@ -70,6 +70,8 @@ class SqlRows(Generic[R]):
 
     def count(self, where: Mapping[str, object]) -> int:
         """How many rows have these values."""
+        if prepared := prepare_count(self._table, where):
+            return int(self._connection.execute(*prepared).scalar_one())
         conditions = build_conditions(self._table, where)
         statement = select(func.count()).select_from(self._table).where(*conditions)
         return int(self._connection.execute(statement).scalar_one())
