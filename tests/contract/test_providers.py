@@ -17,6 +17,8 @@ from tests.support.gearmand import Gearmand, read_admin
 from tests.support.haproxy import socket_directory
 from tests.support.ports import wait_until
 
+pytestmark = pytest.mark.usefixtures("started_alone")
+
 __all__ = ["socket_directory"]
 
 HOSTS = [{"name": f"edge-{n}", "address": f"10.0.0.{n}"} for n in (1, 2)]

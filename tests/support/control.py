@@ -30,13 +30,17 @@ from libra.manager.settle import MANAGER
 from libra.messages.codec import decode, encode
 from libra.messages.replies import build_fail
 from libra.model.access import Role
+from libra.providers import local
 from libra.usecases.devicepools import change_pool
 from libra.usecases.tokens import create_token
 from libra.worker.controller import LBaaSController
+from tests.support import forking
 from tests.support.ports import wait_until
 from tests.support.storages import lay_out
 from tests.support.web import NOBODY
 
+# Devices that a controller in this process boots are forks, too.
+local.subprocess = forking.STANDARD  # type: ignore[assignment]
 Json = dict[str, Any]
 LBAAS = "/load-balancer/v2.0/lbaas"
 WAIT = 60.0

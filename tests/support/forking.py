@@ -14,13 +14,15 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-from tests.support.forkserver import PID, PROGRAMS
+from tests.support.forkserver import MAIN, PID, PROGRAMS
 
 SERVER = Path(__file__).with_name("forkserver.py")
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 LOADED_SECONDS = 60.0
+ROOM = "x" * 2000
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -60,7 +62,7 @@ class _Server:
         with theirs:
             # Ends when `ours` is closed, at the latest with this process.
             self._process = subprocess.Popen(
-                [sys.executable, "-P", SERVER, str(theirs.fileno())],
+                [sys.executable, "-P", SERVER, str(theirs.fileno()), ROOM],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
             )
@@ -119,9 +121,17 @@ def _can_fork(words: list[str], environ: dict[str, str]) -> bool:
     """Not where the interpreter itself is told something."""
     told = {name: value for name, value in environ.items() if name.startswith("PYTHON")}
     ours = {name: value for name, value in os.environ.items() if name.startswith("PYTHON")}
-    program = Path(words[1] if words[0] == sys.executable else words[0])
-    known = program.name in PROGRAMS or program.suffix == ".py"
+    known = _is_known(words[1:] if words[0] == sys.executable else words)
     return os.environ.get("LIBRA_FORKS") != "no" and told == ours and known
+
+
+def _is_known(words: list[str]) -> bool:
+    if words[0] == "-c":
+        return MAIN.match(words[1]) is not None
+    if words[0] == "-m":
+        return words[1].startswith("libra.")
+    program = Path(words[0])
+    return program.name in PROGRAMS or program.suffix == ".py"
 
 
 def run(
@@ -142,3 +152,18 @@ def run(
             process.kill()
             raise
     return subprocess.CompletedProcess(args, process.returncode, output, errors)
+
+
+def _run_as_told(args: Any, *, capture_output: bool, check: bool, **fields: Any) -> Any:
+    assert capture_output
+    assert not check
+    fields.pop("stdin", None)
+    return run(args, **fields)
+
+
+# For modules of libra's that start programs, in the place of `subprocess`.
+STANDARD = SimpleNamespace(
+    run=_run_as_told,
+    TimeoutExpired=subprocess.TimeoutExpired,
+    DEVNULL=subprocess.DEVNULL,
+)

@@ -1,10 +1,12 @@
 """A process that has all of libra loaded, and runs its programs in forks of itself, for those that start many.
 
-    python -P tests/support/forkserver.py SOCKET
+    python -P tests/support/forkserver.py SOCKET ROOM
 
 An order comes as one packet of the socket, pickled: arguments, environment, directory, and the name of a network
 namespace or None; with it come the three standard streams. The answer is the new process's number. It is no child of
 this one, but of whoever asks: see `tests.support.forking`.
+
+ROOM is any text: where it stands a fork has its own command line, which `ps` shows.
 
 One thing is not as elsewhere: a worker checks its settings itself, for what it takes is in memory already, instead of
 asking another process.
@@ -15,6 +17,7 @@ import ctypes
 import gc
 import os
 import pickle
+import re
 import runpy
 import signal
 import socket
@@ -39,6 +42,8 @@ LOADED = (
 )
 CLONE_NEWNET = 0x40000000  # linux/sched.h
 MOST_BYTES = 1024 * 1024
+# How libra itself starts a program.
+MAIN = re.compile(r"import sys; from (libra\.cmd\.\w+) import main; sys\.exit\(main\(\)\)$")
 PID = struct.Struct("i")
 
 
@@ -85,6 +90,7 @@ def serve(channel: socket.socket) -> Callable[[], None] | None:
             channel.detach()
             arguments, environment, directory, namespace = pickle.loads(packet)
             _become(streams, environment, directory)
+            _show([sys.executable, *arguments])
             if namespace is not None:
                 enter(namespace)
             return lambda: _run(arguments)
@@ -122,6 +128,15 @@ def _become(streams: list[int], environment: dict[str, str], directory: str) -> 
     _open_streams()
 
 
+def _show(words: list[str]) -> None:
+    """The command line, for `ps`, and for whoever looks for a process by it. A long one is cut."""
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    start, end = (int(fields[number - 3]) for number in (48, 49))  # arg_start and arg_end, proc(5)
+    text = b"".join(os.fsencode(word) + b"\0" for word in words)[: end - start - 1]
+    ctypes.memset(start, 0, end - start)
+    ctypes.memmove(start, text, len(text))
+
+
 def enter(namespace: str) -> None:
     """A network namespace, by its name: this thread only."""
     with (Path("/run/netns") / namespace).open() as file:
@@ -141,11 +156,17 @@ def _open_streams() -> None:
 def _run(arguments: list[str]) -> None:
     reading: Any = import_module("libra.config.reading")
     reading.Reading = Here
-    sys.argv = arguments
-    program = Path(arguments[0])
-    if program.name in PROGRAMS:
-        sys.exit(import_module(PROGRAMS[program.name]).main())
-    runpy.run_path(arguments[0], run_name="__main__")
+    first, *rest = arguments
+    if first == "-m":
+        sys.argv = rest
+        runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
+        return
+    sys.argv = rest if first == "-c" else arguments
+    main = MAIN.match(rest[0]) if first == "-c" else None
+    module = main[1] if main else PROGRAMS.get(Path(first).name)
+    if module is not None:
+        sys.exit(import_module(module).main())
+    runpy.run_path(first, run_name="__main__")
 
 
 class Here:
