@@ -68,6 +68,10 @@ class SqlRows(Generic[R]):
         """The rows of a condition that a `Query` has no words for."""
         return self._records(self._select().where(condition).order_by(*order))
 
+    def owned(self, owners: Select[Any], values: Mapping[str, object]) -> list[R]:
+        """The parts of load balancers that a select of ids finds, which is made once; by creation."""
+        return self._records(_select_owned(self._table, self._names, owners), values)
+
     def count(self, where: Mapping[str, object]) -> int:
         """How many rows have these values."""
         if prepared := prepare_count(self._table, where):
@@ -137,6 +141,12 @@ def _names_of(kind: Any) -> tuple[str, ...]:
 def _select_one_of(table: Table, names: tuple[str, ...]) -> Select[Any]:
     """Made once: to make it takes longer than to execute it."""
     return _select_of(table, names).where(_key_of(table) == bindparam("key"))
+
+
+@cache
+def _select_owned(table: Table, names: tuple[str, ...], owners: Select[Any]) -> Select[Any]:
+    found = _select_of(table, names).where(table.c.loadbalancer_id.in_(owners))
+    return found.order_by(table.c.created_at, _key_of(table))
 
 
 @cache
