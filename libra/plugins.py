@@ -22,8 +22,7 @@ def load(group: str, name: str) -> Any:
         return _find(group, name).load()
     except NotInstalled:
         known = ", ".join(names(group)) or "none"
-        words = f"cannot load '{name}' from {group}: installed are {known}"
-    raise Invalid(words)
+        raise Invalid(f"cannot load '{name}' from {group}: installed are {known}") from None
 
 
 class NotInstalled(Exception):

@@ -146,7 +146,7 @@ class SqlLoadBalancers(SqlRows[LoadBalancer]):
         return loads
 
     def _trees(self, by: str, values: list[str]) -> list[LoadBalancerTree]:
-        """Seven statements for five hundred; one where there are none."""
+        """Seven statements, however many there are; one where there are none."""
         balancers = self.find(Query(where={by: values}))
         if not balancers:
             return []
