@@ -1,7 +1,10 @@
 """One host of a `NetLab`: a job server, a worker with its HAProxy, and a web server that says the host's name."""
 
 import json
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +88,15 @@ class LabHost:
     def kill_worker(self) -> None:
         self.process.kill()
         self.process.wait(WAIT)
+
+    @contextmanager
+    def frozen_worker(self) -> Iterator[None]:
+        """It sees nothing and does nothing meanwhile."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         """But for what `NetLab.close` ends."""
