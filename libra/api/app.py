@@ -1,6 +1,6 @@
 """The application: every router on one screen, with who may call it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -18,6 +18,7 @@ from libra.api.board import NodeBoard
 from libra.api.docs import render_docs
 from libra.api.doors import Doors
 from libra.api.insight import Insight
+from libra.api.lookup import Lookup, Room, build_rooms
 from libra.api.metrics import Metrics
 from libra.api.middleware import Surroundings
 from libra.api.openapi import build_openapi
@@ -130,7 +131,7 @@ def create_app(parts: ApiParts) -> FastAPI:
     metrics = Metrics(parts.services, app.state.streams, parts.beats, parts.manages)
     app.state.refusals = {}
     _add_errors(app)
-    app.router.routes.extend(_routes())
+    app.router.routes.append(_routes())
     _add_health(app, parts, metrics)
     app.openapi = lambda: build_openapi(app)  # type: ignore[method-assign]
     app.add_middleware(Surroundings, max_body_bytes=parts.max_body_bytes, observe=metrics.observe)
@@ -139,14 +140,21 @@ def create_app(parts: ApiParts) -> FastAPI:
 
 
 @cache
-def _routes() -> list[BaseRoute]:
-    """All that stand in ROUTERS; made once in a process, for FastAPI takes half a second of a processor over them."""
-    together = APIRouter()
-    for prefix, router, needs_token in ROUTERS:
-        wanted = [Depends(EVERYBODY)] if needs_token else []
-        shown = not prefix or prefix.startswith(BASES[0])
-        together.include_router(router, prefix=prefix, dependencies=wanted, include_in_schema=shown)
-    return together.routes
+def _routes() -> Lookup:
+    """All that stand in ROUTERS; made once in a process."""
+    return Lookup(room for row in ROUTERS for room in _build_rooms(*row))
+
+
+def _build_rooms(prefix: str, router: APIRouter, needs_token: bool) -> Iterator[Room]:
+    wanted = [Depends(EVERYBODY)] if needs_token else []
+    shown = not prefix or prefix.startswith(BASES[0])
+
+    def include(part: APIRouter) -> list[BaseRoute]:
+        above = APIRouter()
+        above.include_router(part, prefix=prefix, dependencies=wanted, include_in_schema=shown)
+        return above.routes
+
+    return build_rooms(router, prefix, include)
 
 
 def _add_errors(app: FastAPI) -> None:

@@ -4,7 +4,9 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.routing import BaseRoute
 
+from libra.api.lookup import Lookup
 from libra.api.scheduling import is_of_scheduler
 
 FAULTS = {
@@ -56,7 +58,7 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema:
         return app.openapi_schema
     document = get_openapi(
-        title=app.title, version=app.version, description=app.description, routes=app.routes
+        title=app.title, version=app.version, description=app.description, routes=_routes(app)
     )
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
@@ -68,6 +70,15 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
             _complete(path, method, operation)
     app.openapi_schema = document
     return document
+
+
+def _routes(app: FastAPI) -> list[BaseRoute]:
+    """With those that are behind a `Lookup`."""
+    return [
+        inner
+        for route in app.routes
+        for inner in (route.routes if isinstance(route, Lookup) else [route])
+    ]
 
 
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:

@@ -159,8 +159,8 @@ class Watch:
                     answer += block
         except OSError:
             return NOBODY
-        body = answer.rpartition(b"\r\n\r\n")[2].decode()
-        return body if answer.startswith(b"HTTP/1.0 200") or b" 200 " in answer[:16] else NOBODY
+        body = answer.rpartition(b"\r\n\r\n")[2].decode()  # none where HAProxy ended meanwhile
+        return body if body and b" 200 " in answer[:16] else NOBODY
 
 
 def _kill(pids: list[int]) -> None:
