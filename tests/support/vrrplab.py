@@ -68,9 +68,10 @@ class VrrpHost(LabHost):
         return self._on(self.directory / "keepalived.conf")
 
     def close(self) -> None:
-        self.kill_keepalived()
+        """The worker first, which would start keepalived again."""
         with suppress(OSError):
             super().close()
+        self.kill_keepalived()
 
     def tell(self) -> None:
         """What was said, for whoever reads why a test failed."""
