@@ -2,9 +2,11 @@
 
 everything="haproxy,controller,swift,addresses,serving,keystone,test" # the extras that the tests need; a venv with them serves everybody
 
-# ensure_venv EXTRAS: installs anew only when setup.cfg, the extras or the interpreter changed.
+# ensure_venv EXTRAS [OPTION...]: installs anew only when setup.cfg, the extras or the interpreter changed. Options are
+# uv's: with --compile-bytecode the first start of everything is as quick as the next, and the installing takes longer.
 ensure_venv() {
     _extras=$1
+    shift
     _python=$(find_python) || exit 1
     _version=$(show_version "$_python")
     _wanted="$_extras $_version $(cksum <setup.cfg) $(pwd)"
@@ -15,7 +17,7 @@ ensure_venv() {
     # what another interpreter has installed is of no use to this one
     [ "$(show_version .venv/bin/python)" = "$_version" ] || rm -rf .venv
     $_python -m venv .venv || exit 1
-    install_quickly "$_extras" || install_surely "$_extras" || {
+    install_quickly "$_extras" "$@" || install_surely "$_extras" || {
         cat .venv/pip.log >&2
         exit 1
     }
@@ -28,11 +30,13 @@ show_version() {
 
 # uv takes seconds where pip takes most of a minute, but does not heed an index that pip is told of.
 install_quickly() {
+    _wanted_extras=$1
+    shift
     if [ -n "${PIP_INDEX_URL:-}$(.venv/bin/pip config get global.index-url 2>/dev/null)" ]; then
         return 1
     fi
     .venv/bin/pip install -q --disable-pip-version-check "uv <1" 2>.venv/pip.log &&
-        .venv/bin/uv pip install -q --python .venv/bin/python --compile-bytecode -e ".[$1]" 2>>.venv/pip.log
+        .venv/bin/uv pip install -q --python .venv/bin/python "$@" -e ".[$_wanted_extras]" 2>>.venv/pip.log
 }
 
 install_surely() {

@@ -78,9 +78,11 @@ def stop_master(path: Path) -> None:
 
 
 def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
-    """Send a signal; no error where the process is gone."""
+    """Send a signal; no error where the process is gone. Who is killed has no socket and no lock any more then."""
     with suppress(ProcessLookupError):
         os.kill(pid, number)
+    if number is signal.SIGKILL:
+        wait_until(lambda: not is_running(pid), what=f"the end of {pid}")
 
 
 def is_running(pid: int) -> bool:
