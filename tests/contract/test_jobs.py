@@ -182,6 +182,22 @@ def test_jobs_fetched_ahead_are_not_lost_when_the_source_drains_and_closes(lab: 
         assert [each.reply() for each in submissions] == [b"%d" % number for number in range(8)]
 
 
+def test_jobs_fetched_ahead_go_to_another_once_a_drained_source_has_answered(lab: JobLab) -> None:
+    """It need not be closed first, and nobody takes them for jobs that end their workers."""
+    client = lab.client()
+    submissions = [submitting(client, "w1", b"%d" % number) for number in range(8)]
+    drained = []
+    for _ in submissions:
+        source = lab.source("w1")
+        job = take(source)
+        source.drain()
+        job.complete(job.payload)
+        drained.append(source)
+    assert [each.reply() for each in submissions] == [b"%d" % number for number in range(8)]
+    for source in drained:
+        source.close()
+
+
 def test_a_source_fetches_only_some_jobs_ahead(lab: JobLab) -> None:
     client = lab.client()
     idle = lab.source("w1")

@@ -28,6 +28,7 @@ class Server(gear.Server):
     """gear's server with these faults mended:
 
     - a worker's death loses its job: here it goes back to the front of its queue, until three workers have died of it
+    - a worker that unregisters a function keeps the jobs of it that it has fetched
     - a lost client can take its worker's connection along: see `Peer`
     - an accept that blocks, a frame of negative length or one busy client stop it for everybody
     - names that are not UTF-8 break `status` and `workers`
@@ -147,6 +148,19 @@ class Server(gear.Server):
         for job in returned:
             self.wakeConnections(job)
 
+    def _take_back(self, conn: gear.ServerConnection, function: bytes) -> None:
+        """What the worker has of it goes to another; none died of that."""
+        jobs = [
+            job
+            for job in conn.related_jobs.values()
+            if job.worker_connection is conn and job.binary_name == function
+        ]
+        for job in reversed(jobs):
+            self._deliveries[job.handle] -= 1
+            self._put_back(job, conn)
+        for job in jobs:
+            self.wakeConnections(job)
+
     def _may_run_again(self, job: gear.ServerJob) -> bool:
         return self._deliveries.get(job.handle, 0) < MOST_DELIVERIES
 
@@ -213,8 +227,10 @@ class Server(gear.Server):
     handleCanDoTimeout = handleCanDo  # noqa: N815 - gear's name
 
     def handleCantDo(self, packet: gear.Packet) -> None:  # noqa: N802 - gear's name
-        """Unregister; also what is not registered."""
-        packet.connection.functions.discard(packet.getArgument(0))
+        """Unregister, also what is not registered; jobs of it that run there are given out again, as by gearmand."""
+        function = packet.getArgument(0)
+        packet.connection.functions.discard(function)
+        self._take_back(packet.connection, function)
 
     def handleSetClientID(self, packet: gear.Packet) -> None:  # noqa: N802 - gear's name
         """The name that `workers` shows."""
