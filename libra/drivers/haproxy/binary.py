@@ -43,25 +43,29 @@ class Outcome:
     output: str
 
 
+_versions: dict[tuple[Path, int, int, int], Version] = {}
+"""By path, device, inode and time of change."""
+
+
 class Binary:
     """One haproxy program. `configured` None means the first one found."""
 
     def __init__(self, configured: Path | None, timeout: timedelta) -> None:
         self._configured = configured
         self._timeout = timeout
-        self._known: tuple[os.stat_result, Version] | None = None
 
     def path(self) -> Path:
         """Raises `DriverError` that says what to do."""
         return find_binary(self._configured, os.environ.get("PATH", os.defpath))
 
     def version(self) -> Version:
-        """Asked once, and again after an upgrade put another file there; raises `DriverError`."""
+        """Asked once in a process, and again after an upgrade put another file there; raises `DriverError`."""
         path = self.path()
         now = path.stat()
-        if self._known is None or not _same_file(self._known[0], now):
-            self._known = (now, parse_version(self.run("-v").output))
-        return self._known[1]
+        file = (path, now.st_dev, now.st_ino, now.st_mtime_ns)
+        if file not in _versions:
+            _versions[file] = parse_version(self.run("-v").output)
+        return _versions[file]
 
     def known_version(self) -> str | None:
         """The same for people, None where it cannot be told."""
@@ -112,14 +116,6 @@ def _killed_on_failure(process: "subprocess.Popen[bytes]") -> Iterator[None]:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         raise
-
-
-def _same_file(one: os.stat_result, other: os.stat_result) -> bool:
-    return (one.st_dev, one.st_ino, one.st_mtime_ns) == (
-        other.st_dev,
-        other.st_ino,
-        other.st_mtime_ns,
-    )
 
 
 def find_binary(configured: Path | None, search_path: str) -> Path:
