@@ -1,9 +1,21 @@
-"""Connections to SQLite and PostgreSQL, set up so that both keep the same promises."""
+"""Connections to SQLite and PostgreSQL, set up so that both keep the same promises.
+
+Without `begin` each statement is a transaction of its own.
+"""
 
 import hashlib
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    RootTransaction,
+    create_engine,
+    event,
+    make_url,
+    text,
+)
 from sqlalchemy.exc import ArgumentError
 
 from libra.errors import Invalid
@@ -23,8 +35,12 @@ DEAD_PEER = {
 FORMS = "sqlite:////PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME"
 WRITING = "libra_writing"
 """The execution option of a connection that is going to write; others see one moment and write nothing."""
-ALONE = "libra_alone"
-"""The execution option of one whose statements are no transaction together; each is one of its own."""
+_BEGIN = {
+    # A writer takes its lock at once: one that read before would be refused later where another wrote.
+    "sqlite": ("BEGIN", "BEGIN IMMEDIATE"),
+    "postgresql": ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "BEGIN"),
+}
+"""For who only reads, and for who writes."""
 
 
 def parse_url(url: str) -> URL:
@@ -63,18 +79,15 @@ def open_engine(url: str, *, connections: int = 20) -> Engine:
             max_overflow=0,
         )
         event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
         return engine
     # Connections that died are noticed by the first statement, which is BEGIN, or may be repeated; see `SqlStorage`.
-    engine = create_engine(
+    return create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         connect_args=_postgresql_arguments(parsed),
         pool_size=connections,
         max_overflow=0,
         isolation_level="AUTOCOMMIT",
     )
-    event.listen(engine, "begin", _begin_postgresql)
-    return engine
 
 
 def lock_number(name: str) -> int:
@@ -103,18 +116,13 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     cursor.close()
 
 
-def _begin_sqlite(connection: Any) -> None:
-    """A writer takes its lock at once: one that read before would be refused later where another wrote."""
-    _begin(connection, writing="BEGIN IMMEDIATE", reading="BEGIN")
+def begin(connection: Connection) -> RootTransaction:
+    """A transaction: one that writes where the connection's options say so.
 
-
-def _begin_postgresql(connection: Any) -> None:
-    """Not by the driver, which would say so to the server again and again."""
-    isolated = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-    _begin(connection, writing="BEGIN", reading=isolated)
-
-
-def _begin(connection: Any, *, writing: str, reading: str) -> None:
-    options = connection.get_execution_options()
-    if not options.get(ALONE, False):
-        connection.exec_driver_sql(writing if options.get(WRITING, False) else reading)
+    Not by a listener for what begins: as soon as an engine has one, each statement asks for four more. And not by the
+    driver: psycopg's would say so to the server again and again.
+    """
+    transaction = connection.begin()
+    writes = connection.get_execution_options().get(WRITING, False)
+    connection.exec_driver_sql(_BEGIN[connection.dialect.name][writes])
+    return transaction

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from libra.daemon.lockfile import LockFile
 from libra.errors import Conflict, StateError, StorageUnavailable
 from libra.storage.base import LEASE_SECONDS, Lease
-from libra.storage.engines import ALONE, lock_number, open_engine, parse_url
+from libra.storage.engines import lock_number, open_engine, parse_url
 from libra.storage.fences import MANAGER
 
 NAME = MANAGER
@@ -115,7 +115,7 @@ class PostgresLease:
         self._engine.dispose()
 
     def _connect(self) -> Connection:
-        connection = self._engine.connect().execution_options(**{ALONE: True})
+        connection = self._engine.connect()
         self._connection = connection
         name = {"n": self._name}
         connection.execute(text("SELECT set_config('application_name', :n, false)"), name)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from libra.errors import StorageUnavailable
-from libra.storage.engines import WRITING, open_engine, parse_url
+from libra.storage.engines import WRITING, begin, open_engine, parse_url
 from libra.storage.tables import metadata
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def upgrade(url: str) -> str:
     try:
         with _alone(engine, url), engine.connect() as connection:
             connection.execution_options(**{WRITING: True})
-            with connection.begin():
+            with begin(connection):
                 return _upgrade(connection)
     except (DBAPIError, OSError) as error:
         words = str(getattr(error, "orig", error)).strip().splitlines()
@@ -137,7 +137,7 @@ def _alone(engine: Engine, url: str) -> Iterator[None]:
     """A lock of the database's own, or of a file beside it."""
     parsed = parse_url(url)
     if parsed.get_backend_name() != "sqlite":
-        with engine.connect() as connection, connection.begin():
+        with engine.connect() as connection, begin(connection):
             connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": LOCK})
             yield
         return

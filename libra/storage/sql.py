@@ -4,9 +4,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
@@ -28,7 +28,7 @@ from libra.model.resources.pool import Pool
 from libra.model.rollout import Rollout, RolloutStep
 from libra.model.webcluster import StoredWebService, WebCluster, WebClusterNode
 from libra.storage import tables
-from libra.storage.engines import ALONE, SQLITE_BUSY_SECONDS, WRITING, hold, open_engine
+from libra.storage.engines import SQLITE_BUSY_SECONDS, WRITING, begin, hold, open_engine
 from libra.storage.fences import FENCE, MANAGER
 from libra.storage.figures import SqlFigures
 from libra.storage.fleet import SqlDevices, SqlJobs
@@ -41,6 +41,7 @@ from libra.storage.side import SqlAddresses, SqlCounters, SqlEvents, SqlIssuedTo
 from libra.storage.webclusters import SqlWebRevisions
 
 T = TypeVar("T")
+Kind = TypeVar("Kind")
 
 
 def open_storage(url: str, *, connections: int = 20) -> "SqlStorage":
@@ -48,52 +49,73 @@ def open_storage(url: str, *, connections: int = 20) -> "SqlStorage":
     return SqlStorage(open_engine(url, connections=connections))
 
 
+class _Lazy(Generic[T]):
+    """Made when it is first asked for, for no transaction needs all; from then on the instance's own attribute."""
+
+    def __init__(self, make: Callable[[Connection], T]) -> None:
+        self._make = make
+        self._name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, unit: "SqlUnitOfWork", owner: type) -> T:
+        made = self._make(unit.connection)
+        setattr(unit, self._name, made)
+        return made
+
+
+def _rows(table: Table, kind: type[Kind]) -> _Lazy[SqlRows[Kind]]:
+    return _Lazy(lambda connection: SqlRows(connection, table, kind))
+
+
 class SqlUnitOfWork:
     """See `UnitOfWork`."""
 
+    loadbalancers = _Lazy(SqlLoadBalancers)
+    listeners = _rows(tables.listeners, Listener)
+    pools = _rows(tables.pools, Pool)
+    members = _rows(tables.members, Member)
+    monitors = _rows(tables.monitors, HealthMonitor)
+    l7policies = _rows(tables.l7policies, L7Policy)
+    l7rules = _rows(tables.l7rules, L7Rule)
+    devices = _Lazy(SqlDevices)
+    device_pools = _rows(tables.device_pools, DevicePool)
+    controllers = _rows(tables.controllers, Controller)
+    moves = _rows(tables.moves, Move)
+    jobs = _Lazy(SqlJobs)
+    events = _Lazy(SqlEvents)
+    tokens = _rows(tables.tokens, Token)
+    issued_tokens = _Lazy(SqlIssuedTokens)
+    quotas = _rows(tables.quotas, Quota)
+    certificates = _rows(tables.certificates, StoredCertificate)
+    object_stores = _rows(tables.object_store_accounts, ObjectStoreAccount)
+    addresses = _Lazy(SqlAddresses)
+    counters = _Lazy(SqlCounters)
+    web_clusters = _rows(tables.web_clusters, WebCluster)
+    web_nodes = _rows(tables.web_cluster_nodes, WebClusterNode)
+    web_services = _rows(tables.web_services, StoredWebService)
+    web_revisions = _Lazy(SqlWebRevisions)
+    admin_maps = _rows(tables.admin_maps, AdminMap)
+    node_groups = _rows(tables.node_groups, NodeGroup)
+    nodes = _Lazy(SqlNodes)
+    rollouts = _rows(tables.rollouts, Rollout)
+    rollout_steps = _rows(tables.rollout_steps, RolloutStep)
+    figures = _Lazy(SqlFigures)
+    overview = _Lazy(SqlOverview)
+
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.loadbalancers = SqlLoadBalancers(connection)
-        self.listeners = SqlRows(connection, tables.listeners, Listener)
-        self.pools = SqlRows(connection, tables.pools, Pool)
-        self.members = SqlRows(connection, tables.members, Member)
-        self.monitors = SqlRows(connection, tables.monitors, HealthMonitor)
-        self.l7policies = SqlRows(connection, tables.l7policies, L7Policy)
-        self.l7rules = SqlRows(connection, tables.l7rules, L7Rule)
-        self.devices = SqlDevices(connection)
-        self.device_pools = SqlRows(connection, tables.device_pools, DevicePool)
-        self.controllers = SqlRows(connection, tables.controllers, Controller)
-        self.moves = SqlRows(connection, tables.moves, Move)
-        self.jobs = SqlJobs(connection)
-        self.events = SqlEvents(connection)
-        self.tokens = SqlRows(connection, tables.tokens, Token)
-        self.issued_tokens = SqlIssuedTokens(connection)
-        self.quotas = SqlRows(connection, tables.quotas, Quota)
-        self.certificates = SqlRows(connection, tables.certificates, StoredCertificate)
-        self.object_stores = SqlRows(connection, tables.object_store_accounts, ObjectStoreAccount)
-        self.addresses = SqlAddresses(connection)
-        self.counters = SqlCounters(connection)
-        self.web_clusters = SqlRows(connection, tables.web_clusters, WebCluster)
-        self.web_nodes = SqlRows(connection, tables.web_cluster_nodes, WebClusterNode)
-        self.web_services = SqlRows(connection, tables.web_services, StoredWebService)
-        self.web_revisions = SqlWebRevisions(connection)
-        self.admin_maps = SqlRows(connection, tables.admin_maps, AdminMap)
-        self.node_groups = SqlRows(connection, tables.node_groups, NodeGroup)
-        self.nodes = SqlNodes(connection)
-        self.rollouts = SqlRows(connection, tables.rollouts, Rollout)
-        self.rollout_steps = SqlRows(connection, tables.rollout_steps, RolloutStep)
-        self.figures = SqlFigures(connection)
-        self.overview = SqlOverview(connection)
+        self.connection = connection
 
     def hold(self, name: str) -> None:
         """An advisory lock."""
-        hold(self._connection, name)
+        hold(self.connection, name)
 
     def fence(self, number: int) -> None:
         """A shared lock of the lease's key. SQLite's holder is told by a lock of a file, and has no number."""
-        if self._connection.dialect.name == "sqlite":
+        if self.connection.dialect.name == "sqlite":
             return
-        found = self._connection.execute(FENCE, {"name": MANAGER, "number": number}).first()
+        found = self.connection.execute(FENCE, {"name": MANAGER, "number": number}).first()
         if found is None:
             raise LeaseLost("cannot write: another controller manages by now")
 
@@ -119,7 +141,6 @@ class SqlStorage:
 
     def _look(self, read: Callable[[Any], T]) -> T:
         with self._engine.connect() as connection:
-            connection.execution_options(**{ALONE: True})
             return read(SqlUnitOfWork(connection))
 
     @contextmanager
@@ -139,7 +160,7 @@ class SqlStorage:
         connection = self._engine.connect()
         try:
             connection.execution_options(**options)
-            connection.begin()
+            begin(connection)
         except BaseException:
             connection.close()
             raise

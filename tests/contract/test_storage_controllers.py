@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from libra.model.controller import LIVE, Controller, LoopState
-from libra.storage.engines import WRITING, open_engine
+from libra.storage.engines import open_engine
 from libra.storage.sql import SqlStorage
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.storages import NOW, at, lay_out, migrated, new_id
@@ -69,9 +69,7 @@ def test_what_another_release_says_of_a_loop_is_passed_over(url: str, storage: S
     newer = '[{"name": "new", "interval": 1, "limit": 2, "mood": "fine"}]'
     engine = open_engine(url, connections=1)
     with engine.connect() as connection:
-        connection.execution_options(**{WRITING: True})
-        with connection.begin():
-            connection.execute(text("UPDATE controllers SET loops = :loops"), {"loops": newer})
+        connection.execute(text("UPDATE controllers SET loops = :loops"), {"loops": newer})
     engine.dispose()
     with storage.reading() as unit:
         (found,) = unit.controllers.find()
