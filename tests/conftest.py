@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-import libra.logs  # noqa: F401 - before anything imports structlog
+import libra.logs
+import libra.storage.engines
 
 import structlog  # isort: skip
 
 from tests.support.ordering import deal
+from tests.support.statements import create_alike
 
 # One Swift for the whole run, whichever modules ask for it.
 from tests.support.swift import container, swift, swift_cluster  # noqa: F401
@@ -28,6 +30,8 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 # Where nothing else is said events are printed, by threads too: not on a stream that the test of a command has put in
 # the place of standard output, and takes away under them.
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
+
+libra.storage.engines.create_engine = create_alike
 
 # A shell that starts them beside it lets them ignore Ctrl-C, and with them each process that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
