@@ -4,7 +4,6 @@ import gc
 import os
 import signal
 import sys
-from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -63,10 +62,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if hands == 1:
         return
     by_length = sorted(items, key=lambda item: item.path.stem not in LONGEST_OF_ALL)
-    modules = [list(group) for _, group in groupby(by_length, key=lambda item: item.path)]
+    groups: dict[object, list[pytest.Item]] = {}
+    for item in by_length:
+        groups.setdefault(_shared(item), []).append(item)
+    modules = list(groups.values())
     long = [module for level in LONGEST_FIRST for module in modules if _is_of(module[0], level)]
     short = [item for item in items if not any(_is_of(item, level) for level in LONGEST_FIRST)]
     items[:] = deal(long, short, hands)
+
+
+def _shared(item: pytest.Item) -> object:
+    """What its group has in common: a Swift, which takes five seconds of a processor to start, or the module."""
+    uses_swift = "swift_cluster" in getattr(item, "fixturenames", ())
+    return "swift" if uses_swift else item.path
 
 
 def _is_of(item: pytest.Item, level: str) -> bool:

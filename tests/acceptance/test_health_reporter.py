@@ -14,6 +14,7 @@ import pytest
 
 from libra.jobs.embedded import EmbeddedJobServer
 from tests.acceptance.test_controller_process import Process
+from tests.support import forking
 from tests.support.control import LBAAS, READY
 from tests.support.haproxy import find_haproxy, stop_master
 from tests.support.haproxyworker import build_haproxy_worker
@@ -83,7 +84,7 @@ class HealthLab:
     def start(self) -> None:
         log = (self.controller.directory / "controller.log").open("ab")
         with log:
-            self._running = subprocess.Popen(self.controller.command(), stdout=log, stderr=log)
+            self._running = forking.Popen(self.controller.command(), stdout=log, stderr=log)
         wait_until(lambda: accepts(self.controller.port), timeout=WAIT, what="the API")
 
     def kill(self) -> None:
