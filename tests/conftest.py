@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from hypothesis import settings
@@ -14,6 +15,7 @@ import libra.storage.engines
 
 import structlog  # isort: skip
 
+from tests.support.haproxy import BINARIES
 from tests.support.ordering import deal
 from tests.support.statements import create_alike
 
@@ -56,11 +58,33 @@ LONGEST_FIRST = ("acceptance", "integration", "contract")
 LONGEST_OF_ALL = ("test_worker_crashes", "test_up", "test_demo", "test_several_controllers")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+# About what is libra's own, with every HAProxy, and dear: in a whole run each of their tests has one HAProxy or the
+# other, by its name, but for those under load. LIBRA_HAPROXY=both runs them on both, as does whoever runs them alone.
+DEALT = (
+    *("test_haproxy_reload", "test_haproxy_storm", "test_haproxy_counters", "test_haproxy_clients"),
+    *("test_haproxy_full_disk", "test_haproxy_preview", "test_haproxy_renewals"),
+    *("test_haproxy_pings", "test_haproxy_faults", "test_worker_haproxy", "test_web_services"),
+)
+
+
+def _is_dealt_out(item: pytest.Item) -> bool:
+    callspec = getattr(item, "callspec", None)
+    binary = callspec.params.get("haproxy_binary") if callspec else None
+    if binary is None or item.path.stem not in DEALT or item.get_closest_marker("load"):
+        return False
+    name = item.nodeid.replace(binary, "")
+    return list(BINARIES)[crc32(name.encode()) % len(BINARIES)] != binary
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Where several processes share the tests; `--dist worksteal` begins with pieces of equal length."""
     hands = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if hands == 1:
         return
+    if os.environ.get("LIBRA_HAPROXY") != "both":
+        dealt_out = {item for item in items if _is_dealt_out(item)}
+        config.hook.pytest_deselected(items=list(dealt_out))
+        items[:] = [item for item in items if item not in dealt_out]
     by_length = sorted(items, key=lambda item: item.path.stem not in LONGEST_OF_ALL)
     groups: dict[object, list[pytest.Item]] = {}
     for item in by_length:
