@@ -25,7 +25,7 @@ from tests.support.swift import container, swift, swift_cluster  # noqa: F401
 # No deadlines: the machine is shared. In CI the same examples in every run.
 settings.register_profile("local", deadline=None, max_examples=100)
 # Fewer there, for they are never others: new ones are found by the runs of those who write code.
-settings.register_profile("ci", deadline=None, max_examples=20, derandomize=True, print_blob=True)
+settings.register_profile("ci", deadline=None, max_examples=10, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 # Where nothing else is said events are printed, by threads too: not on a stream that the test of a command has put in

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.gearmand import Gearmand
+from tests.support.haproxy import is_running
 from tests.support.ports import wait_until
 from tests.support.worker import WAIT, HeldDriver, WorkerProcess
 
@@ -30,22 +31,14 @@ class Detached(WorkerProcess):
     def stop(self) -> None:
         pid = self.pid
         os.kill(pid, signal.SIGTERM)
-        wait_until(lambda: not alive(pid), timeout=WAIT, what="its end")
+        wait_until(lambda: not is_running(pid), timeout=WAIT, what="its end")
 
     def __enter__(self) -> "Detached":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.pid_file.exists() and alive(self.pid):
+        if self.pid_file.exists() and is_running(self.pid):
             os.kill(self.pid, signal.SIGKILL)
-
-
-def alive(pid: int) -> bool:
-    """False for a zombie too: nobody may be there to bury it."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 @pytest.fixture
@@ -60,7 +53,7 @@ def test_its_life(tmp_path: Path, gearmand: Gearmand) -> None:
         started = worker.run("--daemon")
         assert (started.returncode, started.stdout, started.stderr) == (0, "", "")
         pid = worker.pid
-        assert alive(pid)
+        assert is_running(pid)
         assert os.getsid(pid) == pid
         # ready means ready: no waiting here
         assert worker.ask("UPDATE", **UPDATE)["hpcs_response"] == "PASS"
@@ -155,7 +148,7 @@ def test_killed_it_is_started_again_over_its_pid_file(tmp_path: Path, gearmand: 
         assert worker.ask("UPDATE", **UPDATE)["hpcs_response"] == "PASS"
         killed = worker.pid
         os.kill(killed, signal.SIGKILL)
-        wait_until(lambda: not alive(killed), timeout=WAIT, what="its end")
+        wait_until(lambda: not is_running(killed), timeout=WAIT, what="its end")
         assert worker.run("--daemon").returncode == 0
         assert worker.pid != killed
         reply = worker.ask("STATS")
@@ -186,7 +179,7 @@ def test_started_many_times_at_once_one_runs(tmp_path: Path, gearmand: Gearmand)
             assert one.result().returncode == 0 or "is held by a running process" in (
                 one.result().stderr
             )
-        assert alive(worker.pid)
+        assert is_running(worker.pid)
         assert worker.ask("DISCOVER")["hpcs_response"] == "PASS"
         worker.stop()
 
@@ -211,11 +204,11 @@ def test_a_stop_amid_a_job_answers_it(tmp_path: Path, gearmand: Gearmand) -> Non
         os.kill(pid, signal.SIGTERM)
         log = worker.state_dir / "libra-worker.log"
         wait_until(lambda: "stopping" in log.read_text(), timeout=WAIT, what="a stop that waits")
-        assert alive(pid)
+        assert is_running(pid)
         assert worker.pid_file.exists()
         held.let_go()
         assert update.result(WAIT)["hpcs_response"] == "PASS"
-        wait_until(lambda: not alive(pid), timeout=WAIT, what="its end")
+        wait_until(lambda: not is_running(pid), timeout=WAIT, what="its end")
         assert not worker.pid_file.exists()
 
 
