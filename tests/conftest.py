@@ -59,7 +59,7 @@ LONGEST_OF_ALL = ("test_worker_crashes", "test_up", "test_demo", "test_several_c
 
 
 # About what is libra's own, with every HAProxy, and dear: in a whole run each of their tests has one HAProxy or the
-# other, by its name, but for those under load. LIBRA_HAPROXY=both runs them on both, as does whoever runs them alone.
+# other, by its name, but for those under load. LIBRA_HAPROXY=both runs them on both, as does one process without -n.
 DEALT = (
     *("test_haproxy_reload", "test_haproxy_storm", "test_haproxy_counters", "test_haproxy_clients"),
     *("test_haproxy_full_disk", "test_haproxy_preview", "test_haproxy_renewals"),
